@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds one small firmware for one or more boards. A Makefile sets these and includes this file:
+#   NAME     the firmware's name
+#   BOARDS   to build for: nucleo-l4r5zi, mps2-an386
+#   SOURCES  its own C files, relative to its folder
+# and may set CFLAGS_EXTRA, LDFLAGS_EXTRA and PREBUILT_BOARDS (those with a committed ELF; all by default).
+#
+#   make            builds build/<name>-<board>.elf
+#   make prebuilt   refreshes the committed ELFs
+#   make check      builds afresh elsewhere and compares with the committed ELFs bit for bit
+#   make qemu       runs the mps2-an386 build under QEMU and compares its output with expected.txt
+#
+# The committed ELFs are built by arm-none-eabi-gcc 12.2.1 (Debian 12: gcc-arm-none-eabi 15:12.2.rel1-1).
+
+RULES := $(MAKEFILE_LIST)
+COMMON := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+CROSS ?= arm-none-eabi-
+CC := $(CROSS)gcc
+BUILD ?= build
+PREBUILT_BOARDS ?= $(BOARDS)
+
+ARCH := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16
+CFLAGS := $(ARCH) -std=c11 -O3 -g -ffreestanding -ffp-contract=off -ffunction-sections -fdata-sections \
+	-fno-tree-loop-distribute-patterns -Wall -Wextra -Werror $(CFLAGS_EXTRA)
+# Same bits from any folder: no absolute path and no command line in the debug information.
+export PWD := $(CURDIR)
+EXAMPLES_DIR := $(abspath $(COMMON)/..)
+GCC_INCLUDE_DIR := $(shell $(CC) -print-file-name=include)
+CFLAGS += -gno-record-gcc-switches -ffile-prefix-map=$(EXAMPLES_DIR)=. \
+	-ffile-prefix-map=$(GCC_INCLUDE_DIR)=gcc/include
+LDFLAGS := $(ARCH) -nostdlib -L$(COMMON) -Wl,--gc-sections -Wl,--build-id=none -Wl,--fatal-warnings \
+	-Wl,--no-warn-rwx-segments $(LDFLAGS_EXTRA)
+
+COMMON_SOURCES := $(COMMON)/startup.c $(COMMON)/memory.c $(COMMON)/print.c
+ELFS := $(BOARDS:%=$(BUILD)/$(NAME)-%.elf)
+
+.PHONY: all prebuilt check qemu clean
+all: $(ELFS)
+
+# One compiler call for each board and source, with the path as written: it ends up in the debug information.
+define BOARD_RULES
+SOURCES_$(1) := $$(COMMON_SOURCES) $$(COMMON)/board_$(1).c $$(SOURCES)
+OBJECTS_$(1) := $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(notdir $$(SOURCES_$(1))))
+$$(BUILD)/$$(NAME)-$(1).elf: $$(OBJECTS_$(1)) $$(COMMON)/$(1).ld $$(COMMON)/sections.ld
+	$$(CC) $$(LDFLAGS) -T $$(COMMON)/$(1).ld $$(OBJECTS_$(1)) -lgcc -o $$@
+$$(BUILD)/$(1)/%.o: %.c $$(RULES)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) -I$$(COMMON) -MMD -c $$< -o $$@
+$$(BUILD)/$(1)/%.o: $$(COMMON)/%.c $$(RULES)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) -I$$(COMMON) -MMD -c $$< -o $$@
+-include $$(OBJECTS_$(1):.o=.d)
+endef
+$(foreach board,$(BOARDS),$(eval $(call BOARD_RULES,$(board))))
+
+prebuilt: $(PREBUILT_BOARDS:%=$(BUILD)/$(NAME)-%.elf)
+	install -m 644 $^ .
+
+check:
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(MAKE) --no-print-directory -s all BUILD="$$folder"; \
+	for board in $(PREBUILT_BOARDS); do \
+		cmp "$$folder/$(NAME)-$$board.elf" "$(NAME)-$$board.elf" || { \
+			echo "$(NAME)-$$board.elf differs from its sources; built with $$($(CC) --version | head -n 1)"; exit 1; }; \
+		echo "$(NAME)-$$board.elf: same as its sources"; \
+	done
+
+qemu: $(BUILD)/$(NAME)-mps2-an386.elf
+	qemu-system-arm -M mps2-an386 -nographic -semihosting-config enable=on,target=native -kernel $< 2>&1 \
+		| tr -d '\r' | tee $(BUILD)/qemu.txt
+	grep -v '^cycles: ' $(BUILD)/qemu.txt | diff - expected.txt
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reference kernels: the int8 operators of TinyML firmware, one per file. Imports nothing of mcusim."""

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attribute: from a trace's counts to a profile, by function, call tree, instruction and cause.
+
+Each variant is priced once more, now keeping the cycles of every instruction by cause, and multiplied by its count.
+Everything adds up: instructions to functions, functions to the clock. `attribute` checks that and fails if it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim import __version__
+from mcusim.disassembly import Disassembler
+from mcusim.engine import tables as t
+from mcusim.image.model import Image
+from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION
+from mcusim.profile import (
+    SCHEMA_VERSION,
+    Accuracy,
+    BoardInfo,
+    ClockPhase,
+    EndInfo,
+    FunctionCost,
+    ImageInfo,
+    InstructionCost,
+    Note,
+    Profile,
+    SectionInfo,
+    Totals,
+    TreeNode,
+)
+from mcusim.trace import Trace
+
+Counts = npt.NDArray[np.int64]
+KIND_NAMES = {t.KIND_CALL: "call", t.KIND_THREAD: "thread", t.KIND_HANDLER: "handler"}
+RAM_KINDS = ("sram", "tcm")
+MAX_SOURCE_BYTES = 4 << 20
+
+
+def attribute(trace: Trace) -> Profile:
+    """Return the profile of a finished run."""
+    costs = _Costs(trace)
+    by_function, instructions_of = costs.by_function()
+    order = sorted(range(len(trace.functions)), key=lambda number: trace.functions[number].address)
+    position = {number: index for index, number in enumerate(order)}
+    tree = _tree(trace, position)
+    totals = _totals(trace, by_function, sum(instructions_of))
+    functions = []
+    for number in order:
+        function = trace.functions[number]
+        functions.append(
+            FunctionCost(
+                name=function.name, file=function.file, address=function.address, size_bytes=function.size_bytes,
+                calls=0, instructions=instructions_of[number], self_cycles=int(by_function[number].sum()),
+                total_cycles=0, causes=_named(by_function[number]),
+            )
+        )  # fmt: skip
+    _sum_tree(functions, tree)
+    instructions = costs.instructions(position)
+    profile = Profile(
+        schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
+        board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
+        tree=tree, instructions=instructions, sources=_sources(trace.image, instructions), notes=_notes(trace),
+        accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
+    )  # fmt: skip
+    _check(profile, trace)
+    return profile
+
+
+class _Costs:
+    """Counts and cycles of every block's instructions, summed over its variants."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.counts: dict[int, int] = {}  # block -> how often it ran
+        self.cycles: dict[int, Counts] = {}  # block -> instructions x causes
+        for row in trace.variants[trace.variants["count"] > 0]:
+            block, count = int(row["block"]), int(row["count"])
+            _, costs, _ = trace.pricer.costs(block, int(row["entry_state"]), int(row["outcome"]))
+            scaled = costs.astype(np.int64) * count
+            self.cycles[block] = self.cycles[block] + scaled if block in self.cycles else scaled
+            self.counts[block] = self.counts.get(block, 0) + count
+        for block in self.cycles:
+            self._add_divisions(block)
+
+    def _add_divisions(self, block: int) -> None:
+        row = self.trace.blocks[block]
+        first = int(row["first_division"])
+        for division in self.trace.divisions[first : first + int(row["division_count"])] if first >= 0 else ():
+            self.cycles[block][int(division["op_index"]), DIVISION] += int(division["extra_cycles"])
+
+    def by_function(self) -> tuple[Counts, list[int]]:
+        """Return cycles (functions x causes) and instructions of each function."""
+        cycles = np.zeros((len(self.trace.functions), len(CAUSES)), np.int64)
+        instructions = [0] * len(self.trace.functions)
+        for block, costs in self.cycles.items():
+            function = int(self.trace.blocks[block]["function"])
+            cycles[function] += costs.sum(axis=0)
+            instructions[function] += len(costs) * self.counts[block]
+        for (function, cause), extra in self.trace.extra_cycles.items():
+            cycles[function, CAUSES.index(cause)] += extra
+        return cycles, instructions
+
+    def instructions(self, position: dict[int, int]) -> list[InstructionCost]:
+        """Return one row for each executed instruction, by address. Overlapping blocks add up."""
+        merged: dict[tuple[int, int, int], tuple[int, Counts]] = {}  # (address, opcode, function) -> count, cycles
+        sizes: dict[tuple[int, int, int], int] = {}
+        for block, costs in self.cycles.items():
+            function, count = int(self.trace.blocks[block]["function"]), self.counts[block]
+            for op, cost in zip(self.trace.pricer.decoded[block].ops, costs, strict=True):
+                key = (int(op["address"]), int(op["opcode"]), function)
+                before, cycles = merged.get(key, (0, np.zeros(len(CAUSES), np.int64)))
+                merged[key] = (before + count, cycles + cost)
+                sizes[key] = int(op["size_bytes"])
+        disassembler = Disassembler(self.trace.image)
+        rows = []
+        for key in sorted(merged):
+            (address, opcode, function), (count, cycles) = key, merged[key]
+            line = self.trace.image.line_at(address)
+            rows.append(
+                InstructionCost(
+                    address=address, function=position[function], text=disassembler.text(address, opcode, sizes[key]),
+                    encoding=f"{opcode:0{2 * sizes[key]}x}", count=count, cycles=int(cycles.sum()),
+                    causes=_named(cycles),
+                    file=line.file if line else None, line=line.line if line else None,
+                )
+            )  # fmt: skip
+        return rows
+
+
+def _named(cycles: Counts) -> dict[str, int]:
+    return {cause: int(value) for cause, value in zip(CAUSES, cycles, strict=True) if value}
+
+
+def _tree(trace: Trace, position: dict[int, int]) -> list[TreeNode]:
+    nodes = [
+        TreeNode(parent=int(row["parent"]), function=position[int(row["function"])], kind=KIND_NAMES[int(row["kind"])],
+                 calls=int(row["calls"]), self_cycles=int(row["self_cycles"]), total_cycles=int(row["self_cycles"]))
+        for row in trace.nodes
+    ]  # fmt: skip
+    for node in reversed(nodes):  # children come after their parents
+        if node.parent >= 0:
+            nodes[node.parent].total_cycles += node.total_cycles
+    return nodes
+
+
+def _sum_tree(functions: list[FunctionCost], tree: list[TreeNode]) -> None:
+    """Fill in calls and total cycles of functions; of a function's nodes on one path only the outermost counts."""
+    for node in tree:
+        function = functions[node.function]
+        function.calls += node.calls
+        above = node.parent
+        while above >= 0 and tree[above].function != node.function:
+            above = tree[above].parent
+        if above < 0:
+            function.total_cycles += node.total_cycles
+
+
+def _totals(trace: Trace, by_function: Counts, instructions: int) -> Totals:
+    return Totals(
+        cycles=trace.clock_cycles,
+        instructions=instructions,
+        time_s=trace.seconds,
+        causes=_named(by_function.sum(axis=0)),
+        clock=[ClockPhase(start, core_hz) for start, core_hz in trace.clock_phases],
+    )
+
+
+def _image_info(image: Image) -> ImageInfo:
+    sections = [
+        SectionInfo(
+            section.name, section.run_address, section.size_bytes, section.kind, section.flash_bytes, section.sram_bytes
+        )
+        for section in image.sections
+    ]
+    return ImageInfo(image.name, image.sha256, image.format, image.flash_bytes, image.sram_bytes, sections)
+
+
+def _board_info(trace: Trace) -> BoardInfo:
+    board = trace.board
+    flash = sum(region.size_bytes for region in board.region if region.kind == "flash")
+    sram = sum(region.size_bytes for region in board.region if region.kind in RAM_KINDS)
+    return BoardInfo(board.name, board.title, trace.core.name, trace.core.title, trace.board_reason, flash, sram)
+
+
+def _end_info(trace: Trace) -> EndInfo:
+    end = trace.end
+    symbol = trace.image.function_at(end.address)
+    return EndInfo(end.kind, end.text, end.status, end.address, symbol.name if symbol else "")
+
+
+def _accuracy(trace: Trace) -> Accuracy:
+    statement = trace.core.file.accuracy
+    return Accuracy(statement.level, statement.interval_percent, statement.text)
+
+
+def _notes(trace: Trace) -> list[Note]:
+    notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
+    for register in sorted(trace.guessed, key=lambda guess: guess.address):
+        text = f"register 0x{register.address:08x}: remembers writes ({register.reads} reads, {register.writes} writes)"
+        notes.append(Note("guessed", text, register.reads + register.writes))
+    for text in trace.refused:
+        notes.append(Note("not-modelled", f"refused: {text}", 0))
+    for klass, address in trace.unknown_classes.items():
+        notes.append(Note("assumed", f"one cycle for instructions of class {klass}, as at 0x{address:08x}", 0))
+    notes += [Note("assumed", text, 0) for text in trace.assumptions]
+    notes += _timing_assumptions(trace)
+    if trace.worst_lateness_cycles:
+        text = f"interrupts arrive at block boundaries: up to {trace.worst_lateness_cycles} cycles late"
+        notes.append(Note("assumed", text, trace.interrupts))
+    if trace.output_cut:
+        notes.append(Note("not-modelled", "the firmware's output was cut after 1 MiB", 0))
+    return notes
+
+
+def _timing_assumptions(trace: Trace) -> Iterable[Note]:
+    """Say how often the price of a block rested on an assumption."""
+    skipped = divided = 0
+    for row in trace.variants[trace.variants["count"] > 0]:
+        decoded = trace.pricer.decoded[int(row["block"])]
+        skipped += decoded.assumed_groups * int(row["count"])
+        divided += decoded.unknown_divisions * int(row["count"])
+    if skipped:
+        yield Note(
+            "assumed", "conditional instructions timed as executed: their flags were overwritten in the block", skipped
+        )
+    if divided:
+        yield Note("assumed", "divisions timed at two cycles: their operands were overwritten in the block", divided)
+
+
+def _sources(image: Image, instructions: list[InstructionCost]) -> dict[str, dict[int, str]]:
+    """Return the text of every source line that an instruction names, where the file can be found."""
+    wanted: dict[str, set[int]] = {}
+    for row in instructions:
+        if row.file is not None and row.line:
+            wanted.setdefault(row.file, set()).add(row.line)
+    sources = {}
+    for file in sorted(wanted):
+        lines = _read_lines(file, image.folders)
+        found = {number: lines[number - 1] for number in sorted(wanted[file]) if number <= len(lines)}
+        if found:
+            sources[file] = found
+    return sources
+
+
+def _read_lines(file: str, folders: Iterable[str]) -> list[str]:
+    for folder in ("", *folders):
+        path = Path(folder) / file
+        try:
+            if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
+                return path.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+    return []
+
+
+def _check(profile: Profile, trace: Trace) -> None:
+    """Fail loudly if anything does not add up: it would be a bug in mcusim."""
+    total = profile.totals.cycles
+    sums = {
+        "causes": sum(profile.totals.causes.values()),
+        "functions": sum(function.self_cycles for function in profile.functions),
+        "call tree": sum(node.self_cycles for node in profile.tree),
+        "instructions": sum(row.cycles for row in profile.instructions) + sum(trace.extra_cycles.values()),
+    }
+    wrong = {name: value for name, value in sums.items() if value != total}
+    if wrong:
+        raise AssertionError(f"cycles do not add up to {total}: {wrong}")

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board as data: memory regions, clock, devices. One TOML file each in `cores/boards/`; the folder is the list.
+
+Unknown keys are errors. Addresses and sizes are integers in bytes, ranges half-open.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+
+import msgspec
+
+from mcusim.errors import McusimError, unknown_name
+
+REGION_KINDS = ("flash", "sram", "tcm", "external")
+PAGE_BYTES = 1024  # the engine maps memory in pages of this size
+ADDRESS_SPACE = 1 << 32
+# Peripherals, then the private peripheral bus and vendor space (Armv7-M ARM B3.1, system address map).
+DEVICE_SPACES = (range(0x40000000, 0x60000000), range(0xE0000000, ADDRESS_SPACE))
+MAX_MEMORY_BYTES = 512 << 20  # every region is an array in the simulator's memory
+MAX_INTERRUPT = 495  # Armv7-M ARM B3.4: at most 496 external interrupts
+CLOCK_LIMITS_HZ = (1_000, 5_000_000_000)
+MAX_FILE_BYTES = 1 << 20
+GENERIC_PREFIX = "generic-"  # boards that stand for any part with a core: memory, and no devices
+
+
+class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A range of memory on the bus. `aliases` are other start addresses at which the same bytes appear."""
+
+    name: str
+    kind: str  # flash, sram, tcm, external
+    start: int
+    size_bytes: int
+    source: str
+    aliases: tuple[int, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """First address after the region."""
+        return self.start + self.size_bytes
+
+    @property
+    def writable(self) -> bool:
+        """True where a store changes the memory."""
+        return self.kind != "flash"
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """Every (start, end) at which the region's bytes appear, its own first."""
+        return tuple((start, start + self.size_bytes) for start in (self.start, *self.aliases))
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A peripheral: `type` names its model in `mcusim/devices/`, `interrupt` its external interrupt, from 0."""
+
+    name: str
+    type: str
+    start: int
+    size_bytes: int
+    source: str
+    interrupt: int | None = None
+    console: bool = False  # what it transmits is the firmware's output
+
+    @property
+    def end(self) -> int:
+        """First address after the device's registers."""
+        return self.start + self.size_bytes
+
+
+class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Core clock after reset and the highest the part allows, in hertz."""
+
+    reset_hz: int
+    max_hz: int
+    source: str
+
+
+class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A board: `core` names a file in `cores/`."""
+
+    name: str
+    title: str
+    core: str
+    clock: Clock
+    sources: dict[str, str]  # short name -> document, so that `source` fields can be brief
+    region: tuple[Region, ...]
+    device: tuple[Device, ...] = ()
+
+    @property
+    def generic(self) -> bool:
+        """True for a stand-in: a core and memory, but of no particular part."""
+        return self.name.startswith(GENERIC_PREFIX)
+
+
+def board_names() -> tuple[str, ...]:
+    """Return the names of all boards that come with mcusim: the TOML files of the folder."""
+    entries = files("mcusim.cores.boards").iterdir()
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
+
+
+def load_board(name_or_path: str | Path) -> Board:
+    """Return a board by its name, or from a file whose name ends in `.toml`.
+
+    Raises McusimError for an unknown name (with near ones), a file that cannot be read, and a board that cannot be
+    (with the file, the key and what is wrong).
+    """
+    given = str(name_or_path)
+    if given.endswith(".toml"):
+        return parse_board(_read(Path(given)), given)
+    names = board_names()
+    if given not in names:
+        raise unknown_name("board", given, names)
+    where = f"{given}.toml"
+    board = parse_board(files("mcusim.cores.boards").joinpath(where).read_text("utf-8"), where)
+    if board.name != given:
+        raise McusimError(f"{where}: name is '{board.name}', it must be the file's name")
+    return board
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise McusimError(f"{path}: not a file: give a board file or one of {', '.join(board_names())}")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise McusimError(f"{path}: more than {MAX_FILE_BYTES} bytes: not a board file")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise McusimError(f"{path}: cannot read the board file: {error.strerror or error}") from None
+    except ValueError:  # bytes that are not UTF-8, or a NUL in the name
+        raise McusimError(f"{str(path)!r}: not a text file in UTF-8") from None
+
+
+def parse_board(text: str, where: str) -> Board:
+    """Return the board in TOML `text`; `where` names the file in errors (McusimError)."""
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "tables nested too deep"
+        raise McusimError(f"{where}: not TOML: {' '.join(reason.split())}") from None
+    try:
+        board = msgspec.convert(table, Board)
+    except msgspec.ValidationError as error:
+        raise McusimError(f"{where}: {_plain(str(error), table)}") from None
+    for problem in _problems(board):
+        raise McusimError(f"{where}: {problem}")
+    return board
+
+
+def _plain(message: str, table: dict[str, object]) -> str:
+    """Turn msgspec's message into ours: the key first, with the name of the region or device it is in."""
+    text, _, path = message.partition(" - at `")
+    key = path.rstrip("`").removeprefix("$").removeprefix(".")
+    found = re.match(r"(region|device)\[(\d+)\](.*)", key)
+    if found:
+        rows = table.get(found[1])
+        row = rows[int(found[2])] if isinstance(rows, list) and int(found[2]) < len(rows) else None
+        name = row.get("name") if isinstance(row, dict) else None
+        label = f"'{name}'" if isinstance(name, str) else f"number {int(found[2]) + 1}"
+        key = f"{found[1]} {label}{found[3].replace('.', ': ', 1)}"
+    text = text.replace("Object contains unknown field", "unknown key").replace(
+        "Object missing required field", "missing key"
+    )
+    text = text.replace("`", "'")
+    return f"{key}: {text[:1].lower()}{text[1:]}" if key else f"{text[:1].lower()}{text[1:]}"
+
+
+def _problems(board: Board) -> Iterator[str]:
+    """Yield what is wrong with a board, each as 'key: what is wrong'."""
+    for key, value in (("name", board.name), ("title", board.title), ("core", board.core)):
+        if not value.strip() or not value.isprintable():
+            yield f"{key}: must be one line of text"
+    yield from _clock_problems(board.clock)
+    if not board.region:
+        yield "region: the board needs memory: add a [[region]]"
+    for region in board.region:
+        yield from _region_problems(region)
+    for device in board.device:
+        yield from _device_problems(device)
+    for kind, rows in (("region", board.region), ("device", board.device)):
+        names = [row.name for row in rows]
+        for name in names:
+            if names.count(name) > 1:
+                yield f"{kind} '{name}': there are {names.count(name)} {kind}s of this name"
+    yield from _overlaps([(f"region '{r.name}'", start, end) for r in board.region for start, end in r.ranges])
+    yield from _overlaps([(f"device '{d.name}'", d.start, d.end) for d in board.device])
+    consoles = [f"'{device.name}'" for device in board.device if device.console]
+    if len(consoles) > 1:
+        yield f"device: {' and '.join(consoles)} are both the console: only one can be"
+    total = sum(region.size_bytes for region in board.region)
+    if total > MAX_MEMORY_BYTES:
+        yield f"region: {total} bytes of memory in all, at most {MAX_MEMORY_BYTES} can be simulated"
+
+
+def _clock_problems(clock: Clock) -> Iterator[str]:
+    low, high = CLOCK_LIMITS_HZ
+    for key, hz in (("clock.reset_hz", clock.reset_hz), ("clock.max_hz", clock.max_hz)):
+        if not low <= hz <= high:
+            yield f"{key}: {hz} Hz is not between {low} and {high}"
+    if clock.reset_hz > clock.max_hz:
+        yield f"clock.reset_hz: {clock.reset_hz} is more than max_hz, {clock.max_hz}"
+
+
+def _region_problems(region: Region) -> Iterator[str]:
+    where = f"region '{region.name}'"
+    if not region.name.strip() or not region.name.isprintable():
+        yield f"{where}: name: must be one line of text"
+    if region.kind not in REGION_KINDS:
+        yield f"{where}: kind: '{region.kind}' is not one of {', '.join(REGION_KINDS)}"
+    if region.size_bytes <= 0:
+        yield f"{where}: size_bytes: {region.size_bytes} is not more than 0"
+    for key, value in (("start", region.start), ("size_bytes", region.size_bytes)):
+        if value % PAGE_BYTES:
+            yield f"{where}: {key}: {value:#x} is not a multiple of {PAGE_BYTES}, the page of the engine"
+    for start, end in region.ranges:
+        key = "start" if start == region.start else "aliases"
+        if start % PAGE_BYTES:
+            yield f"{where}: {key}: {start:#x} is not a multiple of {PAGE_BYTES}, the page of the engine"
+        if start < 0 or end > ADDRESS_SPACE:
+            yield f"{where}: {key}: {start:#x} to {end:#x} is outside the address space"
+        for space in DEVICE_SPACES:
+            if start < space.stop and end > space.start:
+                yield f"{where}: {key}: {start:#x} to {end:#x} reaches into the space of devices at {space.start:#x}"
+
+
+def _device_problems(device: Device) -> Iterator[str]:
+    where = f"device '{device.name}'"
+    for key, value in (("name", device.name), ("type", device.type)):
+        if not value.strip() or not value.isprintable():
+            yield f"{where}: {key}: must be one line of text"
+    if device.size_bytes <= 0:
+        yield f"{where}: size_bytes: {device.size_bytes} is not more than 0"
+    if device.start % 4 or device.size_bytes % 4:
+        yield f"{where}: start and size_bytes must be multiples of 4, a register"
+    if not any(space.start <= device.start and device.end <= space.stop for space in DEVICE_SPACES):
+        spaces = " or ".join(f"{space.start:#x} to {space.stop:#x}" for space in DEVICE_SPACES)
+        yield f"{where}: start: {device.start:#x} to {device.end:#x} is not in the space of devices ({spaces})"
+    if device.interrupt is not None and not 0 <= device.interrupt <= MAX_INTERRUPT:
+        yield f"{where}: interrupt: {device.interrupt} is not between 0 and {MAX_INTERRUPT}"
+
+
+def _overlaps(ranges: list[tuple[str, int, int]]) -> Iterator[str]:
+    for (first, first_start, first_end), (second, start, end) in combinations(ranges, 2):
+        if first_start < end and start < first_end:
+            yield (
+                f"{second}: {start:#x} to {end:#x} overlaps {first}, {first_start:#x} to {first_end:#x} "
+                "(aliases count too)"
+            )

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parse, dispatch, and turn what goes wrong into one line and an exit code.
+
+Exit codes: 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output went away.
+`mcusim run` returns the firmware's own status instead of 0.
+
+Nothing heavy is imported here or at the top of a command's module: `mcusim --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from mcusim.cli import console
+from mcusim.errors import McusimError, unknown_name
+
+# Command -> its module in this package: `add_arguments(parser)`, `run(args) -> exit code`, and a docstring that is its
+# help (first line: what it does; after 'Examples:': the examples).
+COMMANDS: dict[str, str] = {
+    "profile": "profile",
+    "run": "run",
+    "report": "report",
+    "list": "list_names",
+    "show": "show",
+}
+
+DESCRIPTION = "Run an unmodified Cortex-M firmware image and say where its cycles go, and why."
+EPILOG = """\
+examples:
+  mcusim profile firmware.elf                      guess the board, run, print where the cycles go
+  mcusim profile firmware.elf -o run.json          save the profile as well
+  mcusim report run.json --tree                    look at it again without running
+  mcusim list boards                               what can be simulated
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our manners: errors are `McusimError`, so that they are one line like all the others."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage, which hides the one line that matters."""
+        raise McusimError(f"{message} (see '{self.prog} --help')")
+
+
+def entry_point() -> NoReturn:
+    """Run the command line and exit: the console script `mcusim`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code. The one place where errors become exit codes."""
+    verbose = any(word in ("-v", "--verbose") for word in argv)  # known even if the rest cannot be parsed
+    try:
+        return _finish(list(argv))
+    except McusimError as error:
+        return _fail(2, f"error: {' '.join(str(error).split())}", error, verbose)
+    except KeyboardInterrupt as error:
+        return _fail(130, "interrupted", error, verbose)
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has what it wanted. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
+        return _fail(1, f"{message} (a bug in mcusim: -v shows where; please report it)", error, verbose)
+
+
+def _fail(code: int, message: str, error: BaseException, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"mcusim: {message}", file=sys.stderr)
+    return code
+
+
+def _finish(argv: list[str]) -> int:
+    """Run the command and make sure that all it wrote has arrived; argparse exits where it printed a help."""
+    if sys.stdout is None:  # closed by the caller
+        raise McusimError("stdout is closed: redirect it to a file or /dev/null")
+    try:
+        code = _dispatch(argv)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    console.flush()
+    return code
+
+
+def _dispatch(argv: list[str]) -> int:
+    """Find the command, build its parser only, parse and run it."""
+    before, name, after = _split(argv)
+    top = Parser("mcusim", DESCRIPTION if name else f"{DESCRIPTION}\n\n{_commands()}", EPILOG)
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    _add_verbose(top)
+    top.add_argument("command", nargs="?", metavar="COMMAND", help="one of the above; each has its own --help")
+    args = top.parse_args([*before, *([name] if name else [])])
+    if args.version:
+        console.write(f"mcusim {_version()}\n")
+        return 0
+    if not name:
+        console.write(top.format_help())
+        return 0
+    if name not in COMMANDS:
+        raise unknown_name("command", name, COMMANDS)
+    module = import_module(f"mcusim.cli.{COMMANDS[name]}")
+    description, _, examples = (module.__doc__ or "").partition("Examples:\n")
+    parser = Parser(f"mcusim {name}", description.strip(), "examples:\n" + examples.rstrip() if examples else "")
+    module.add_arguments(parser)
+    _add_verbose(parser)
+    code: int = module.run(parser.parse_args(after))
+    return code
+
+
+def _commands() -> str:
+    """Return the list of commands, each with the first line of its docstring."""
+    rows = []
+    for name, module in COMMANDS.items():
+        summary = (import_module(f"mcusim.cli.{module}").__doc__ or "").partition("\n")[0]
+        rows.append(f"  {name:<9}{summary}")
+    return "commands:\n" + "\n".join(rows)
+
+
+def _split(argv: list[str]) -> tuple[list[str], str, list[str]]:
+    """Split the words into options before the command, the command ('' if there is none) and what follows."""
+    for index, word in enumerate(argv):
+        if not word.startswith("-"):
+            return argv[:index], word, argv[index + 1 :]
+    return argv, "", []
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mcusim")
+    except PackageNotFoundError:
+        return "(not installed)"

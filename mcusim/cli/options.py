@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, each spelled once, and what turns their words into values."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from mcusim.errors import McusimError, unknown_name
+from mcusim.reports import FORMATS, RenderOptions
+from mcusim.reports.options import DEFAULT_MIN_SHARE_PERCENT, DEFAULT_TOP, DEFAULT_WIDTH, NARROWEST, SORTS
+
+_MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_LARGEST_COUNT = 2**63 - 1
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add FIRMWARE and everything that decides how it runs."""
+    parser.add_argument(
+        "firmware", type=Path, metavar="FIRMWARE", help="linked image: .elf, .hex or .bin (with --base)"
+    )
+    group = parser.add_argument_group("the run")
+    group.add_argument("--board", metavar="NAME|FILE.toml", help="board to run on (default: guessed from the image)")
+    group.add_argument("--base", type=number, metavar="ADDR", help="load address of a .bin, such as 0x08000000")
+    group.add_argument("--until", metavar="SYMBOL[:N]", help="stop at the N-th arrival at a function (default: first)")
+    group.add_argument(
+        "--max-cycles", type=count, metavar="N", help="stop after N cycles; 1e9 and 10M are numbers, too"
+    )
+    group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after this much real time")
+    group.add_argument("--uart-in", metavar="FILE|-", help="bytes the firmware receives on its UART (-: stdin)")
+    group.add_argument("--files", type=Path, metavar="DIR", help="let semihosting open files in this folder only")
+    group.add_argument(
+        "--allow-unknown", action="store_true", help="go on when an instruction has no timing class, at a guessed cost"
+    )
+
+
+def add_render_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how a report looks."""
+    group = parser.add_argument_group("the report")
+    group.add_argument(
+        "--format", type=one_of("format", FORMATS), default="text", metavar="FORMAT", help=_choices(FORMATS, "text")
+    )
+    group.add_argument(
+        "--sort", type=one_of("sort key", SORTS), default="self", metavar="KEY", help=_choices(SORTS, "self")
+    )
+    group.add_argument(
+        "--top", type=count_or_zero, metavar="N", help=f"functions shown (default {DEFAULT_TOP}; 0: all)"
+    )
+    group.add_argument("--match", metavar="PATTERN", help="only functions matching a glob or regular expression")
+    group.add_argument("--tree", action="store_true", help="call tree with inclusive and exclusive cycles")
+    group.add_argument("--depth", type=count, metavar="N", help="call tree: levels shown (default: all)")
+    group.add_argument(
+        "--min-share",
+        type=percentage,
+        metavar="PERCENT",
+        help=f"call tree: fold smaller branches (default {DEFAULT_MIN_SHARE_PERCENT}; csv: 0)",
+    )
+    group.add_argument("--annotate", metavar="FUNCTION", help="one function, instruction by instruction")
+    group.add_argument(
+        "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
+    )
+
+
+def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add -o for `what`, and --force."""
+    parser.add_argument("-o", "--output", type=output_file, metavar="FILE", help=f"{what}, whole or not at all")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def render_options(args: argparse.Namespace, *, width: int, color: bool) -> RenderOptions:
+    """Return what the parsed words ask of a report. `width` counts where --width was not given."""
+    return RenderOptions(
+        sort=args.sort,
+        top=args.top,
+        match=args.match,
+        tree=args.tree,
+        depth=args.depth,
+        min_share_percent=args.min_share,
+        annotate=args.annotate,
+        width=args.width or width,
+        color=color,
+    )
+
+
+def number(text: str) -> int:
+    """An address: decimal, or hexadecimal with 0x."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address: give one such as 0x08000000")
+    return value
+
+
+def count_or_zero(text: str) -> int:
+    """A whole number of things: 250, 1_000, 1e9, 10M."""
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?)([kKmMgG]?)", text)
+    value = Decimal(-1)
+    if match:
+        try:
+            value = Decimal(match[1]) * _MULTIPLES[match[2].lower()]
+        except InvalidOperation:
+            value = Decimal(-1)
+    if value < 0 or value > _LARGEST_COUNT or value != int(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number: give one such as 1000, 1e9 or 10M")
+    return int(value)
+
+
+def count(text: str) -> int:
+    """Like `count_or_zero`, but at least one."""
+    value = count_or_zero(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, more than zero."""
+    value = _real(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a time: give seconds, such as 30 or 0.5")
+    return value
+
+
+def percentage(text: str) -> float:
+    """A share from 0 to 100."""
+    value = _real(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share: give percent from 0 to 100")
+    return value
+
+
+def columns(text: str) -> int:
+    """A width in characters that a table can be laid out in."""
+    value = count_or_zero(text)
+    if not NARROWEST <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a width: give from {NARROWEST} to 10000 columns")
+    return value
+
+
+def output_file(text: str) -> Path:
+    """The name of a file to be written."""
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError("give the name of a file (--format json prints the profile)")
+    return Path(text)
+
+
+def one_of(kind: str, known: Iterable[str]) -> Callable[[str], str]:
+    """Return the check that a word is one of `known`; the error names the nearest."""
+
+    def check(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(str(unknown_name(kind, text, known)))
+        return text
+
+    return check
+
+
+def read_input(name: str | None) -> bytes:
+    """Return the bytes of --uart-in: nothing, a file's, or stdin's. Raises `McusimError` if they cannot be read."""
+    if name is None:
+        return b""
+    try:
+        if name == "-":
+            import sys
+
+            return sys.stdin.buffer.read()
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise McusimError(f"--uart-in {name}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
+def _choices(known: Iterable[str], default: str) -> str:
+    return f"{', '.join(known)} (default {default})"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a firmware image and print only what it prints; exit with its status.
+
+Without a status from the firmware the exit code is 0 where it came to its end (an endless loop, a sleep nothing can
+end, --until), 124 where --max-cycles or --timeout cut it, 130 after Ctrl-C; mcusim's own errors give 2.
+
+Examples:
+  mcusim run firmware.elf                          the firmware's output on stdout, its status as exit code
+  mcusim run firmware.elf --timeout 60             not longer than a minute
+  mcusim run firmware.elf --uart-in commands.txt   with bytes to receive
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mcusim.cli import console, options, running
+
+# How the run ended -> exit code, where the firmware gave no status.
+EXIT_CODES = {"max-cycles": 124, "timeout": 124, "interrupted": 130}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `mcusim run`."""
+    options.add_run_options(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="no firmware output, no progress line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load and run. Returns the firmware's exit status, or what stands for it."""
+    from mcusim.reports.progress import ProgressLine
+
+    image = running.load_image(args)
+    stream = None if args.quiet else sys.stdout
+    trace = running.execute(args, stream=stream, progress=ProgressLine(quiet=args.quiet), image=image)
+    end = trace.end
+    if end.status is not None:
+        return end.status & 0xFF or int(end.status != 0)  # a failure stays one when the system keeps eight bits of it
+    if end.kind != "exit":
+        console.say(f"ended: {end.text}")
+    return EXIT_CODES.get(end.kind, 0)

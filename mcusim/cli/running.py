@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the firmware, as `profile` and `run` both do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from mcusim.cli import options
+from mcusim.cli.console import FirmwareOutput
+from mcusim.errors import McusimError
+
+if TYPE_CHECKING:
+    from mcusim.image.model import Image
+    from mcusim.machine import Progress
+    from mcusim.reports.progress import ProgressLine
+    from mcusim.trace import Trace
+
+
+def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: ProgressLine, image: Image) -> Trace:
+    """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace."""
+    from mcusim.board import load_board
+    from mcusim.guess import guess_board
+    from mcusim.machine import Settings, run
+
+    if args.files is not None and not args.files.is_dir():
+        raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
+    if args.board is None:
+        board, reason = guess_board(image)
+    else:
+        board, reason = load_board(args.board), "given by --board"
+    settings = Settings(
+        until=args.until,
+        max_cycles=args.max_cycles,
+        timeout_s=args.timeout,
+        files=args.files,
+        allow_unknown=args.allow_unknown,
+        uart_input=options.read_input(args.uart_in),
+    )
+    output = FirmwareOutput(stream) if stream is not None else None
+    try:
+        return run(
+            image,
+            board,
+            settings,
+            console=_console(output, progress),
+            progress=_progress(output, progress) if progress.active else None,
+            board_reason=reason,
+        )
+    finally:
+        progress.clear()
+        if output is not None:
+            output.end_line()
+
+
+def load_image(args: argparse.Namespace) -> Image:
+    """Read and check FIRMWARE."""
+    from mcusim.image import load
+
+    return load(args.firmware, base=args.base)
+
+
+def _console(output: FirmwareOutput | None, line: ProgressLine) -> Callable[[bytes], None] | None:
+    if output is None:
+        return None
+
+    def write(data: bytes) -> None:
+        line.clear()
+        output.write(data)
+
+    return write
+
+
+def _progress(output: FirmwareOutput | None, line: ProgressLine) -> Callable[[Progress], None]:
+    def update(now: Progress) -> None:
+        if output is not None and not output.at_line_start:
+            return  # the firmware is in the middle of a line, on the same terminal
+        wall_s = max(now.wall_s, 1e-9)
+        line.update(now.time_s, now.cycles, now.instructions / wall_s / 1e6, now.time_s / wall_s, now.function)
+
+    return update

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show a core or a board: every number of its table, with its source.
+
+Examples:
+  mcusim show cortex-m4           the timing table of a core
+  mcusim show nucleo-l4r5zi       memory map, clocks and devices of a board
+  mcusim show my_board.toml       a board file of your own, as it is read
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from mcusim.cli import console
+from mcusim.errors import unknown_name
+
+if TYPE_CHECKING:
+    from mcusim.board import Board
+
+# Section title -> rows of key, value, source.
+Description = list[tuple[str, list[tuple[str, str, str]]]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `mcusim show`."""
+    parser.add_argument("name", metavar="NAME", help="a core, a board (see 'mcusim list') or a board's FILE.toml")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the tables of what has that name."""
+    from mcusim.board import board_names, load_board
+    from mcusim.core import core_names, load_core
+    from mcusim.reports.as_text import sections
+
+    if args.name in core_names():
+        title, description = args.name, load_core(args.name).describe()
+    elif args.name in board_names() or args.name.endswith(".toml"):
+        board = load_board(args.name)
+        title, description = f"{board.name}: {board.title}", describe_board(board)
+    else:
+        raise unknown_name("core or board", args.name, [*core_names(), *board_names()])
+    width, color = console.width(sys.stdout, 100), console.color(sys.stdout)
+    console.write(sections(title, description, width=width, color=color))
+    return 0
+
+
+def describe_board(board: Board) -> Description:
+    """Return everything a board says, in the form in which `Core.describe` describes a core."""
+    from mcusim.reports.numbers import frequency
+
+    clock = board.clock
+    return [
+        ("board", [("core", board.core, "")]),
+        (
+            "clock",
+            [
+                ("after reset", frequency(clock.reset_hz), clock.source),
+                ("highest", frequency(clock.max_hz), clock.source),
+            ],
+        ),
+        (
+            "memory",
+            [
+                (
+                    region.name,
+                    f"{_span(region.start, region.size_bytes)} {region.kind}{_also(region.aliases)}",
+                    region.source,
+                )
+                for region in board.region
+            ],
+        ),
+        (
+            "devices",
+            [
+                (
+                    device.name,
+                    f"{_span(device.start, device.size_bytes)} {device.type}"
+                    + (f", interrupt {device.interrupt}" if device.interrupt is not None else "")
+                    + (", console" if device.console else ""),
+                    device.source,
+                )
+                for device in board.device
+            ],
+        ),
+        ("sources", [(name, document, "") for name, document in board.sources.items()]),
+    ]
+
+
+def _span(start: int, size_bytes: int) -> str:
+    """A half-open range and its size: '0x20000000..0x200a0000 640 KiB'."""
+    size = f"{size_bytes // 1024:,} KiB" if size_bytes and size_bytes % 1024 == 0 else f"{size_bytes:,} bytes"
+    return f"0x{start:08x}..0x{start + size_bytes:08x} {size}"
+
+
+def _also(aliases: tuple[int, ...]) -> str:
+    return ", also at " + ", ".join(f"0x{start:08x}" for start in aliases) if aliases else ""

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A core as data: its timing table, one TOML file each in `cores/`; the folder is the list.
+
+Every number carries its source on the same line. A timing class that a table leaves out does not exist on that core;
+an instruction of such a class ends the run unless the user allows it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.errors import McusimError, unknown_name
+from mcusim.isa.decode import CLASS_NUMBER, CLASSES
+from mcusim.pipelines import PIPELINES
+
+DIVISION_MODELS = {"none": 0, "early-termination": 1}
+EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles")
+
+
+class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number of a rule, with its source."""
+
+    value: int
+    source: str
+
+
+class ClassTiming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cycles of a timing class; `per_register` is added for each register of a multiple transfer."""
+
+    cycles: int
+    source: str
+    per_register: int = 0
+
+
+class AccuracyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How sure the table is: `level` measured or estimate, and what it leaves out."""
+
+    level: str
+    text: str
+    not_modelled: tuple[str, ...]
+    interval_percent: float | None = None
+
+
+class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The TOML file as it stands."""
+
+    name: str
+    title: str
+    architecture: str
+    fpu: str
+    engine_cpu: str
+    pipeline: str
+    division: str
+    sources: dict[str, str]
+    accuracy: AccuracyStatement
+    rule: dict[str, Number]
+    class_: dict[str, ClassTiming] = msgspec.field(name="class")
+    exception: dict[str, Number]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core, checked. The arrays are what the pipeline function takes, indexed as it expects."""
+
+    file: CoreFile
+
+    @property
+    def name(self) -> str:
+        """File name without ending, such as cortex-m4."""
+        return self.file.name
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        return self.file.title
+
+    @property
+    def architecture(self) -> str:
+        """Instruction set: armv6-m, armv7-m, armv7e-m, armv8-m.main."""
+        return self.file.architecture
+
+    @property
+    def fpu(self) -> str:
+        """Floating-point unit: none, sp (single precision) or dp (double precision)."""
+        return self.file.fpu
+
+    @cached_property
+    def rules(self) -> npt.NDArray[np.int64]:
+        """Numbers of the `[rule]` table, in the pipeline's order."""
+        return np.array([self.file.rule[name].value for name in PIPELINES[self.file.pipeline].RULES], np.int64)
+
+    @cached_property
+    def class_cycles(self) -> npt.NDArray[np.int64]:
+        """Cycles of each timing class; -1 where the core has no such class."""
+        timings = [self.file.class_.get(name) for name in CLASSES]
+        return np.array([-1 if timing is None else timing.cycles for timing in timings], np.int64)
+
+    @cached_property
+    def class_register_cycles(self) -> npt.NDArray[np.int64]:
+        """Further cycles for each register moved, by timing class."""
+        timings = [self.file.class_.get(name) for name in CLASSES]
+        return np.array([0 if timing is None else timing.per_register for timing in timings], np.int64)
+
+    @property
+    def divide_model(self) -> int:
+        """Number of the division model, as the native hooks know it."""
+        return DIVISION_MODELS[self.file.division]
+
+    def exception_cycles(self, name: str) -> int:
+        """Return one of `EXCEPTION_NUMBERS`, in cycles."""
+        return self.file.exception[name].value
+
+    def describe(self) -> list[tuple[str, list[tuple[str, str, str]]]]:
+        """Return sections of (key, value, source) rows for `mcusim show`."""
+        core = self.file
+        head = [("title", core.title, ""), ("architecture", core.architecture, ""), ("fpu", core.fpu, ""),
+                ("pipeline", core.pipeline, ""), ("division", core.division, "")]  # fmt: skip
+        classes = []
+        for name, timing in core.class_.items():
+            value = (
+                f"{timing.cycles} + {timing.per_register} per register" if timing.per_register else str(timing.cycles)
+            )
+            classes.append((name, value, timing.source))
+        accuracy = [("level", core.accuracy.level, ""), ("text", core.accuracy.text, "")]
+        accuracy += [("not modelled", text, "") for text in core.accuracy.not_modelled]
+        return [
+            ("core", head),
+            ("sources", [(key, text, "") for key, text in core.sources.items()]),
+            ("rules", [(name, str(number.value), number.source) for name, number in core.rule.items()]),
+            ("classes (cycles)", classes),
+            (
+                "exceptions (cycles)",
+                [(name, str(number.value), number.source) for name, number in core.exception.items()],
+            ),
+            ("accuracy", accuracy),
+        ]
+
+
+def core_names() -> list[str]:
+    """Return the names of all cores: the TOML files of the folder."""
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in files("mcusim.cores").iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_core(name: str) -> Core:
+    """Read and check `cores/<name>.toml`. Raises McusimError with the file, the key and what is wrong."""
+    names = core_names()
+    if name not in names:
+        raise unknown_name("core", name, names)
+    return parse_core(files("mcusim.cores").joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+
+
+def parse_core(text: str, where: str) -> Core:
+    """Read and check a core table given as TOML text; `where` names it in errors."""
+    try:
+        core = msgspec.convert(tomllib.loads(text), CoreFile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise McusimError(f"{where}: {error}") from error
+    _check(core, where)
+    return Core(core)
+
+
+def _check(core: CoreFile, where: str) -> None:
+    if where != f"{core.name}.toml":
+        raise McusimError(f"{where}: name is '{core.name}', it must be the file's name")
+    if core.pipeline not in PIPELINES:
+        raise unknown_name(f"pipeline in {where}", core.pipeline, PIPELINES)
+    if core.division not in DIVISION_MODELS:
+        raise unknown_name(f"division in {where}", core.division, DIVISION_MODELS)
+    _check_keys(where, "rule", core.rule, PIPELINES[core.pipeline].RULES)
+    _check_keys(where, "exception", core.exception, EXCEPTION_NUMBERS)
+    for key in core.class_:
+        if key not in CLASS_NUMBER or key == "undefined":
+            raise unknown_name(f"timing class in {where}", key, CLASSES[1:])
+    for key, timing in core.class_.items():
+        if timing.cycles < 0 or timing.per_register < 0:
+            raise McusimError(f"{where}: class.{key}: cycles must not be negative")
+    for table, numbers in (("rule", core.rule), ("exception", core.exception)):
+        for key, number in numbers.items():
+            if number.value < 0 or not number.source:
+                raise McusimError(f"{where}: {table}.{key}: needs a value of 0 or more and its source")
+
+
+def _check_keys(where: str, table: str, given: dict[str, Number], wanted: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in wanted:
+            raise unknown_name(f"key in [{table}] of {where}", key, wanted)
+    for key in wanted:
+        if key not in given:
+            raise McusimError(f"{where}: [{table}] lacks {key}")

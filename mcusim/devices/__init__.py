@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Device models. A board file names them by `type`; `DEVICES` is the list, and a test holds it against the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcusim.board import Device as DeviceEntry
+from mcusim.devices.base import Device, Host
+from mcusim.devices.cmsdk_uart import CmsdkUart
+from mcusim.devices.stm32_rng import Stm32Rng
+from mcusim.devices.stm32_usart import Stm32Usart
+from mcusim.devices.stm32l4_flash import Stm32L4Flash
+from mcusim.devices.stm32l4_pwr import Stm32L4Pwr
+from mcusim.devices.stm32l4_rcc import Stm32L4Rcc
+from mcusim.errors import unknown_name
+
+DEVICES: dict[str, Callable[[DeviceEntry, Host], Device]] = {
+    "cmsdk-uart": CmsdkUart,
+    "stm32-rng": Stm32Rng,
+    "stm32-usart-v2": Stm32Usart,
+    "stm32l4-flash": Stm32L4Flash,
+    "stm32l4-pwr": Stm32L4Pwr,
+    "stm32l4-rcc": Stm32L4Rcc,
+}
+
+
+def make_device(entry: DeviceEntry, host: Host) -> Device:
+    """Return the model that a board's device entry names. Raises McusimError for an unknown type."""
+    if entry.type not in DEVICES:
+        raise unknown_name(f"type of device {entry.name}", entry.type, DEVICES)
+    return DEVICES[entry.type](entry, host)

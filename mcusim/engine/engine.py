@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unicorn, wrapped: the one place that knows its constants, its errors and its habits.
+
+Habits we work around, found by trying:
+
+- `UC_MODE_MCLASS` forces a Cortex-M33; `UC_MODE_THUMB` with an explicit CPU model gives the core asked for.
+- Stopping in a block hook or in a device callback leaves PC exact; the access is discarded and repeated on resume.
+- SVC raises interrupt 2 with PC past it, BKPT 7 with PC at it, a branch to EXC_RETURN 3 (8 on M33).
+- WFI returns without an error; WFE and YIELD end the run with an invalid-instruction error, PC past them.
+- A host write into code that has run does not change what executes until its translation is dropped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from unicorn import arm_const, unicorn_const
+from unicorn.unicorn_py3.unicorn import Uc, UcError
+
+from mcusim.engine import hooks
+from mcusim.engine.tables import Tables
+from mcusim.jit import address_of
+
+PAGE_BYTES = 1024  # the engine's page for M-profile cores: maps must be multiples of it
+
+CPU_MODELS = {
+    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+
+REGISTERS: dict[str, int] = {f"r{n}": arm_const.UC_ARM_REG_R0 + n for n in range(13)} | {
+    "sp": arm_const.UC_ARM_REG_SP,
+    "lr": arm_const.UC_ARM_REG_LR,
+    "pc": arm_const.UC_ARM_REG_PC,
+    "xpsr": arm_const.UC_ARM_REG_XPSR,
+    "cpsr": arm_const.UC_ARM_REG_CPSR,
+    "msp": arm_const.UC_ARM_REG_MSP,
+    "psp": arm_const.UC_ARM_REG_PSP,
+    "control": arm_const.UC_ARM_REG_CONTROL,
+    "primask": arm_const.UC_ARM_REG_PRIMASK,
+    "basepri": arm_const.UC_ARM_REG_BASEPRI,
+    "faultmask": arm_const.UC_ARM_REG_FAULTMASK,
+    "fpscr": arm_const.UC_ARM_REG_FPSCR,
+}
+REGISTERS |= {f"s{n}": arm_const.UC_ARM_REG_S0 + n for n in range(32)}
+
+INTERRUPT_SVC = 2
+INTERRUPT_RETURN = (3, 8)  # a branch to EXC_RETURN, and (3 only) the fetch of an address that may not be executed
+INTERRUPT_BREAKPOINT = 7
+
+_FAULT_WORDS = {
+    unicorn_const.UC_ERR_READ_UNMAPPED: "read from unmapped address",
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: "write to unmapped address",
+    unicorn_const.UC_ERR_FETCH_UNMAPPED: "jump to unmapped address",
+    unicorn_const.UC_ERR_READ_PROT: "read from protected address",
+    unicorn_const.UC_ERR_WRITE_PROT: "write to read-only memory at",
+    unicorn_const.UC_ERR_FETCH_PROT: "jump to memory that cannot be executed at",
+    unicorn_const.UC_ERR_READ_UNALIGNED: "unaligned read at",
+    unicorn_const.UC_ERR_WRITE_UNALIGNED: "unaligned write at",
+    unicorn_const.UC_ERR_FETCH_UNALIGNED: "unaligned fetch at",
+    unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
+    unicorn_const.UC_ERR_EXCEPTION: "exception that the engine cannot deliver",
+}
+_WITHOUT_ADDRESS = (unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION)
+
+ReadDevice = Callable[[int, int], int]  # (address, size in bytes) -> value
+WriteDevice = Callable[[int, int, int], None]  # (address, size in bytes, value)
+
+
+@dataclass(frozen=True)
+class EngineFault:
+    """Execution cannot go on: what happened in words, and the address accessed (None for an instruction)."""
+
+    words: str
+    address: int | None
+    undefined_instruction: bool
+
+
+class Engine:
+    """One core and its memory map. Runs until a hook, a device or `stop` ends it; `interrupt` or a fault says why."""
+
+    def __init__(self, cpu: str, tables: Tables) -> None:
+        make: Any = Uc  # untyped
+        self._uc: Any = make(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, CPU_MODELS[cpu])
+        self._handle: Any = self._uc._uch
+        self._keep: list[Any] = []  # what the engine points into must outlive it
+        self.interrupt: int | None = None
+        self.on_access: Callable[[], bool] | None = None  # asked before each device access; False discards it
+        self._bad_address: int | None = None
+        tables.m["uc"] = self._handle.value
+        self._register_value = ctypes.c_uint32()
+        self._register_reference = ctypes.byref(self._register_value)
+        self._add_native_block_hook(tables)
+        self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
+        invalid = unicorn_const.UC_HOOK_MEM_INVALID
+        self._uc.hook_add(invalid, self._on_invalid)
+
+    def _add_native_block_hook(self, tables: Tables) -> None:
+        handle = ctypes.c_size_t()
+        status = hooks.LIBRARY.uc_hook_add(
+            self._handle,
+            ctypes.byref(handle),
+            ctypes.c_int(unicorn_const.UC_HOOK_BLOCK),
+            ctypes.c_void_p(hooks.on_block.address),
+            ctypes.c_void_p(address_of(tables.machine)),
+            ctypes.c_uint64(1),
+            ctypes.c_uint64(0),
+        )
+        if status != unicorn_const.UC_ERR_OK:
+            error: Any = UcError  # untyped
+            raise error(status)
+        self._keep.append(tables)
+
+    # memory
+
+    def map_memory(self, start: int, array: npt.NDArray[np.uint8], *, writable: bool) -> None:
+        """Map an array as guest memory at `start`. The same array may be mapped at several addresses."""
+        permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
+        if writable:
+            permissions |= unicorn_const.UC_PROT_WRITE
+        self._uc.mem_map_ptr(start, len(array), permissions, ctypes.c_void_p(address_of(array)))
+        self._keep.append(array)
+
+    def map_device(self, start: int, size_bytes: int, read: ReadDevice, write: WriteDevice) -> None:
+        """Send all accesses of a range to two functions."""
+
+        def on_read(_uc: Any, offset: int, size: int, _data: Any) -> int:
+            allowed = self.on_access is None or self.on_access()
+            return read(start + offset, size) if allowed else 0
+
+        def on_write(_uc: Any, offset: int, size: int, value: int, _data: Any) -> None:
+            if self.on_access is None or self.on_access():
+                write(start + offset, size, value)
+
+        self._uc.mmio_map(start, size_bytes, on_read, None, on_write, None)
+
+    def watch(self, address: int, arrive: Callable[[], None]) -> None:
+        """Call a function each time the instruction at `address` is about to run."""
+        self._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *_: arrive(), None, address, address)
+
+    def drop_translation(self, start: int, size_bytes: int) -> None:
+        """Forget translated code of a range that the host has written."""
+        self._uc.ctl_remove_cache(start, start + size_bytes)
+
+    # registers
+
+    def read_register(self, name: str) -> int:
+        """Return a 32-bit register."""
+        hooks.LIBRARY.uc_reg_read(self._handle, REGISTERS[name], self._register_reference)
+        return self._register_value.value
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set a 32-bit register."""
+        self._uc.reg_write(REGISTERS[name], value)
+
+    # running
+
+    def run(self, address: int) -> EngineFault | None:
+        """Run from `address` until something stops it. Returns None, or why it cannot go on."""
+        self.interrupt = None
+        self._bad_address = None
+        status = hooks.LIBRARY.uc_emu_start(
+            self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(0xFFFF_FFFF_FFFF), 0, 0
+        )
+        raised = getattr(self._uc, "_hook_exception", None)
+        if raised is not None:
+            self._uc._hook_exception = None
+            raise raised
+        if status == unicorn_const.UC_ERR_OK:
+            return None
+        words = _FAULT_WORDS.get(status, f"engine error {status}")
+        undefined = status == unicorn_const.UC_ERR_INSN_INVALID
+        return EngineFault(words, None if status in _WITHOUT_ADDRESS else self._bad_address, undefined)
+
+    def stop(self) -> None:
+        """Stop before the access or block that is being reported."""
+        hooks.LIBRARY.uc_emu_stop(self._handle)
+
+    def _on_interrupt(self, _uc: Any, number: int, _data: Any) -> None:
+        self.interrupt = number
+        self.stop()
+
+    def _on_invalid(self, _uc: Any, _access: int, address: int, _size: int, _value: int, _data: Any) -> bool:
+        self._bad_address = address
+        return False

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill the tables on demand: decode a block when it is first met, price a variant when it is first needed.
+
+This is the slow side of the memoised pipeline. It runs once for each block and once for each (entry state, outcome) of
+it; afterwards the hot path only looks up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.core import Core
+from mcusim.engine import hooks
+from mcusim.engine import tables as t
+from mcusim.isa import decode as isa
+from mcusim.pipelines import PIPELINES
+from mcusim.pipelines.causes import CAUSES, ISSUE
+
+ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
+HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
+
+_CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
+_DIVIDE = isa.CLASS_NUMBER["divide"]
+_FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
+
+
+@dataclass
+class DecodedBlock:
+    """What Python keeps of a block: its columns, and which IT group each instruction belongs to."""
+
+    ops: isa.OpArray
+    entry_it: tuple[int, ...]  # conditions that an IT instruction before the block governs in it
+    pending_it: tuple[int, ...]  # conditions that one still governs after the block
+    group: npt.NDArray[np.int8]  # index of the IT group whose outcome decides, -1: always runs (or cost the same)
+    inverted: npt.NDArray[np.bool_]  # runs when the group's first condition does not hold
+    assumed_groups: int = 0  # how many groups' outcome cannot be known
+    unknown_divisions: int = 0
+
+
+@dataclass
+class _Group:
+    condition: int
+    members: list[int] = field(default_factory=list)
+
+
+def sets_flags(op: np.void) -> bool:
+    """Return whether an instruction changes N, Z, C, V."""
+    opcode, conditional = int(op["opcode"]), bool(op["flags"] & isa.CONDITIONAL)
+    if op["size_bytes"] == 2:
+        if opcode & 0xFF00 == 0x4500 or opcode & 0xF800 == 0x2800 or opcode & 0xFFC0 in (0x4200, 0x4280, 0x42C0):
+            return True  # CMP, CMN, TST set them in IT blocks too
+        return opcode < _FLAG_SETTING_NARROW and not conditional
+    if op["klass"] in (isa.CLASS_NUMBER["system_write"], isa.CLASS_NUMBER["fp_status"]):
+        return True
+    modified_immediate = opcode & 0xFA00_8000 == 0xF000_0000
+    shifted_register = opcode & 0xFE00_0000 == 0xEA00_0000
+    shift_by_register = opcode & 0xFF80_F0F0 == 0xFA00_F000
+    return (modified_immediate or shifted_register or shift_by_register) and bool(opcode >> 20 & 1)
+
+
+class Pricer:
+    """Decodes and prices for one core; owns nothing but the interned pipeline states."""
+
+    def __init__(self, core: Core, tables: t.Tables, read_code: ReadCode, host_address: HostAddress) -> None:
+        self.core = core
+        self.pipeline = PIPELINES[core.file.pipeline]
+        self.tables = tables
+        self.read_code = read_code
+        self.host_address = host_address
+        self.decoded: list[DecodedBlock] = []
+        self._lengths: list[int] = []
+        self._states: list[npt.NDArray[np.int64]] = []
+        self._state_numbers: dict[bytes, int] = {}
+        self.reset_state = self.intern(self.pipeline.reset_state())
+
+    def intern(self, state: npt.NDArray[np.int64]) -> int:
+        """Return the number of a pipeline state; equal states share it."""
+        key = state.tobytes()
+        number = self._state_numbers.get(key)
+        if number is None:
+            number = self._state_numbers[key] = len(self._states)
+            self._states.append(state.copy())
+        return number
+
+    # blocks
+
+    def add_block(self, start: int, size_bytes: int, pending_it: tuple[int, ...], function: int, entry: bool) -> int:
+        """Decode a block and enter it in the tables; return its number."""
+        ops, pending = isa.decode_block(self.read_code(start, size_bytes), start, pending_it)
+        number = self.tables.add_block(start, size_bytes)
+        decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
+        self.decoded.append(decoded)
+        self._lengths.append(len(ops))
+        block = self.tables.arrays["blocks"][number]
+        block["function"] = function
+        block["flags"] = self._flags(ops, start, entry)
+        if len(ops):
+            block["flow"] = ops[-1]["flow"]
+        host = self.host_address(start)
+        if host:
+            block["host_address"] = host
+            block["checksum"] = hooks.checksum(host, size_bytes)
+            block["flags"] |= t.IN_RAM
+        self._add_predicates(number, decoded)
+        self._add_divisions(number, decoded)
+        return number
+
+    def block_lengths(self) -> npt.NDArray[np.int64]:
+        """Return the number of instructions of each block."""
+        return np.array(self._lengths, np.int64)
+
+    def _flags(self, ops: isa.OpArray, start: int, entry: bool) -> int:
+        flags = t.FUNCTION_ENTRY if entry else 0
+        if not len(ops):
+            return flags
+        if ops[-1]["flow"] != isa.FLOW_NEXT:
+            flags |= t.ENDS_IN_BRANCH
+        if np.isin(ops["klass"], _CHANGES_MASK).any():
+            flags |= t.CHANGES_MASK
+        quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
+        if quiet and ops[-1]["klass"] == isa.CLASS_NUMBER["branch"] and not ops[-1]["flags"] & isa.CONDITIONAL:
+            flags |= t.IDLE_LOOP  # whether it branches to itself shows when it runs
+        return flags
+
+    def _matters(self, op: np.void) -> bool:
+        """Return whether skipping this instruction changes what the block costs."""
+        access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
+        return bool(access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1)
+
+    def _it_groups(self, ops: isa.OpArray) -> list[_Group]:
+        groups: list[_Group] = []
+        for index, op in enumerate(ops):
+            if not op["flags"] & isa.CONDITIONAL:
+                continue
+            condition = int(op["condition"])
+            follows = index > 0 and ops[index - 1]["flags"] & isa.CONDITIONAL
+            if not follows or groups[-1].condition >> 1 != condition >> 1:
+                groups.append(_Group(condition))
+            groups[-1].members.append(index)
+        return groups
+
+    def _add_predicates(self, number: int, decoded: DecodedBlock) -> None:
+        block, ops = self.tables.arrays["blocks"][number], decoded.ops
+        for group in self._it_groups(ops):
+            if not any(self._matters(ops[index]) for index in group.members):
+                continue
+            last = group.members[-1]
+            how = t.BY_FLAGS
+            if last == len(ops) - 1 and ops[last]["flow"] != isa.FLOW_NEXT:
+                how = t.BY_BRANCH
+            elif any(sets_flags(ops[index]) for index in range(group.members[0], len(ops))):
+                how = t.ASSUMED
+            count = int(block["predicate_count"])
+            if how == t.ASSUMED or count == t.MAX_PREDICATES:
+                decoded.assumed_groups += 1
+                continue
+            # By the branch, the outcome is that of the last member; by flags, that of the first.
+            reference = int(ops[last]["condition"]) if how == t.BY_BRANCH else group.condition
+            block["predicates"][count] = reference | how << 4
+            block["predicate_count"] = count + 1
+            block["flags"] |= t.PREDICATED
+            for index in group.members:
+                decoded.group[index] = count
+                decoded.inverted[index] = int(ops[index]["condition"]) != reference
+
+    def _add_divisions(self, number: int, decoded: DecodedBlock) -> None:
+        if not self.core.divide_model:
+            return
+        rows = []
+        for index in np.flatnonzero(decoded.ops["klass"] == _DIVIDE):
+            opcode = int(decoded.ops[index]["opcode"])
+            dividend, divisor = opcode >> 16 & 15, opcode & 15
+            changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
+            known = not changed >> dividend & 1 and not changed >> divisor & 1
+            decoded.unknown_divisions += not known
+            rows.append((dividend if known else -1, divisor, opcode >> 20 & 15 == 9, int(index)))
+        if rows:
+            block = self.tables.arrays["blocks"][number]
+            block["first_division"] = self.tables.add_divisions(rows)
+            block["division_count"] = len(rows)
+            block["flags"] |= t.DIVIDES
+
+    # variants
+
+    def executed(self, block: int, outcome: int) -> npt.NDArray[np.uint8]:
+        """Return for each instruction of a block whether it runs under this outcome."""
+        decoded = self.decoded[block]
+        held = (outcome >> 1 >> np.maximum(decoded.group, 0)) & 1
+        return np.where(decoded.group < 0, 1, held ^ decoded.inverted).astype(np.uint8)
+
+    def costs(
+        self, block: int, entry_state: int, outcome: int
+    ) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Price a block for an entry state and outcome: total cycles, cycles by instruction and cause, exit state."""
+        ops = self.decoded[block].ops
+        costs = np.zeros((len(ops), len(CAUSES)), np.int32)
+        state = np.empty(self.pipeline.STATE_SIZE, np.int64)
+        total = self.pipeline.price(
+            ops, self.executed(block, outcome), bool(outcome & 1), self._states[entry_state],
+            self.core.class_cycles, self.core.class_register_cycles, self.core.rules, state, costs,
+        )  # fmt: skip
+        return int(total), costs, state
+
+    def add_variant(self, block: int, entry_state: int, outcome: int) -> None:
+        """Price a variant and enter it in the tables."""
+        total, _, state = self.costs(block, entry_state, outcome)
+        self.tables.add_variant(block, entry_state, outcome, self.intern(state), total)
+
+    def stall_before(self, block: int, entry_state: int) -> int:
+        """Return the cycles that a block's first instruction waits before it issues."""
+        _, costs, _ = self.costs(block, entry_state, 0)
+        return int(costs[0].sum() - costs[0, ISSUE])
+
+    def unknown_class(self, block: int) -> tuple[int, str] | None:
+        """Return address and class of the block's first instruction that the core has no timing for."""
+        ops = self.decoded[block].ops
+        missing = np.flatnonzero(self.core.class_cycles[ops["klass"]] < 0)
+        if not len(missing):
+            return None
+        return int(ops[missing[0]]["address"]), isa.CLASSES[ops[missing[0]]["klass"]]

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables that native hooks and Python share, and who owns them.
+
+Native code sees raw addresses (`MACHINE` holds them), so an array may only be replaced by its owner, `Tables`, which
+then updates the address. Words:
+
+- *block*: a run of instructions as the engine executes it, keyed by (start, size).
+- *variant*: a block priced for one pipeline entry state and one outcome (taken or not, which IT groups ran).
+- *node*: a place in the call tree: a function below a chain of callers.
+- *frame*: an entry of the shadow call stack.
+- *division*: a divide instruction of a block, whose cycles depend on its operands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.jit import address_of
+
+# Why native code gave control back to Python (MACHINE.stop_reason).
+RUNNING = 0
+NEW_BLOCK = 1  # a block that is not in the table
+NEW_VARIANT = 2  # a block whose price for this entry state and outcome is not known
+CHANGED_CODE = 3  # a block in RAM whose bytes are no longer those that were decoded
+NEW_FUNCTION = 4  # a call to an address that no function starts at
+FULL = 5  # a table must grow
+DUE = 6  # the clock has reached `due_cycles`
+IDLE = 7  # a branch to itself: nothing happens any more until an interrupt
+UNMASKED = 8  # a pending interrupt may have become unmasked
+
+# Block flags.
+ENDS_IN_BRANCH = 1 << 0
+PREDICATED = 1 << 1  # holds IT groups whose outcome changes the price
+DIVIDES = 1 << 2
+IN_RAM = 1 << 3
+FUNCTION_ENTRY = 1 << 4  # calls may land here
+IDLE_LOOP = 1 << 5  # branches to itself and does nothing else
+CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
+
+# How the outcome of an IT group is known when its block has ended.
+BY_FLAGS = 0  # the flags it tested are still there
+BY_BRANCH = 1  # it holds the block's branch
+ASSUMED = 2  # not known: taken as executed, and reported
+
+# Kinds of call tree nodes.
+KIND_CALL, KIND_THREAD, KIND_HANDLER = 0, 1, 2
+
+HALFWORD = np.dtype(np.uint16)
+
+MAX_PREDICATES = 6  # IT groups per block whose outcome is kept; further ones are assumed
+
+BLOCK = np.dtype(
+    [
+        ("start", np.uint32),
+        ("end", np.uint32),
+        ("flags", np.uint32),
+        ("flow", np.int32),
+        ("function", np.int32),
+        ("first_variant", np.int32),
+        ("first_division", np.int32),
+        ("division_count", np.int32),
+        ("predicate_count", np.int32),
+        ("predicates", np.uint8, MAX_PREDICATES),  # condition | how << 4
+        ("host_address", np.uint64),  # where its bytes are in our memory, for blocks in RAM
+        ("checksum", np.uint64),
+    ],
+    align=True,
+)
+VARIANT = np.dtype(
+    [
+        ("entry_state", np.int32),
+        ("outcome", np.int32),
+        ("exit_state", np.int32),
+        ("cycles", np.int32),
+        ("count", np.int64),
+        ("next", np.int32),
+        ("block", np.int32),
+    ],
+    align=True,
+)
+NODE = np.dtype(
+    [
+        ("function", np.int32),
+        ("parent", np.int32),
+        ("last_child", np.int32),
+        ("kind", np.int32),
+        ("calls", np.int64),
+        ("self_cycles", np.int64),
+    ],
+    align=True,
+)
+FRAME = np.dtype(
+    [("sp", np.uint32), ("return_address", np.uint32), ("node", np.int32), ("is_exception", np.int32)], align=True
+)
+DIVISION = np.dtype(
+    [
+        ("dividend", np.int32),  # register number, -1: operands not known when the block has ended
+        ("divisor", np.int32),
+        ("signed", np.int32),
+        ("op_index", np.int32),
+        ("count", np.int64),
+        ("extra_cycles", np.int64),  # beyond the class's own cycles
+    ],
+    align=True,
+)
+MACHINE = np.dtype(
+    [
+        ("clock_cycles", np.int64),
+        ("due_cycles", np.int64),
+        ("stop_reason", np.int64),
+        ("masked_pending", np.int64),  # an interrupt waits for a mask to be lifted
+        ("current_block", np.int64),  # -1: none, the engine is between blocks
+        ("last_block", np.int64),  # the block settled last
+        ("state", np.int64),  # pipeline state at the end of the block settled last
+        ("wanted_outcome", np.int64),  # for NEW_VARIANT
+        ("wanted_start", np.int64),  # for NEW_BLOCK
+        ("wanted_size", np.int64),
+        ("flow", np.int64),  # how control left the block settled last
+        ("return_address", np.int64),
+        ("node", np.int64),
+        ("depth", np.int64),
+        ("node_count", np.int64),
+        ("divide_model", np.int64),  # how division cycles follow from the operands
+        ("uc", np.uint64),
+        ("scratch", np.uint64),  # where the engine may write a register value
+        ("blocks", np.uint64),
+        ("block_capacity", np.int64),
+        ("variants", np.uint64),
+        ("variant_capacity", np.int64),
+        ("nodes", np.uint64),
+        ("node_capacity", np.int64),
+        ("frames", np.uint64),
+        ("frame_capacity", np.int64),
+        ("divisions", np.uint64),
+        ("division_capacity", np.int64),
+        ("block_index", np.uint64),  # open addressing: key, id pairs
+        ("block_index_mask", np.int64),
+        ("child_index", np.uint64),
+        ("child_index_mask", np.int64),
+    ],
+    align=True,
+)
+INDEX = np.dtype([("key", np.int64), ("id", np.int64)], align=True)
+
+NO_KEY = -1
+HASH_MULTIPLIER = 0x9E37_79B9_7F4A_7C15  # 2^64 / golden ratio (Knuth, TAOCP 6.4)
+
+Array = npt.NDArray[Any]
+
+
+def _empty_index(size: int) -> Array:
+    index = np.zeros(size, INDEX)
+    index["key"] = NO_KEY
+    return index
+
+
+def slot_of(key: int, mask: int) -> int:
+    """Return the first slot to look at for a key. The hooks compute the same."""
+    return ((key * HASH_MULTIPLIER & 0xFFFF_FFFF_FFFF_FFFF) >> 40) & mask
+
+
+def index_put(index: Array, key: int, value: int) -> None:
+    """Put or replace a key in an open-addressing index that has room."""
+    mask = len(index) - 1
+    slot = slot_of(key, mask)
+    while index[slot]["key"] not in (NO_KEY, key):
+        slot = (slot + 1) & mask
+    index[slot] = (key, value)
+
+
+class Tables:
+    """Owns the arrays and keeps their addresses in the `MACHINE` record up to date. Everything doubles when full."""
+
+    def __init__(self) -> None:
+        self.machine = np.zeros(1, MACHINE)
+        self._scratch = np.zeros(4, np.uint64)
+        self.arrays: dict[str, Array] = {}
+        self.block_count = 0
+        self.variant_count = 0
+        self.division_count = 0
+        self.m["scratch"] = address_of(self._scratch)
+        self.m["current_block"] = self.m["last_block"] = -1
+        sizes = (
+            ("blocks", "block", BLOCK, 4096),
+            ("variants", "variant", VARIANT, 8192),
+            ("nodes", "node", NODE, 4096),
+            ("frames", "frame", FRAME, 1024),
+            ("divisions", "division", DIVISION, 256),
+        )
+        for name, stem, dtype, size in sizes:
+            self._install(name, f"{stem}_capacity", np.zeros(size, dtype))
+        self._install("block_index", "block_index_mask", _empty_index(4 * 4096))
+        self._install("child_index", "child_index_mask", _empty_index(4 * 4096))
+
+    @property
+    def m(self) -> Any:
+        """The machine record, as a NumPy row that reads and writes by field name."""
+        return self.machine[0]
+
+    def _install(self, name: str, size_field: str, array: Array) -> None:
+        self.arrays[name] = array
+        self.m[name] = address_of(array)
+        self.m[size_field] = len(array) - 1 if size_field.endswith("mask") else len(array)
+
+    def _double(self, name: str, size_field: str) -> None:
+        old = self.arrays[name]
+        new = np.zeros(2 * len(old), old.dtype)
+        new[: len(old)] = old
+        self._install(name, size_field, new)
+
+    def _double_index(self, name: str) -> None:
+        old = self.arrays[name]
+        new = _empty_index(2 * len(old))
+        for entry in old[old["key"] != NO_KEY]:
+            index_put(new, int(entry["key"]), int(entry["id"]))
+        self._install(name, f"{name}_mask", new)
+
+    def grow_tree(self) -> None:
+        """Make room for nodes and frames; the hooks ask for it with `FULL`."""
+        if int(self.m["node_count"]) + 2 > len(self.arrays["nodes"]):
+            self._double("nodes", "node_capacity")
+            self._double_index("child_index")
+        if int(self.m["depth"]) + 2 > len(self.arrays["frames"]):
+            self._double("frames", "frame_capacity")
+
+    def add_block(self, start: int, size_bytes: int) -> int:
+        """Append an empty block, enter it in the index (replacing one of the same key), and return its number."""
+        number = self.block_count
+        if number == len(self.arrays["blocks"]):
+            self._double("blocks", "block_capacity")
+            self._double_index("block_index")
+        self.block_count += 1
+        block = self.arrays["blocks"][number]
+        block["start"], block["end"] = start, start + size_bytes
+        block["first_variant"] = block["first_division"] = -1
+        index_put(self.arrays["block_index"], start | size_bytes << 32, number)
+        return number
+
+    def find_block(self, start: int, size_bytes: int) -> int:
+        """Return the number of the block with this key, -1 where there is none."""
+        index, key = self.arrays["block_index"], start | size_bytes << 32
+        slot = slot_of(key, len(index) - 1)
+        while index[slot]["key"] != NO_KEY:
+            if index[slot]["key"] == key:
+                return int(index[slot]["id"])
+            slot = (slot + 1) & len(index) - 1
+        return -1
+
+    def add_variant(self, block: int, entry_state: int, outcome: int, exit_state: int, cycles: int) -> int:
+        """Append a priced variant at the head of its block's list and return its number."""
+        number = self.variant_count
+        if number == len(self.arrays["variants"]):
+            self._double("variants", "variant_capacity")
+        self.variant_count += 1
+        row = self.arrays["blocks"][block]
+        self.arrays["variants"][number] = (entry_state, outcome, exit_state, cycles, 0, row["first_variant"], block)
+        row["first_variant"] = number
+        return number
+
+    def add_divisions(self, rows: list[tuple[int, int, bool, int]]) -> int:
+        """Append a block's divisions (dividend, divisor, signed, index of instruction); return the first's number."""
+        first = self.division_count
+        while first + len(rows) > len(self.arrays["divisions"]):
+            self._double("divisions", "division_capacity")
+        for offset, row in enumerate(rows):
+            self.arrays["divisions"][first + offset] = (*row, 0, 0)
+        self.division_count += len(rows)
+        return first
+
+    def add_root(self, function: int, kind: int) -> int:
+        """Return the root node of this function and kind, made if need be."""
+        nodes = self.arrays["nodes"]
+        for number in range(int(self.m["node_count"])):
+            if (
+                nodes[number]["parent"] == -1
+                and nodes[number]["function"] == function
+                and nodes[number]["kind"] == kind
+            ):
+                return number
+        self.grow_tree()
+        number = int(self.m["node_count"])
+        self.arrays["nodes"][number] = (function, -1, -1, kind, 0, 0)
+        self.m["node_count"] = number + 1
+        return number

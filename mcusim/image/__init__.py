@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware files: `load` reads an ELF, Intel HEX or raw binary file and returns an `Image`, or says what is wrong.
+
+The only package that imports pyelftools, intelhex and itanium_demangler.
+"""
+
+from __future__ import annotations
+
+from mcusim.image.loader import load
+from mcusim.image.model import CpuHint, Image, Section, Segment, SourceLine, Symbol, VectorTable
+
+__all__ = ["CpuHint", "Image", "Section", "Segment", "SourceLine", "Symbol", "VectorTable", "load"]

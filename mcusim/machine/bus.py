@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Device accesses: find the model, keep what nobody models, and split a block where a register needs the exact cycle.
+
+Inside a block the clock stands at the block's start. A register that reads time therefore asks for an *exact* access:
+the first attempt stops the engine (which leaves PC at the instruction and discards the access), the run loop charges
+the part of the block before it and resumes there, and the repeated access, now the first of its block, is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcusim.devices.base import Device
+
+PAGE_SHIFT = 8  # devices are found by 256-byte pages; smaller ones do not share a page
+
+
+@dataclass
+class GuessedRegister:
+    """A register that no model covers: it remembers writes and reads as 0 before."""
+
+    address: int
+    reads: int = 0
+    writes: int = 0
+
+
+class Bus:
+    """Dispatches device accesses. `exact` is asked whether the access about to be served has its exact cycle."""
+
+    def __init__(self, exact: Callable[[], bool]) -> None:
+        self._exact = exact
+        self._pages: dict[int, tuple[int, Device]] = {}
+        self._guessed_values: dict[int, int] = {}
+        self.devices: list[Device] = []
+        self.guessed: dict[int, GuessedRegister] = {}
+
+    def add(self, start: int, size_bytes: int, device: Device) -> None:
+        """Let a device answer for a range."""
+        self.devices.append(device)
+        for page in range(start >> PAGE_SHIFT, (start + size_bytes - 1 >> PAGE_SHIFT) + 1):
+            self._pages[page] = (start, device)
+
+    def read(self, address: int, size_bytes: int) -> int:
+        """Answer a read."""
+        found = self._pages.get(address >> PAGE_SHIFT)
+        if found is None:
+            return self._read_guessed(address, size_bytes)
+        start, device = found
+        offset = address - start
+        if offset & ~3 in device.exact_offsets and not self._exact():
+            return 0  # discarded: the engine stops and repeats the access
+        return device.read(offset, size_bytes)
+
+    def write(self, address: int, size_bytes: int, value: int) -> None:
+        """Take a write."""
+        found = self._pages.get(address >> PAGE_SHIFT)
+        if found is None:
+            self._write_guessed(address, size_bytes, value)
+            return
+        start, device = found
+        offset = address - start
+        if offset & ~3 in device.exact_offsets and not self._exact():
+            return
+        device.write(offset, size_bytes, value)
+
+    def _guess(self, address: int) -> GuessedRegister:
+        word = address & ~3
+        if word not in self.guessed:
+            self.guessed[word] = GuessedRegister(word)
+        return self.guessed[word]
+
+    def _read_guessed(self, address: int, size_bytes: int) -> int:
+        self._guess(address).reads += 1
+        word = self._guessed_values.get(address & ~3, 0)
+        return word >> 8 * (address & 3) & (1 << 8 * size_bytes) - 1
+
+    def _write_guessed(self, address: int, size_bytes: int, value: int) -> None:
+        self._guess(address).writes += 1
+        shift, mask = 8 * (address & 3), (1 << 8 * size_bytes) - 1
+        kept = self._guessed_values.get(address & ~3, 0) & ~(mask << shift)
+        self._guessed_values[address & ~3] = kept | (value & mask) << shift

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated time: the live cycle counter that native code moves, and the frequency the firmware programmed."""
+
+from __future__ import annotations
+
+from mcusim.engine.tables import Tables
+
+
+class Clock:
+    """Cycles since reset and seconds since reset, over changes of frequency."""
+
+    def __init__(self, tables: Tables, core_hz: int) -> None:
+        self._tables = tables
+        self.phases: list[tuple[int, int]] = [(0, core_hz)]  # (first cycle, frequency in hertz)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles since reset. Exact at block boundaries; devices that need more ask the bus for an exact access."""
+        return int(self._tables.m["clock_cycles"])
+
+    @property
+    def core_hz(self) -> int:
+        """The core's frequency now, in hertz."""
+        return self.phases[-1][1]
+
+    def set_core_hz(self, core_hz: int) -> None:
+        """From now on the core runs at this frequency."""
+        if core_hz <= 0 or core_hz == self.core_hz:
+            return
+        if self.phases[-1][0] == self.cycles:
+            self.phases.pop()
+        self.phases.append((self.cycles, core_hz))
+
+    def seconds_at(self, cycles: int) -> float:
+        """Return the time since reset, in seconds, at a cycle count."""
+        total = 0.0
+        ends = [start for start, _ in self.phases[1:]] + [cycles]
+        for (start, core_hz), end in zip(self.phases, ends, strict=True):
+            total += (end - start) / core_hz
+        return total

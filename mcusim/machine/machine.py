@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One microcontroller, assembled: engine, tables, memory, bus, exceptions, devices.
+
+Here is what moves simulated time outside native code: the parts of blocks that are split, exception entry and return,
+sleep.
+"""
+
+from __future__ import annotations
+
+from mcusim.board import Board
+from mcusim.core import Core
+from mcusim.devices import make_device
+from mcusim.devices.base import NEVER, Host
+from mcusim.engine import hooks
+from mcusim.engine import tables as t
+from mcusim.engine.engine import Engine
+from mcusim.engine.pricing import Pricer
+from mcusim.image.model import Image
+from mcusim.isa.decode import FLOW_CALL, FLOW_NEXT
+from mcusim.machine.bus import Bus
+from mcusim.machine.clock import Clock
+from mcusim.machine.exceptions import Exceptions
+from mcusim.machine.functions import Functions
+from mcusim.machine.memory import Memory
+from mcusim.machine.system import (
+    DWT_START,
+    ITM_START,
+    PPB_BYTES,
+    PPB_START,
+    SCS_START,
+    DataWatchpoint,
+    Instrumentation,
+    SystemControl,
+)
+
+PERIPHERAL_START, PERIPHERAL_BYTES = 0x4000_0000, 0x2000_0000
+CORE_DEVICE_BYTES = 0x1000
+OUTPUT_LIMIT_BYTES = 1 << 20
+# CPUID by engine model: implementer Arm, part number, revision as the tables describe (Armv7-M ARM B3.2.3).
+CPUID = {"cortex-m0": 0x410C_C601, "cortex-m3": 0x412F_C231, "cortex-m4": 0x410F_C241}
+
+
+class Machine:
+    """The parts and their wiring. `RunLoop` drives it."""
+
+    def __init__(self, image: Image, board: Board, core: Core, uart_input: bytes) -> None:
+        self.image, self.board, self.core = image, board, core
+        self.tables = t.Tables()
+        self.engine = Engine(core.file.engine_cpu, self.tables)
+        self.memory = Memory(board, self.engine)
+        self.memory.load(image)
+        self.pricer = Pricer(core, self.tables, self.memory.read, self.memory.writable_host_address)
+        self.functions = Functions(image)
+        self.clock = _AccessClock(self.tables, board.clock.reset_hz)
+        self.output = bytearray()
+        self.output_cut = False
+        self.extra_cycles: dict[tuple[int, str], int] = {}
+        self.exact_pc: int | None = None  # where an access may be answered exactly
+        self.wants_exact = False
+        armv6m = core.architecture == "armv6-m"
+        self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
+        self.host = Host(self.clock, self._transmit, self._set_interrupt, bytearray(uart_input))
+        self.console_listener: list[object] = []
+        self.bus = Bus(self._access_is_exact)
+        self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
+        self._connect()
+        m = self.tables.m
+        m["state"] = self.pricer.reset_state
+        m["divide_model"] = core.divide_model
+        root = self.functions.number_at(image.vectors.reset, called=True, current=None)
+        m["node"] = self.tables.add_root(root, t.KIND_THREAD)
+        self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
+
+    def _connect(self) -> None:
+        bus = self.bus
+        bus.add(ITM_START, CORE_DEVICE_BYTES, Instrumentation(self.host))
+        bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host))
+        bus.add(SCS_START, CORE_DEVICE_BYTES, self.system)
+        for entry in self.board.device:
+            bus.add(entry.start, entry.size_bytes, make_device(entry, self.host))
+        self.engine.map_device(PERIPHERAL_START, PERIPHERAL_BYTES, self.device_read, self.device_write)
+        self.engine.map_device(PPB_START, PPB_BYTES, self.device_read, self.device_write)
+
+    def device_read(self, address: int, size_bytes: int) -> int:
+        """Answer a device read that the engine reports."""
+        value = self.bus.read(address, size_bytes)
+        self.clock.access_offset = 0
+        return value
+
+    def device_write(self, address: int, size_bytes: int, value: int) -> None:
+        """Take a device write that the engine reports; what it made pending is looked at when the block has ended."""
+        self.bus.write(address, size_bytes, value)
+        self.clock.access_offset = 0
+        self.tables.m["due_cycles"] = 0
+
+    # output
+
+    def _transmit(self, data: bytes) -> None:
+        room = OUTPUT_LIMIT_BYTES - len(self.output)
+        self.output += data[:room]
+        self.output_cut |= len(data) > room
+        for listener in self.console_listener:
+            listener(data)  # type: ignore[operator]
+
+    def _set_interrupt(self, number: int, level: bool) -> None:
+        self.exceptions.set_line(number, level)
+        self.tables.m["due_cycles"] = 0
+
+    # exact accesses
+
+    def _access_is_exact(self) -> bool:
+        """Return whether the access being served is the first of its block, as asked for; if not, ask."""
+        m = self.tables.m
+        number = int(m["current_block"])
+        start = int(self.tables.arrays["blocks"][number]["start"]) if number >= 0 else -1
+        if self.exact_pc is not None and start == self.exact_pc:
+            self.exact_pc = None
+            self.clock.access_offset = self.pricer.stall_before(number, int(m["state"]))
+            return True
+        self.wants_exact = True
+        self.engine.stop()
+        return False
+
+    def split_at(self, pc: int) -> None:
+        """Charge what has run of the current block before `pc`, where the engine stands."""
+        m, arrays = self.tables.m, self.tables.arrays
+        number = int(m["current_block"])
+        if number < 0:
+            return
+        block = arrays["blocks"][number]
+        start, end = int(block["start"]), int(block["end"])
+        if pc == start:
+            m["current_block"] = -1  # nothing of it has run: it will be entered again
+            return
+        if start < pc < end:
+            part = self.tables.find_block(start, pc - start)
+            if part < 0:
+                entry_it = self.pricer.decoded[number].entry_it
+                part = self.pricer.add_block(start, pc - start, entry_it, int(block["function"]), False)
+            m["current_block"] = part
+        self.settle(pc)
+
+    def settle(self, address: int) -> None:
+        """Charge the current block; control goes to `address`. The engine stands still."""
+        m = self.tables.m
+        while int(m["current_block"]) >= 0 and not hooks.settle(self.tables.machine, address):
+            self.pricer.add_variant(int(m["current_block"]), int(m["state"]), int(m["wanted_outcome"]))
+        m["stop_reason"] = t.RUNNING
+
+    # blocks
+
+    def meet_block(self, start: int, size_bytes: int) -> int:
+        """Enter a block that the engine meets for the first time (or whose code has changed); return its number."""
+        m = self.tables.m
+        called = int(m["flow"]) == FLOW_CALL
+        current = int(self.tables.arrays["nodes"][int(m["node"])]["function"])
+        function = self.functions.number_at(start, called=called, current=current)
+        last = int(m["last_block"])
+        falls_through = int(m["flow"]) == FLOW_NEXT and last >= 0
+        continues = falls_through and int(self.tables.arrays["blocks"][last]["end"]) == start
+        pending_it = self.pricer.decoded[last].pending_it if continues else ()
+        return self.pricer.add_block(start, size_bytes, pending_it, function, called)
+
+    def mark_function(self, start: int, size_bytes: int) -> None:
+        """A known block turns out to be called: it is a function's entry."""
+        block = self.tables.arrays["blocks"][self.tables.find_block(start, size_bytes)]
+        block["function"] = self.functions.number_at(start, called=True, current=None)
+        block["flags"] |= t.FUNCTION_ENTRY
+
+    # time
+
+    def charge(self, cycles: int, cause: str) -> None:
+        """Let time pass outside instructions, in the function that is running."""
+        m = self.tables.m
+        node = self.tables.arrays["nodes"][int(m["node"])]
+        m["clock_cycles"] += cycles
+        node["self_cycles"] += cycles
+        key = (int(node["function"]), cause)
+        self.extra_cycles[key] = self.extra_cycles.get(key, 0) + cycles
+
+    def next_event_cycles(self) -> int:
+        """Return when the first device wants to be woken; NEVER if none does."""
+        return min((device.next_event_cycles() for device in self.bus.devices), default=NEVER)
+
+    def wake_devices(self) -> None:
+        """Wake every device whose time has come."""
+        now = self.clock.cycles
+        for device in self.bus.devices:
+            if device.next_event_cycles() <= now:
+                device.wake()
+
+    def instructions(self) -> int:
+        """Return the instructions issued so far."""
+        variants = self.tables.arrays["variants"][: self.tables.variant_count]
+        lengths = self.pricer.block_lengths()
+        return int((lengths[variants["block"]] * variants["count"]).sum()) if len(variants) else 0
+
+
+class _AccessClock(Clock):
+    """The clock as devices see it: during an exact access it includes what the instruction waited before it issued."""
+
+    def __init__(self, tables: t.Tables, core_hz: int) -> None:
+        super().__init__(tables, core_hz)
+        self.access_offset = 0
+
+    @property
+    def cycles(self) -> int:
+        """Cycles since reset."""
+        return super().cycles + self.access_offset

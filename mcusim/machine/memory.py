@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guest memory: one NumPy array per region, mapped into the engine, read and written by the host through here only."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.board import Board
+from mcusim.engine.engine import Engine
+from mcusim.errors import McusimError
+from mcusim.image.model import Image
+from mcusim.jit import address_of
+
+ERASED = 0xFF  # what flash holds where nothing is programmed
+
+
+@dataclass(frozen=True)
+class _Window:
+    start: int
+    end: int
+    array: npt.NDArray[np.uint8]
+    writable: bool
+
+
+class Memory:
+    """The board's memories with the image loaded. Addresses outside every region raise McusimError."""
+
+    def __init__(self, board: Board, engine: Engine) -> None:
+        self._engine = engine
+        self._windows: list[_Window] = []
+        for region in board.region:
+            writable = region.kind != "flash"
+            array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
+            for start in (region.start, *region.aliases):
+                engine.map_memory(start, array, writable=writable)
+                self._windows.append(_Window(start, start + region.size_bytes, array, writable))
+        self._windows.sort(key=lambda window: window.start)
+        self._starts = [window.start for window in self._windows]
+
+    def _window(self, address: int) -> _Window | None:
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self._windows[index].end:
+            return self._windows[index]
+        return None
+
+    def load(self, image: Image) -> None:
+        """Put every segment where the file says it lies (its load address)."""
+        for segment in image.segments:
+            self.write(segment.load_address, segment.data)
+
+    def holds(self, address: int) -> bool:
+        """Return whether an address is in some region."""
+        return self._window(address) is not None
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes; they may span adjacent regions."""
+        parts = []
+        while size_bytes > 0:
+            window = self._window(address)
+            if window is None:
+                raise McusimError(f"address 0x{address:08x} is outside the board's memory")
+            count = min(size_bytes, window.end - address)
+            offset = address - window.start
+            parts.append(window.array[offset : offset + count].tobytes())
+            address, size_bytes = address + count, size_bytes - count
+        return b"".join(parts)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write bytes as the host (flash too), and drop translated code that they replace."""
+        position = 0
+        while position < len(data):
+            window = self._window(address + position)
+            if window is None:
+                raise McusimError(f"address 0x{address + position:08x} is outside the board's memory")
+            offset = address + position - window.start
+            count = min(len(data) - position, window.end - window.start - offset)
+            window.array[offset : offset + count] = np.frombuffer(data, np.uint8, count, position)
+            self._engine.drop_translation(address + position, count)
+            position += count
+
+    def read_word(self, address: int) -> int:
+        """Return the little-endian 32-bit word at an address."""
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def write_word(self, address: int, value: int) -> None:
+        """Write a little-endian 32-bit word."""
+        self.write(address, (value & 0xFFFF_FFFF).to_bytes(4, "little"))
+
+    def writable_host_address(self, address: int) -> int:
+        """Return where a guest byte lies in host memory if the guest can write it, else 0."""
+        window = self._window(address)
+        if window is None or not window.writable:
+            return 0
+        return address_of(window.array) + address - window.start

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user may ask of a run, and what a run tells while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.errors import McusimError, unknown_name
+from mcusim.image.model import Image
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run. `until` is SYMBOL or SYMBOL:N (stop at the N-th arrival)."""
+
+    until: str | None = None
+    max_cycles: int | None = None
+    timeout_s: float | None = None
+    files: Path | None = None  # the folder that semihosting may open files in
+    allow_unknown: bool = False  # go on at one cycle where the core has no timing for an instruction
+    uart_input: bytes = b""
+
+    def recorded(self) -> dict[str, str | int | bool | None]:
+        """Return what a profile keeps: everything that makes the run repeatable, no paths."""
+        return {
+            "until": self.until,
+            "max_cycles": self.max_cycles,
+            "timeout_s": None if self.timeout_s is None else str(self.timeout_s),
+            "files_allowed": self.files is not None,
+            "allow_unknown": self.allow_unknown,
+            "uart_input": self.uart_input.decode("latin-1"),
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a running simulation: simulated and wall time in seconds, cycles and instructions so far."""
+
+    time_s: float
+    cycles: int
+    instructions: int
+    wall_s: float
+    function: str
+
+
+def parse_until(text: str, image: Image) -> tuple[int, int]:
+    """Return address and count of `SYMBOL[:N]`; SYMBOL may be an address. Raises McusimError with near names."""
+    name, separator, count_text = text.rpartition(":")
+    # A C++ name holds colons: only digits after the last one are a count.
+    if not separator or not count_text.isdigit():
+        name, count_text = text, "1"
+    count = int(count_text)
+    if count < 1:
+        raise McusimError(f"--until {text}: the count starts at 1")
+    symbol = image.find_symbol(name)
+    if symbol is not None and symbol.kind == "function":
+        return symbol.address, count
+    try:
+        return int(name, 16 if name.lower().startswith("0x") else 10) & ~1, count
+    except ValueError:
+        names = [symbol.name for symbol in image.functions]
+        raise unknown_name("function in --until", name, names) from None

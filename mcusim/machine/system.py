@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core's own registers (System Control Space): SysTick, NVIC, SCB, DWT, ITM. Armv7-M ARM B3, C1.
+
+Registers without a meaning here remember what is written.
+"""
+
+from __future__ import annotations
+
+from mcusim.board import Device as DeviceEntry
+from mcusim.devices.base import NEVER, Host, RegisterFile
+from mcusim.machine.exceptions import FIRST_EXTERNAL, NMI, PENDSV, SYSTICK, Exceptions
+
+SCS_START, DWT_START, ITM_START = 0xE000_E000, 0xE000_1000, 0xE000_0000
+PPB_START, PPB_BYTES = 0xE000_0000, 0x10_0000
+EXTERNAL_CLOCK_DIVIDER = 8  # SysTick's external reference on STM32 is HCLK/8 (ST RM0432, 6.2)
+
+
+def _entry(name: str, start: int) -> DeviceEntry:
+    return DeviceEntry(name=name, type="core", start=start, size_bytes=0x1000, source="Armv7-M ARM, B3")
+
+
+class Counter:
+    """A counter that follows the clock while it runs: SysTick counts down from `reload` and wraps."""
+
+    def __init__(self) -> None:
+        self.reload = 0
+        self.running = False
+        self.divider = 1
+        self._base_cycles = 0
+        self._base_value = 0
+
+    def value(self, now: int) -> int:
+        """Return the counter at a cycle count."""
+        if not self.running:
+            return self._base_value
+        ticks = (now - self._base_cycles) // self.divider
+        if ticks <= self._base_value:
+            return self._base_value - ticks
+        return self.reload - (ticks - self._base_value - 1) % (self.reload + 1)
+
+    def set(self, now: int, value: int) -> None:
+        """Continue from `value` at this cycle."""
+        self._base_cycles, self._base_value = now, value
+
+    def zero_count(self, now: int) -> int:
+        """Return how often the counter has counted from 1 to 0 since it was set."""
+        if not self.running or self.reload == 0:
+            return 0
+        ticks = (now - self._base_cycles) // self.divider
+        first = self._base_value or self.reload + 1
+        return 0 if ticks < first else 1 + (ticks - first) // (self.reload + 1)
+
+    def zero_cycles(self, index: int) -> int:
+        """Return the cycle count of its zero number `index` (0 is the first since it was set); NEVER if it stands."""
+        if not self.running or self.reload == 0:
+            return NEVER
+        first = self._base_value or self.reload + 1
+        return self._base_cycles + (first + index * (self.reload + 1)) * self.divider
+
+
+class SystemControl(RegisterFile):
+    """0xE000E000: SysTick, NVIC, SCB. Counters that are read are exact to the cycle."""
+
+    CSR, RVR, CVR, CALIB = 0x10, 0x14, 0x18, 0x1C
+    CPUID, ICSR, VTOR, AIRCR, CCR, SHPR1, CPACR = 0xD00, 0xD04, 0xD08, 0xD0C, 0xD14, 0xD18, 0xD88
+    ENABLE, TICKINT, CLKSOURCE, COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
+    exact_offsets = frozenset({CSR, RVR, CVR})
+
+    def __init__(self, host: Host, exceptions: Exceptions, cpuid: int) -> None:
+        super().__init__(_entry("SCS", SCS_START), host)
+        self.exceptions = exceptions
+        self.counter = Counter()
+        self._control = 0
+        self._seen_zeros = 0  # counted into COUNTFLAG
+        self._served_zeros = 0  # made SysTick pending
+        self.registers |= {self.CPUID: cpuid, self.CCR: 0x200, self.VTOR: exceptions.vector_table}
+        self.reset_requested = False
+
+    # SysTick (B3.3)
+
+    def read_register(self, offset: int) -> int:
+        """Return a register."""
+        now = self.host.clock.cycles
+        if offset == self.CSR:
+            zeros = self.counter.zero_count(now)
+            flag = self.COUNTFLAG if zeros > self._seen_zeros else 0
+            self._seen_zeros = zeros
+            return self._control | flag
+        if offset == self.RVR:
+            return self.counter.reload
+        if offset == self.CVR:
+            return self.counter.value(now)
+        if offset == self.CALIB:
+            return 0x8000_0000  # no reference calibration
+        if 0x100 <= offset < 0x400:
+            return self._read_nvic(offset)
+        if offset == self.ICSR:
+            return self._read_icsr()
+        if offset == self.AIRCR:
+            return 0xFA05_0000 | (self.exceptions.group_shift << 8)
+        return super().read_register(offset)
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Set a register."""
+        if offset in (self.CSR, self.RVR, self.CVR):
+            self._write_systick(offset, value)
+        elif 0x100 <= offset < 0x300:
+            self._write_nvic(offset, value)
+        elif 0x400 <= offset < 0x4F0:
+            super().write_register(offset, value)
+            self._set_priorities(FIRST_EXTERNAL + offset - 0x400, value)
+        elif self.SHPR1 <= offset < self.SHPR1 + 12:
+            super().write_register(offset, value)
+            self._set_priorities(4 + offset - self.SHPR1, value)
+        else:
+            self._write_scb(offset, value)
+
+    def _write_systick(self, offset: int, value: int) -> None:
+        now, counter = self.host.clock.cycles, self.counter
+        self.wake()
+        current = counter.value(now)
+        if offset == self.RVR:
+            counter.set(now, current)
+            counter.reload = value & 0xFF_FFFF
+        elif offset == self.CVR:
+            counter.set(now, 0)
+        else:
+            counter.set(now, current)
+            self._control = value & 7
+            counter.running = bool(value & self.ENABLE)
+            counter.divider = 1 if value & self.CLKSOURCE else EXTERNAL_CLOCK_DIVIDER
+        self._seen_zeros = self._served_zeros = 0
+
+    def next_event_cycles(self) -> int:
+        """Wake at the first zero not served yet, if it interrupts."""
+        return self.counter.zero_cycles(self._served_zeros) if self._control & self.TICKINT else NEVER
+
+    def wake(self) -> None:
+        """Make SysTick pending if the counter has passed zero."""
+        zeros = self.counter.zero_count(self.host.clock.cycles)
+        if zeros > self._served_zeros and self._control & self.TICKINT:
+            self.exceptions.pending.add(SYSTICK)
+        self._served_zeros = zeros
+
+    # NVIC (B3.4)
+
+    def _bits(self, numbers: set[int], first: int) -> int:
+        return sum(1 << bit for bit in range(32) if first + bit in numbers)
+
+    def _read_nvic(self, offset: int) -> int:
+        first = FIRST_EXTERNAL + (offset & 0x7F) * 8
+        kind = offset >> 7
+        if kind in (2, 3):
+            return self._bits(self.exceptions.enabled, first)
+        if kind in (4, 5):
+            return self._bits(self.exceptions.pending, first)
+        return self._bits(set(self.exceptions.active), first)
+
+    def _write_nvic(self, offset: int, value: int) -> None:
+        first = FIRST_EXTERNAL + (offset & 0x7F) * 8
+        numbers = {first + bit for bit in range(32) if value >> bit & 1}
+        target = self.exceptions.enabled if offset < 0x200 else self.exceptions.pending
+        (target.difference_update if offset & 0x80 else target.update)(numbers)
+
+    def _set_priorities(self, first: int, value: int) -> None:
+        for index in range(4):
+            self.exceptions.priority[first + index] = value >> 8 * index & 0xFF
+
+    # SCB (B3.2)
+
+    def _read_icsr(self) -> int:
+        exceptions = self.exceptions
+        pending = exceptions.next_pending() or 0
+        active = exceptions.active[-1] if exceptions.active else 0
+        value = active | pending << 12
+        for bit, number in ((31, NMI), (28, PENDSV), (26, SYSTICK)):
+            value |= (number in exceptions.pending) << bit
+        return value | (1 << 11 if len(exceptions.active) <= 1 else 0)
+
+    def _write_scb(self, offset: int, value: int) -> None:
+        pending = self.exceptions.pending
+        if offset == self.ICSR:
+            for bit, number in ((31, NMI), (28, PENDSV), (26, SYSTICK)):
+                if value >> bit & 1:
+                    pending.add(number)
+            for bit, number in ((27, PENDSV), (25, SYSTICK)):
+                if value >> bit & 1:
+                    pending.discard(number)
+        elif offset == self.VTOR:
+            self.exceptions.vector_table = value & ~0x7F
+            super().write_register(offset, value & ~0x7F)
+        elif offset == self.AIRCR:
+            if value >> 16 == 0x05FA:
+                self.exceptions.group_shift = value >> 8 & 7
+                self.reset_requested = bool(value & 4)
+        elif offset != self.CPUID:
+            super().write_register(offset, value)
+
+
+class DataWatchpoint(RegisterFile):
+    """0xE0001000: DWT. CYCCNT is the model's live clock (C1.8); the other counters read 0."""
+
+    CTRL, CYCCNT = 0x00, 0x04
+    CYCCNTENA = 1 << 0
+    exact_offsets = frozenset({CTRL, CYCCNT})
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(_entry("DWT", DWT_START), host)
+        self._base_cycles = 0
+        self._value = 0
+        self._running = False
+
+    def read_register(self, offset: int) -> int:
+        """Return a register."""
+        if offset == self.CYCCNT:
+            return self._count()
+        if offset == self.CTRL:
+            return 0x4000_0000 | super().read_register(offset)  # four comparators
+        return super().read_register(offset)
+
+    def _count(self) -> int:
+        passed = self.host.clock.cycles - self._base_cycles if self._running else 0
+        return self._value + passed & 0xFFFF_FFFF
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Set a register; CYCCNT continues from what is written."""
+        if offset == self.CYCCNT:
+            self._value, self._base_cycles = value, self.host.clock.cycles
+            return
+        if offset == self.CTRL:
+            self._value, self._base_cycles = self._count(), self.host.clock.cycles
+            self._running = bool(value & self.CYCCNTENA)
+            value &= 0x0FFF_FFFF
+        super().write_register(offset, value)
+
+
+class Instrumentation(RegisterFile):
+    """0xE0000000: ITM stimulus ports. They are always ready; nothing listens yet."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(_entry("ITM", ITM_START), host)
+
+    def read_register(self, offset: int) -> int:
+        """Return a register; a stimulus port reads 1 when it can take data."""
+        return 1 if offset < 0x80 else super().read_register(offset)

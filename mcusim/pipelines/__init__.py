@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pipeline functions: how a core prices a block. A core's TOML names one of `PIPELINES`.
+
+Every pipeline is a module with
+
+    RULES       names of the numbers that the core's `[rule]` table must give, in the order of their indices
+    STATE_SIZE  length of the vector that carries what is still in flight from one block to the next
+    reset_state()                       the state after reset, an exception or a pipeline flush
+    price(ops, executed, taken, state_in, class_cycles, class_register_cycles, rules, state_out, costs) -> cycles
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from mcusim.pipelines import single_issue
+
+PIPELINES: dict[str, ModuleType] = {"single_issue": single_issue}

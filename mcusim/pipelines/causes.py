@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a cycle was spent. Every cycle has exactly one cause; the order here is the order of reports."""
+
+from __future__ import annotations
+
+CAUSE_TITLES: dict[str, str] = {
+    "issue": "an instruction issued",
+    "transfer": "further words of a load or store of several registers",
+    "load": "data cycle of a load that the next instruction did not hide",
+    "store": "a store's data cycle that held up the next access",
+    "address": "address register written by the instruction before",
+    "branch": "pipeline refill after a taken branch",
+    "fetch": "instruction fetch fell behind (32-bit instructions at halfword addresses)",
+    "division": "divide beyond its shortest time",
+    "fp": "floating-point result or unit not ready",
+    "barrier": "barriers and special registers",
+    "exception": "exception entry and return",
+    "sleep": "asleep or idle until the next interrupt",
+}
+CAUSES: tuple[str, ...] = tuple(CAUSE_TITLES)
+
+ISSUE, TRANSFER, LOAD, STORE, ADDRESS, BRANCH, FETCH, DIVISION, FP, BARRIER, EXCEPTION, SLEEP = range(len(CAUSES))

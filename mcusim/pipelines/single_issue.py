@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In-order, single-issue pipelines: Cortex-M0+, M3, M4.
+
+One instruction issues a cycle, and what holds it up is added by cause. A load's data cycle is not charged at the load
+but left *open*: the next instruction either hides it (another load, pipelined) or pays for it. The fetch unit runs
+beside: a small buffer of words, one request a cycle, two cycles from request to use; an instruction waits until its
+words are there. Numbers come from the core's table; the rules' sources stand there, beside each number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.isa import decode as isa
+from mcusim.jit import njit
+from mcusim.pipelines import causes
+
+RULES: tuple[str, ...] = (
+    "load_data_cycles",
+    "pipelined_accesses",
+    "nop_hides_data_cycle",
+    "load_after_store_cycles",
+    "register_offset_store_cycles",
+    "address_cycles",
+    "refill_immediate_cycles",
+    "refill_register_cycles",
+    "refill_load_cycles",
+    "fold_it",
+    "fp_result_cycles",
+    "fp_divide_cycles",
+    "fetch_buffer_words",
+    "not_taken_fetch_slots",
+)
+(
+    _LOAD_DATA,
+    _PIPELINED,
+    _NOP_HIDES,
+    _LOAD_AFTER_STORE,
+    _REGISTER_OFFSET_STORE,
+    _ADDRESS,
+    _REFILL_IMMEDIATE,
+    _REFILL_REGISTER,
+    _REFILL_LOAD,
+    _FOLD_IT,
+    _FP_RESULT,
+    _FP_DIVIDE,
+    _BUFFER_WORDS,
+    _NOT_TAKEN_SLOTS,
+) = range(len(RULES))
+
+# The state vector: what is still in flight between two instructions.
+_OPEN = 0  # an access whose data cycle is open: none, a load, a store, a store with register offset
+_OPEN_REGISTERS = 1  # core registers the open load writes
+_OPEN_LITERAL = 2  # the open load is relative to PC
+_OPEN_BASE = 3  # base register, as a mask, that the open access writes back
+_ALU_REGISTERS = 4  # core registers written by the data-processing instruction just before
+_FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
+_FP_BUSY = 6  # cycles until a divide or square root is done
+_NARROW = 7  # the instruction just before has 16 bits: IT can fold onto it
+_READY = 8  # words in the fetch buffer, the one being decoded included
+_REQUESTED = 9  # words asked for in the last cycle
+STATE_SIZE = 10
+
+_NONE, _OPEN_LOAD, _OPEN_STORE, _OPEN_OFFSET_STORE = range(4)
+
+_NUMBER = isa.CLASS_NUMBER
+_SIMPLE_LOADS = np.array([name in ("load", "load_exclusive", "fp_load") for name in isa.CLASSES])
+_SIMPLE_STORES = np.array([name in ("store", "store_exclusive", "fp_store") for name in isa.CLASSES])
+_FP_LATE = np.array([name in ("fp_alu", "fp_mac", "fp_divide") for name in isa.CLASSES])
+_DATA_PROCESSING = np.array(
+    [name in ("alu", "dsp", "dsp_multiply", "multiply", "multiply_accumulate", "multiply_long", "divide")
+     for name in isa.CLASSES]
+)  # fmt: skip
+_BARRIERS = np.array(
+    [name in ("barrier", "instruction_barrier", "system_read", "system_write", "change_state") for name in isa.CLASSES]
+)
+_NOP, _IT, _FP_DIVISION = _NUMBER["nop"], _NUMBER["it"], _NUMBER["fp_divide"]
+_BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
+
+Vector = npt.NDArray[np.int64]
+
+
+def reset_state() -> Vector:
+    """Return the state with nothing in flight and the first words fetched."""
+    state = np.zeros(STATE_SIZE, np.int64)
+    state[_READY] = state[_REQUESTED] = 1
+    return state
+
+
+@njit
+def _tick(state: Any, cycles: int, words: int) -> None:
+    """Let the fetch unit run for some cycles while nothing is decoded. It asks when it has room, and fills in two."""
+    for _ in range(cycles):
+        held = state[_READY] + state[_REQUESTED]
+        state[_REQUESTED] = 1 if held < words else 0
+        state[_READY] = held
+
+
+@njit
+def _await_words(op: Any, state: Any, words: int) -> int:
+    """Wait until the instruction's words are in the buffer; return the cycles waited."""
+    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
+    waited = 0
+    while state[_READY] < needed:
+        _tick(state, 1, words)
+        waited += 1
+    return waited
+
+
+@njit
+def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> None:
+    """Decode the instruction: free the words it ends, and let fetch run for its cycles.
+
+    A conditional branch that falls through has used `slots_taken` fetch slots for its target.
+    """
+    freed = ((op.address & 2) + op.size_bytes) // 4
+    if cycles == 0:
+        state[_READY] -= freed
+        return
+    held = state[_READY] + state[_REQUESTED]
+    state[_REQUESTED] = 1 if held < words and slots_taken == 0 else 0
+    state[_READY] = held - freed
+    _tick(state, cycles - 1, words)
+
+
+@njit
+def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
+    """Does this instruction hide the data cycle of the open load?"""
+    if op.klass == _NOP:
+        return rules[_NOP_HIDES] != 0
+    if not runs or not rules[_PIPELINED]:
+        return False
+    if not _SIMPLE_LOADS[op.klass] or op.address_reads & state[_OPEN_REGISTERS]:
+        return False
+    if (op.flags & isa.LITERAL != 0) != (state[_OPEN_LITERAL] != 0):
+        return False
+    # Two accesses that both write back the same base do not chain.
+    return not (op.flags & isa.WRITEBACK and state[_OPEN_BASE] & op.address_reads)
+
+
+@njit
+def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> None:
+    """Charge what earlier accesses and address generation make this instruction wait for."""
+    is_open = state[_OPEN]
+    if is_open == _OPEN_LOAD:
+        if not _hides_data_cycle(op, runs, state, rules):
+            cost[causes.LOAD] += rules[_LOAD_DATA]
+    elif is_open == _OPEN_STORE:
+        if runs and op.flags & isa.LOAD:
+            cost[causes.STORE] += rules[_LOAD_AFTER_STORE]
+    elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
+        cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
+    if runs and op.address_reads & state[_ALU_REGISTERS]:
+        cost[causes.ADDRESS] += rules[_ADDRESS]
+
+
+@njit
+def _fp_stalls(op: Any, state: Any, rules: Any, cost: Any) -> None:
+    """Charge waiting for the floating-point unit, or for the result just before (an addend is needed a cycle later)."""
+    if not op.flags & isa.FP:
+        return
+    cost[causes.FP] += state[_FP_BUSY]
+    if (op.fp_reads & ~op.fp_addend) & state[_FP_REGISTERS]:
+        cost[causes.FP] += rules[_FP_RESULT]
+
+
+@njit
+def _refill(op: Any, rules: Any) -> int:
+    if op.flags & isa.LOAD:
+        return rules[_REFILL_LOAD]
+    by_register = op.flow == isa.FLOW_INDIRECT or (op.flow == isa.FLOW_CALL and op.reads)
+    return rules[_REFILL_REGISTER] if by_register else rules[_REFILL_IMMEDIATE]
+
+
+@njit
+def _issue(op: Any, runs: bool, class_cycles: Any, class_register_cycles: Any, cost: Any) -> None:
+    """Charge the instruction's own cycles. One that IT skips takes one."""
+    if not runs:
+        cost[causes.ISSUE] += 1
+        return
+    own = class_cycles[op.klass] if class_cycles[op.klass] >= 0 else 1  # no timing: the user let it pass at one cycle
+    cost[causes.ISSUE] += min(own, 1)
+    cost[causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE] += max(own - 1, 0)
+    words = op.registers
+    if op.flags & isa.DOUBLE and op.flags & (isa.LOAD | isa.STORE) and words == 0:
+        words = 1  # the second word of VLDR.64 and VSTR.64
+    cost[causes.TRANSFER] += class_register_cycles[op.klass] * words
+
+
+@njit
+def _leave_open(op: Any, runs: bool, state: Any) -> None:
+    """Record what this instruction leaves in flight."""
+    state[_OPEN] = _NONE
+    state[_OPEN_REGISTERS] = 0
+    state[_OPEN_LITERAL] = 0
+    state[_OPEN_BASE] = 0
+    state[_ALU_REGISTERS] = 0
+    state[_FP_REGISTERS] = 0
+    if not runs:
+        return
+    if _SIMPLE_LOADS[op.klass]:
+        state[_OPEN] = _OPEN_LOAD
+        state[_OPEN_REGISTERS] = op.writes
+        state[_OPEN_LITERAL] = 1 if op.flags & isa.LITERAL else 0
+        if op.flags & isa.WRITEBACK:
+            state[_OPEN_REGISTERS] = op.writes & ~op.address_reads
+            state[_OPEN_BASE] = op.address_reads
+    elif _SIMPLE_STORES[op.klass]:
+        state[_OPEN] = _OPEN_OFFSET_STORE if op.flags & isa.REGISTER_OFFSET else _OPEN_STORE
+    elif op.flags & isa.STORE:
+        state[_OPEN] = _OPEN_STORE
+    elif _DATA_PROCESSING[op.klass]:
+        state[_ALU_REGISTERS] = op.writes
+    if _FP_LATE[op.klass]:
+        state[_FP_REGISTERS] = op.fp_writes
+
+
+@njit
+def _after_branch(state: Any) -> None:
+    """Restart fetch at a branch target: its word is there, the next one asked for."""
+    state[_READY] = 1
+    state[_REQUESTED] = 1
+    state[_NARROW] = 0
+
+
+@njit
+def price(
+    ops: Any,
+    executed: Any,
+    taken: bool,
+    state_in: Any,
+    class_cycles: Any,
+    class_register_cycles: Any,
+    rules: Any,
+    state_out: Any,
+    costs: Any,
+) -> int:
+    """Price a block.
+
+    `ops` are decoded columns (`OP_DTYPE`), `executed` says for each whether it runs (or IT skips it), `taken` whether
+    the last one branches. `costs` (instructions x causes, int32, zeroed) receives the cycles by cause, `state_out` the
+    pipeline at the end. Returns the cycles in total.
+    """
+    state = state_out
+    state[:] = state_in
+    total = 0
+    words = rules[_BUFFER_WORDS]
+    for index in range(len(ops)):
+        op = ops[index]
+        cost = costs[index]
+        runs = executed[index] != 0
+        if words:
+            cost[causes.FETCH] += _await_words(op, state, words)
+        _access_stalls(op, runs, state, rules, cost)
+        _fp_stalls(op, state, rules, cost)
+        waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP]
+        folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
+        if not folded:
+            _issue(op, runs, class_cycles, class_register_cycles, cost)
+        branches = taken and index == len(ops) - 1
+        if branches:
+            cost[causes.BRANCH] += _refill(op, rules)
+        cycles = cost.sum()
+        total += cycles
+        if words:
+            _tick(state, waited, words)
+            falls_through = op.klass in (_BRANCH_CONDITIONAL, _COMPARE_BRANCH) and not branches
+            slots = rules[_NOT_TAKEN_SLOTS] if falls_through else 0
+            _consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
+        state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
+        if runs and op.klass == _FP_DIVISION:
+            state[_FP_BUSY] = rules[_FP_DIVIDE]
+        _leave_open(op, runs, state)
+        state[_NARROW] = 1 if op.size_bytes == 2 else 0
+        if branches:
+            _after_branch(state)
+    return total

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The profile: what a run cost, in aggregates that any report can be rendered from.
+
+Nothing here knows ARM, Unicorn or a report. A profile is plain data (strings, integers, lists), it saves to JSON and
+loads back unchanged, and it holds no wall time and no absolute path: the same image, board and settings give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SCHEMA_VERSION = 1
+
+
+@dataclass
+class SectionInfo:
+    """A section of the image and its cost in bytes."""
+
+    name: str
+    address: int
+    size_bytes: int
+    kind: str
+    flash_bytes: int
+    sram_bytes: int
+
+
+@dataclass
+class ImageInfo:
+    """The firmware that ran."""
+
+    name: str
+    sha256: str
+    format: str
+    flash_bytes: int
+    sram_bytes: int
+    sections: list[SectionInfo]
+
+
+@dataclass
+class BoardInfo:
+    """The board it ran on. `reason` says why this one: 'given by --board' or the evidence of the guess."""
+
+    name: str
+    title: str
+    core: str
+    core_title: str
+    reason: str
+    flash_bytes: int
+    sram_bytes: int
+
+
+@dataclass
+class EndInfo:
+    """Why the run ended.
+
+    `kind` is one of exit, return, loop, sleep, breakpoint, reset, until, max-cycles, timeout, interrupted; `text` says
+    it in words, without the place (`address` and `function` are printed after it); `status` is the firmware's exit
+    status where it gave one.
+    """
+
+    kind: str
+    text: str
+    status: int | None
+    address: int
+    function: str
+
+    @property
+    def partial(self) -> bool:
+        """True when wall time decided where the run ended, so that it cannot be repeated exactly."""
+        return self.kind in ("timeout", "interrupted")
+
+
+@dataclass
+class ClockPhase:
+    """From `start_cycles` on (until the next phase) the core ran at `core_hz`."""
+
+    start_cycles: int
+    core_hz: int
+
+
+@dataclass
+class Totals:
+    """Sums over the run. Cycles by cause add up to `cycles`; function self cycles too."""
+
+    cycles: int
+    instructions: int
+    time_s: float
+    causes: dict[str, int]
+    clock: list[ClockPhase]
+
+
+@dataclass
+class FunctionCost:
+    """One function. `total_cycles` counts the function and all it called, recursion once.
+
+    `self_cycles` is the sum of `causes`. `calls` counts entries (calls, tail calls, exceptions).
+    """
+
+    name: str
+    file: str | None
+    address: int
+    size_bytes: int
+    calls: int
+    instructions: int
+    self_cycles: int
+    total_cycles: int
+    causes: dict[str, int]
+
+
+@dataclass
+class TreeNode:
+    """A node of the call tree: `function` is an index into `Profile.functions`, `parent` into `Profile.tree`.
+
+    The parent of a root is -1. Roots are reset (kind 'thread') and exception handlers (kind 'handler'); every other
+    node is a 'call'. A node's children come after it.
+    """
+
+    parent: int
+    function: int
+    kind: str
+    calls: int
+    self_cycles: int
+    total_cycles: int
+
+
+@dataclass
+class InstructionCost:
+    """One executed instruction. `count` is how often it was issued (skipped in an IT block included)."""
+
+    address: int
+    function: int
+    text: str
+    encoding: str
+    count: int
+    cycles: int
+    causes: dict[str, int]
+    file: str | None
+    line: int | None
+
+
+@dataclass
+class Note:
+    """Something the numbers do not cover: `kind` groups notes, `count` says how often it happened (0: always true)."""
+
+    kind: str  # "not-modelled", "guessed", "assumed"
+    text: str
+    count: int
+
+
+@dataclass
+class Accuracy:
+    """How sure the core model is, in words, with the evidence.
+
+    `interval_percent` is None where nothing was measured.
+    """
+
+    level: str  # "measured", "estimate"
+    interval_percent: float | None
+    text: str
+
+
+@dataclass
+class Profile:
+    """A run of one image on one board. See the module's docstring for what is promised."""
+
+    schema_version: int
+    tool: str
+    image: ImageInfo
+    board: BoardInfo
+    settings: dict[str, str | int | bool | None]
+    end: EndInfo
+    totals: Totals
+    functions: list[FunctionCost]
+    tree: list[TreeNode]
+    instructions: list[InstructionCost]
+    sources: dict[str, dict[int, str]]  # file -> line number -> text, only lines that instructions name
+    notes: list[Note]
+    accuracy: Accuracy
+    output: str  # what the firmware printed (bounded; a note says if it was cut)
+    cause_titles: dict[str, str] = field(default_factory=dict)  # cause -> what it means, in report order

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rendering: a `Profile` in, a string out. One module `as_*.py` per format, listed in `FORMATS`.
+
+Importing this package is cheap; a format's own module is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mcusim.errors import McusimError, unknown_name
+from mcusim.reports.functions import matcher
+from mcusim.reports.options import SORTS, RenderOptions
+
+if TYPE_CHECKING:
+    from mcusim.profile import Profile
+
+__all__ = ["FORMATS", "Format", "RenderOptions", "check", "render"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: the module in this package that has `render(profile, options) -> str`, and what it is good for."""
+
+    module: str
+    title: str
+
+
+FORMATS: dict[str, Format] = {
+    "text": Format("as_text", "for a terminal: totals, causes, functions, what was not modelled"),
+    "json": Format("as_json", "the whole profile, as saved by -o"),
+    "csv": Format("as_csv", "one table (functions, or --tree, or --annotate) with plain numbers"),
+    "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
+}
+
+
+def check(format: str, options: RenderOptions) -> None:
+    """Raise `McusimError` for what is wrong whatever the profile, so that nobody waits for a run in vain."""
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    if options.sort not in SORTS:
+        raise unknown_name("sort key", options.sort, SORTS)
+    matcher(options.match)
+    if format == "json" and replace(options, width=0, color=False) != RenderOptions(width=0):
+        raise McusimError(
+            "json is always the whole profile: drop --sort, --top, --match, --tree, --annotate, or choose --format csv"
+        )
+    if format == "csv" and options.tree and options.annotate is not None:
+        raise McusimError("csv holds one table: choose --tree or --annotate")
+
+
+def render(profile: Profile, format: str = "text", *, options: RenderOptions | None = None) -> str:
+    """Return `profile` in the given format, ending in a newline.
+
+    Raises `McusimError` for a format that does not exist or an option that the format or the profile cannot serve.
+    """
+    check(format, options or RenderOptions())
+    module = import_module(f"mcusim.reports.{FORMATS[format].module}")
+    text: str = module.render(profile, options or RenderOptions())
+    return text

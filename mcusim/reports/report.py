@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: what is said about a run, once, for every format that people read.
+
+`build` turns a profile into facts, tables and remarks; text and Markdown only lay them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcusim.profile import Profile
+from mcusim.reports import numbers
+from mcusim.reports.annotate import annotate_table
+from mcusim.reports.functions import causes_in_order, functions_table
+from mcusim.reports.options import RenderOptions
+from mcusim.reports.table import Column, Name, Row, Table
+from mcusim.reports.tree import tree_table
+
+_MOST_PHASES = 4  # a firmware that changes its clock all the time does not fill the page
+
+_CAUSE_COLUMNS = (
+    Column("cycles", "cycles", "count"),
+    Column("percent", "share", "percent"),
+    Column("bar", "", "bar", audience="people", rank=2),
+    Column("cause", "cause", "text"),
+    Column("meaning", "what it is", "text", rank=1, flexible=True, wrap=True),
+)
+
+NOTE_KINDS = {"not-modelled": "not modelled", "guessed": "guessed", "assumed": "assumed"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of the head of the report: 'time', '617.3 ms at 20 MHz'."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a person is told. `run` is what ran where and why it ended, `totals` what it cost."""
+
+    title: str
+    run: list[Fact]
+    totals: list[Fact]
+    tables: list[Table]
+    notes: list[Fact]
+    accuracy: str
+
+
+def build(profile: Profile, options: RenderOptions) -> Report:
+    """Return the report on `profile`. Raises `McusimError` for an option that names nothing."""
+    return Report(
+        title=f"{profile.image.name} on {profile.board.title}",
+        run=_run(profile),
+        totals=_totals(profile),
+        tables=[causes_table(profile), *detail_tables(profile, options, audience="people")],
+        notes=[_note(note.kind, note.text, note.count) for note in profile.notes],
+        accuracy=profile.accuracy.text,
+    )
+
+
+def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
+    """Return the tables that were asked for: tree, annotated function, or the functions where nothing was."""
+    tables = []
+    if options.tree:
+        tables.append(tree_table(profile, options, audience=audience))
+    if options.annotate is not None:
+        tables.append(annotate_table(profile, options.annotate, audience=audience))
+    return tables or [functions_table(profile, options, audience=audience)]
+
+
+def causes_table(profile: Profile) -> Table:
+    """Return the cycles by cause, in the profile's report order; causes that cost nothing are left out."""
+    rows = []
+    for cause in causes_in_order(profile):
+        cycles = profile.totals.causes[cause]
+        if cycles:
+            share = numbers.share_percent(cycles, profile.totals.cycles)
+            rows.append(Row((cycles, share, share, cause, profile.cause_titles.get(cause, ""))))
+    return Table("Cycles by cause", _CAUSE_COLUMNS, rows)
+
+
+def _run(profile: Profile) -> list[Fact]:
+    board = profile.board
+    facts = [
+        Fact("board", f"{board.name} ({board.reason})"),
+        Fact("core", f"{board.core} ({board.core_title})"),
+        Fact("ended", _end(profile)),
+    ]
+    given = ", ".join(f"{key}={value}" for key, value in profile.settings.items() if value not in (None, False, ""))
+    if given:
+        facts.append(Fact("settings", given))
+    return facts
+
+
+def _end(profile: Profile) -> str:
+    end = profile.end
+    where = Name(end.function).fit() if end.function else "no function"
+    text = f"{end.text}, at {numbers.address(end.address)} in {where}"
+    if end.partial:
+        text += "; cut by the clock on the wall, so another run may end elsewhere"
+    return text
+
+
+def _totals(profile: Profile) -> list[Fact]:
+    totals, image, board = profile.totals, profile.image, profile.board
+    sure = _sure(profile)
+    cpi = numbers.per(totals.cycles, totals.instructions)
+    return [
+        Fact("cycles", f"{numbers.count(totals.cycles)} {sure}"),
+        Fact("time", f"{numbers.duration(totals.time_s)} {_clock(profile)}"),
+        Fact("instructions", numbers.count(totals.instructions)),
+        Fact("CPI", numbers.NOTHING if cpi is None else numbers.ratio(cpi)),
+        Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
+        Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (statics; no stack or heap)"),
+    ]
+
+
+def _sure(profile: Profile) -> str:
+    """Return what stands beside the cycles: the interval where one was measured, else the word for what they are."""
+    interval = profile.accuracy.interval_percent
+    return f"({profile.accuracy.level})" if interval is None else f"±{interval:g}% ({profile.accuracy.level})"
+
+
+def _clock(profile: Profile) -> str:
+    phases = profile.totals.clock
+    text = ", then ".join(
+        f"at {numbers.frequency(phase.core_hz)}"
+        + (f" from cycle {numbers.count(phase.start_cycles)}" if phase.start_cycles else "")
+        for phase in phases[:_MOST_PHASES]
+    )
+    more = len(phases) - _MOST_PHASES
+    return f"{text}, then {more} more changes of the clock" if more > 0 else text
+
+
+def _note(kind: str, text: str, count: int) -> Fact:
+    times = f" ({numbers.count(count)} times)" if count > 1 else (" (once)" if count == 1 else "")
+    return Fact(NOTE_KINDS.get(kind, kind), text + times)

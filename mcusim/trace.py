@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run leaves behind: columns of counts and cycles. Nothing here knows what a report is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mcusim.board import Board
+from mcusim.core import Core
+from mcusim.engine.pricing import Pricer
+from mcusim.engine.tables import Array
+from mcusim.image.model import Image
+from mcusim.machine.functions import Function
+
+
+@dataclass(frozen=True)
+class End:
+    """Why the run ended: the kind (see `mcusim.profile.EndInfo`), words, and the exit status where there is one."""
+
+    kind: str
+    text: str
+    status: int | None
+    address: int
+
+
+@dataclass(frozen=True)
+class GuessedAccess:
+    """A register that nobody models, and how often it was used."""
+
+    address: int
+    reads: int
+    writes: int
+
+
+@dataclass
+class Trace:
+    """A finished run. `variants`, `nodes` and `divisions` are rows of the tables in `mcusim.engine.tables`."""
+
+    image: Image
+    board: Board
+    board_reason: str
+    core: Core
+    settings: dict[str, str | int | bool | None]
+    end: End
+    clock_cycles: int
+    seconds: float
+    clock_phases: list[tuple[int, int]]
+    functions: list[Function]
+    pricer: Pricer  # decoded blocks, and the function that prices them again instruction by instruction
+    blocks: Array
+    variants: Array
+    nodes: Array
+    divisions: Array
+    extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
+    guessed: list[GuessedAccess]
+    refused: list[str]  # semihosting calls and files that were not served
+    unknown_classes: dict[str, int]  # timing class without a timing -> address of one such instruction
+    interrupts: int
+    worst_lateness_cycles: int
+    output: bytes
+    output_cut: bool
+    assumptions: list[str] = field(default_factory=list)

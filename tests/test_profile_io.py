@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A saved profile loads unchanged; a damaged one gives one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from fakes import make_profile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcusim import profile_io
+from mcusim.errors import McusimError
+from mcusim.profile import (
+    SCHEMA_VERSION,
+    Accuracy,
+    BoardInfo,
+    ClockPhase,
+    EndInfo,
+    FunctionCost,
+    ImageInfo,
+    InstructionCost,
+    Note,
+    Profile,
+    SectionInfo,
+    Totals,
+    TreeNode,
+)
+
+TEXT = st.text(max_size=20)  # hypothesis leaves out what UTF-8 cannot say
+COUNT = st.integers(0, 2**62)
+ADDRESS = st.integers(0, 2**32 - 1)
+CAUSES = st.dictionaries(TEXT, COUNT, max_size=3)
+REAL = st.floats(0, allow_nan=False, allow_infinity=False)
+FUNCTION = st.builds(FunctionCost, TEXT, st.none() | TEXT, ADDRESS, COUNT, COUNT, COUNT, COUNT, COUNT, CAUSES)
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> Profile:
+    """Profiles whose indices are right and whose strings are anything."""
+    functions = draw(st.lists(FUNCTION, min_size=1, max_size=3))
+    index = st.integers(0, len(functions) - 1)
+    tree: list[TreeNode] = []
+    for position in range(draw(st.integers(0, 4))):
+        tree.append(draw(st.builds(TreeNode, st.integers(-1, position - 1), index, TEXT, COUNT, COUNT, COUNT)))
+    instruction = st.builds(
+        InstructionCost, ADDRESS, index, TEXT, TEXT, COUNT, COUNT, CAUSES, st.none() | TEXT, st.none() | COUNT
+    )
+    section = st.builds(SectionInfo, TEXT, ADDRESS, COUNT, TEXT, COUNT, COUNT)
+    return draw(
+        st.builds(
+            Profile,
+            st.just(SCHEMA_VERSION),
+            TEXT,
+            st.builds(ImageInfo, TEXT, TEXT, TEXT, COUNT, COUNT, st.lists(section, max_size=2)),
+            st.builds(BoardInfo, TEXT, TEXT, TEXT, TEXT, TEXT, COUNT, COUNT),
+            st.dictionaries(TEXT, st.none() | st.booleans() | COUNT | TEXT, max_size=3),
+            st.builds(EndInfo, TEXT, TEXT, st.none() | st.integers(-(2**31), 2**31), ADDRESS, TEXT),
+            st.builds(Totals, COUNT, COUNT, REAL, CAUSES, st.lists(st.builds(ClockPhase, COUNT, COUNT), max_size=2)),
+            st.just(functions),
+            st.just(tree),
+            st.lists(instruction, max_size=3),
+            st.dictionaries(TEXT, st.dictionaries(st.integers(1, 10**6), TEXT, max_size=2), max_size=2),
+            st.lists(st.builds(Note, TEXT, TEXT, COUNT), max_size=2),
+            st.builds(Accuracy, TEXT, st.none() | REAL, TEXT),
+            TEXT,
+            st.dictionaries(TEXT, TEXT, max_size=2),
+        )
+    )
+
+
+@given(profiles())
+def test_a_saved_profile_loads_unchanged(profile: Profile) -> None:
+    data = profile_io.dumps(profile)
+    again = profile_io.loads(data)
+    assert again == profile
+    assert profile_io.dumps(again) == data
+
+
+def test_the_fake_loads_unchanged_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    profile_io.save(make_profile(), path)
+    assert profile_io.load_profile(path) == make_profile()
+
+
+def test_the_file_is_json_with_a_key_or_an_element_per_line() -> None:
+    data = profile_io.dumps(make_profile())
+    assert msgspec.json.decode(data)["schema_version"] == SCHEMA_VERSION
+    assert data.startswith(b'{\n"schema_version": ')
+    assert data.count(b"\n") > len(make_profile().functions)
+
+
+@given(st.data())
+def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> None:
+    whole = bytearray(profile_io.dumps(make_profile()))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    what = data.draw(st.sampled_from(["cut", "byte", "drop"]))
+    if what == "cut":
+        del whole[at:]
+    elif what == "byte":
+        whole[at] = data.draw(st.integers(0, 255))
+    else:
+        del whole[at : at + data.draw(st.integers(1, 40))]
+    message = "run.json: still a profile"
+    try:
+        profile_io.loads(bytes(whole), "run.json")
+    except McusimError as error:
+        message = str(error)
+    assert message.startswith("run.json: ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'"schema_version": 1', b'"schema_version": 2', "saved by a newer mcusim (schema 2, this one reads up to 1)"),
+        (b'"schema_version": 1', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
+        (b'"schema_version": 1', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
+        (b'"schema_version": 1,', b"", "not a saved profile: object missing required field 'schema_version'"),
+        (b'"cycles":10973137', b'"cycles":"many"', "damaged profile: totals.cycles: expected `int`, got `str`"),
+        (b'{"parent":0,"function":1,', b'{"parent":0,"function":99,', "tree[1].function: no function 99, there are 13"),
+        (b'{"parent":0,"function":1,', b'{"parent":1,"function":1,', "tree[1].parent: parent 1 is not an earlier node"),
+    ],
+)
+def test_damage_names_the_key(old: bytes, new: bytes, message: str) -> None:
+    data = profile_io.dumps(make_profile())
+    assert old in data
+    with pytest.raises(McusimError) as caught:
+        profile_io.loads(data.replace(old, new, 1), "run.json")
+    assert str(caught.value).startswith("run.json: ")
+    assert message.replace("`", "'") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04", b"[1]", b"\x7fELF", b"{", b"{}", b"[" * 100_000, b'{"a":' * 100_000]
+)
+def test_something_else_is_not_a_profile(data: bytes) -> None:
+    with pytest.raises(McusimError, match=r"^profile: (not a saved|damaged) profile"):
+        profile_io.loads(data)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(McusimError, match="cannot be read: No such file"):
+        profile_io.load_profile(tmp_path / "none.json")
+    with pytest.raises(McusimError, match="cannot be read: Is a directory"):
+        profile_io.load_profile(tmp_path)
+
+
+def test_an_older_profile_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rename(raw: dict[str, object]) -> dict[str, object]:
+        return {"tool" if key == "program" else key: value for key, value in raw.items()} | {"schema_version": 1}
+
+    monkeypatch.setitem(profile_io.MIGRATIONS, 0, rename)
+    old = profile_io.dumps(make_profile()).replace(b'"schema_version": 1', b'"schema_version": 0')
+    assert profile_io.loads(old.replace(b'"tool"', b'"program"')) == make_profile()
