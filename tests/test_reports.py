@@ -53,7 +53,7 @@ def test_golden(name: str, golden: Callable[[str, str], None]) -> None:
 
 
 def test_no_golden_is_left_over() -> None:
-    assert {path.name for path in (GOLDEN / "render").iterdir()} == set(GOLDENS)
+    assert {path.name for path in (GOLDEN / "reports").iterdir()} == set(GOLDENS)
 
 
 def test_the_table_of_formats_and_the_folder_agree() -> None:
