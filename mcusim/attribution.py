@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attribute: from a trace's counts to a profile, by function, call tree, instruction and cause.
 
-Each variant is priced once more, now keeping the cycles of every instruction by cause, and multiplied by its count.
+Each outcome is priced once more, now keeping the cycles of every instruction by cause, and multiplied by its count.
 Everything adds up: instructions to functions, functions to the clock. `attribute` checks that and fails if it does not.
 """
 
@@ -64,7 +64,8 @@ def attribute(trace: Trace) -> Profile:
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
-        tree=tree, instructions=instructions, sources=_sources(trace.image, instructions), notes=_notes(trace),
+        tree=tree, instructions=instructions, sources=_sources(trace.image, instructions),
+        notes=_notes(trace, costs.counts),
         accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
     )  # fmt: skip
     _check(profile, trace)
@@ -72,15 +73,16 @@ def attribute(trace: Trace) -> Profile:
 
 
 class _Costs:
-    """Counts and cycles of every block's instructions, summed over its variants."""
+    """Counts and cycles of every block's instructions, summed over its outcomes."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.counts: dict[int, int] = {}  # block -> how often it ran
         self.cycles: dict[int, Counts] = {}  # block -> instructions x causes
-        for row in trace.variants[trace.variants["count"] > 0]:
-            block, count = int(row["block"]), int(row["count"])
-            _, costs, _ = trace.pricer.costs(block, int(row["entry_state"]), int(row["outcome"]))
+        for outcome in np.flatnonzero(trace.outcomes["count"]):
+            entry, count = trace.entries[outcome // 2], int(trace.outcomes[outcome]["count"])
+            block, state, predicates = int(entry["block"]), int(entry["state"]), int(entry["predicates"])
+            _, costs, _ = trace.pricer.costs(block, state, predicates, bool(outcome & 1))
             scaled = costs.astype(np.int64) * count
             self.cycles[block] = self.cycles[block] + scaled if block in self.cycles else scaled
             self.counts[block] = self.counts.get(block, 0) + count
@@ -198,7 +200,7 @@ def _accuracy(trace: Trace) -> Accuracy:
     return Accuracy(statement.level, statement.interval_percent, statement.text)
 
 
-def _notes(trace: Trace) -> list[Note]:
+def _notes(trace: Trace, counts: dict[int, int]) -> list[Note]:
     notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
     for register in sorted(trace.guessed, key=lambda guess: guess.address):
         text = f"register 0x{register.address:08x}: remembers writes ({register.reads} reads, {register.writes} writes)"
@@ -208,7 +210,7 @@ def _notes(trace: Trace) -> list[Note]:
     for klass, address in trace.unknown_classes.items():
         notes.append(Note("assumed", f"one cycle for instructions of class {klass}, as at 0x{address:08x}", 0))
     notes += [Note("assumed", text, 0) for text in trace.assumptions]
-    notes += _timing_assumptions(trace)
+    notes += _timing_assumptions(trace, counts)
     if trace.worst_lateness_cycles:
         text = f"interrupts arrive at block boundaries: up to {trace.worst_lateness_cycles} cycles late"
         notes.append(Note("assumed", text, trace.interrupts))
@@ -217,13 +219,13 @@ def _notes(trace: Trace) -> list[Note]:
     return notes
 
 
-def _timing_assumptions(trace: Trace) -> Iterable[Note]:
-    """Say how often the price of a block rested on an assumption."""
+def _timing_assumptions(trace: Trace, counts: dict[int, int]) -> Iterable[Note]:
+    """Say how often the price of a block rested on an assumption; `counts` says how often each block ran."""
     skipped = divided = 0
-    for row in trace.variants[trace.variants["count"] > 0]:
-        decoded = trace.pricer.decoded[int(row["block"])]
-        skipped += decoded.assumed_groups * int(row["count"])
-        divided += decoded.unknown_divisions * int(row["count"])
+    for block, count in counts.items():
+        decoded = trace.pricer.decoded[block]
+        skipped += decoded.assumed_groups * count
+        divided += decoded.unknown_divisions * count
     if skipped:
         yield Note(
             "assumed", "conditional instructions timed as executed: their flags were overwritten in the block", skipped

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mcusim.board import Board
 from mcusim.core import Core
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Array
 from mcusim.image.model import Image
-from mcusim.machine.functions import Function
+
+if TYPE_CHECKING:  # the package of machines imports this module
+    from mcusim.machine.functions import Function
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class GuessedAccess:
 
 @dataclass
 class Trace:
-    """A finished run. `variants`, `nodes` and `divisions` are rows of the tables in `mcusim.engine.tables`."""
+    """A finished run. `blocks`, `entries`, `outcomes`, `nodes` and `divisions` are rows of `mcusim.engine.tables`."""
 
     image: Image
     board: Board
@@ -48,7 +51,8 @@ class Trace:
     functions: list[Function]
     pricer: Pricer  # decoded blocks, and the function that prices them again instruction by instruction
     blocks: Array
-    variants: Array
+    entries: Array
+    outcomes: Array  # two for each entry: its branch not taken, and taken
     nodes: Array
     divisions: Array
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions

@@ -71,6 +71,17 @@ _FAULT_WORDS = {
 }
 _WITHOUT_ADDRESS = (unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION)
 
+# uc_cb_mmio_read_t and uc_cb_mmio_write_t
+_READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
+_WRITE_CALLBACK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
+)
+
+
+def _as_argument(callback: Any) -> ctypes.c_void_p:
+    return ctypes.cast(callback, ctypes.c_void_p) if callback else ctypes.c_void_p()
+
+
 ReadDevice = Callable[[int, int], int]  # (address, size in bytes) -> value
 WriteDevice = Callable[[int, int, int], None]  # (address, size in bytes, value)
 
@@ -94,6 +105,7 @@ class Engine:
         self._keep: list[Any] = []  # what the engine points into must outlive it
         self.interrupt: int | None = None
         self.on_access: Callable[[], bool] | None = None  # asked before each device access; False discards it
+        self._raised: BaseException | None = None
         self._bad_address: int | None = None
         tables.m["uc"] = self._handle.value
         self._register_value = ctypes.c_uint32()
@@ -114,9 +126,7 @@ class Engine:
             ctypes.c_uint64(1),
             ctypes.c_uint64(0),
         )
-        if status != unicorn_const.UC_ERR_OK:
-            error: Any = UcError  # untyped
-            raise error(status)
+        self._check(status)
         self._keep.append(tables)
 
     # memory
@@ -133,14 +143,38 @@ class Engine:
         """Send all accesses of a range to two functions."""
 
         def on_read(_uc: Any, offset: int, size: int, _data: Any) -> int:
-            allowed = self.on_access is None or self.on_access()
-            return read(start + offset, size) if allowed else 0
+            try:
+                if self.on_access is None or self.on_access():
+                    return read(start + offset, size)
+            except BaseException as error:
+                self._raise_after_run(error)
+            return 0
 
         def on_write(_uc: Any, offset: int, size: int, value: int, _data: Any) -> None:
-            if self.on_access is None or self.on_access():
-                write(start + offset, size, value)
+            try:
+                if self.on_access is None or self.on_access():
+                    write(start + offset, size, value)
+            except BaseException as error:
+                self._raise_after_run(error)
 
-        self._uc.mmio_map(start, size_bytes, on_read, None, on_write, None)
+        # Without the binding's wrappers, which would double the cost of a firmware's polling.
+        callbacks = (_READ_CALLBACK(on_read), None, _WRITE_CALLBACK(on_write), None)
+        status = hooks.LIBRARY.uc_mmio_map(
+            self._handle, ctypes.c_uint64(start), ctypes.c_size_t(size_bytes), *map(_as_argument, callbacks)
+        )
+        self._check(status)
+        self._keep.append(callbacks)
+
+    def _raise_after_run(self, error: BaseException) -> None:
+        """Keep what a device raised (an exception cannot pass through the engine) and stop."""
+        if self._raised is None:
+            self._raised = error
+        self.stop()
+
+    def _check(self, status: int) -> None:
+        if status != unicorn_const.UC_ERR_OK:
+            make: Any = UcError  # untyped
+            raise make(status)
 
     def watch(self, address: int, arrive: Callable[[], None]) -> None:
         """Call a function each time the instruction at `address` is about to run."""
@@ -170,9 +204,9 @@ class Engine:
         status = hooks.LIBRARY.uc_emu_start(
             self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(0xFFFF_FFFF_FFFF), 0, 0
         )
-        raised = getattr(self._uc, "_hook_exception", None)
+        raised = self._raised or self._uc._hook_exception
         if raised is not None:
-            self._uc._hook_exception = None
+            self._raised = self._uc._hook_exception = None
             raise raised
         if status == unicorn_const.UC_ERR_OK:
             return None

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hot path: what happens natively each time the engine enters a block.
 
-    settle   the block that has just ended is charged: its variant is looked up, counted, and moves the clock
+    settle   the block that has just ended is charged: its price is looked up, counted, and moves the clock
     check    is something due? does the new block exist?
     follow   the call tree moves: calls push, returns pop, jumps into another function are tail calls
+
+Where only settling has to happen between two blocks, the first one's outcome is linked to the second one's entry, and
+the hook is no more than a compare, two additions and three stores.
 
 Each step either completes or leaves everything as it was, sets `stop_reason` and stops the engine; Python mends what is
 missing and resumes at the same address, where the hook fires again. So nothing is ever charged twice.
@@ -42,7 +45,7 @@ REG_CPSR = arm_const.UC_ARM_REG_CPSR
 REG_R0 = arm_const.UC_ARM_REG_R0
 
 # Names that compiled code reads as constants.
-MACHINE, BLOCK, VARIANT, NODE, FRAME = t.MACHINE, t.BLOCK, t.VARIANT, t.NODE, t.FRAME
+MACHINE, BLOCK, ENTRY, OUTCOME, NODE, FRAME = t.MACHINE, t.BLOCK, t.ENTRY, t.OUTCOME, t.NODE, t.FRAME
 DIVISION, INDEX = t.DIVISION, t.INDEX
 HASH = t.HASH_MULTIPLIER
 
@@ -153,36 +156,54 @@ def _division_extra(m: Any, block: Any) -> int:
 
 
 @njit
+def _find_entry(m: Any, block: Any, state: int, predicates: int) -> int:
+    entries = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)
+    number = int64(block.first_entry)
+    while number >= 0:
+        if entries[number].state == state and entries[number].predicates == predicates:
+            return number
+        number = int64(entries[number].next)
+    return number
+
+
+@njit
+def _want_entry(m: Any, block_number: int, predicates: int) -> None:
+    m.wanted_block = block_number
+    m.wanted_predicates = predicates
+    _stop(m, t.NEW_ENTRY)
+
+
+@njit
 def _settle(m: Any, address: int) -> bool:
-    """Charge the block that has ended, now that we see where control went. False: its variant must be priced first."""
-    block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[m.current_block]
+    """Charge the block that has ended, now that we see where control went. False: its price must be found first."""
+    number = m.current_entry
+    entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[number]
+    block_number = int64(entry.block)
+    block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[block_number]
     flags = block.flags
     taken = 1 if (flags & t.ENDS_IN_BRANCH) and address != block.end else 0
-    outcome = taken
     if flags & t.PREDICATED:
-        outcome |= _predicates(m, block, taken) << 1
-    variants = carray(as_pointer(m.variants), (m.variant_capacity,), VARIANT)
-    number = block.first_variant
-    while number >= 0:
-        if variants[number].entry_state == m.state and variants[number].outcome == outcome:
-            break
-        number = variants[number].next
-    if number < 0:
-        m.wanted_outcome = outcome
-        _stop(m, t.NEW_VARIANT)
+        predicates = _predicates(m, block, taken)
+        number = _find_entry(m, block, int64(entry.state), predicates)
+        if number < 0:
+            _want_entry(m, block_number, predicates)
+            return False
+    index = 2 * number + taken
+    outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[index]
+    if outcome.cycles < 0:
+        m.wanted_outcome = index
+        _stop(m, t.NEW_PRICE)
         return False
-    variant = variants[number]
-    variant.count += 1
-    cycles = int64(variant.cycles)
+    outcome.count += 1
+    m.clock_cycles += outcome.cycles
     if flags & t.DIVIDES and m.divide_model:
-        cycles += _division_extra(m, block)
-    m.clock_cycles += cycles
-    carray(as_pointer(m.nodes), (m.node_capacity,), NODE)[m.node].self_cycles += cycles
-    m.state = variant.exit_state
+        m.clock_cycles += _division_extra(m, block)
+    m.state = outcome.exit_state
     m.flow = block.flow if taken else FLOW_NEXT
     m.return_address = block.end
-    m.last_block = m.current_block
-    m.current_block = -1
+    m.last_block = block_number
+    m.last_outcome = -1 if flags & t.NEVER_LINKED else index
+    m.current_entry = -1
     if flags & t.IDLE_LOOP and address == block.start:
         _stop(m, t.IDLE)
     elif flags & t.CHANGES_MASK and m.masked_pending:
@@ -225,6 +246,22 @@ def checksum(host_address: int, size_bytes: int) -> int:
 
 
 @njit
+def _move_to(m: Any, node: int) -> None:
+    """Make a node the current one, and give the old one the cycles since it became current."""
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
+    nodes[m.node].self_cycles += m.clock_cycles - m.node_since_cycles
+    m.node_since_cycles = m.clock_cycles
+    m.node = node
+    m.function = nodes[node].function
+
+
+@njit
+def move_to(machine: Any, node: int) -> None:
+    """Make a node the current one, from Python."""
+    _move_to(machine[0], node)
+
+
+@njit
 def _enter_child(m: Any, parent: int, function: int) -> None:
     """Make the node of `function` below `parent` the current one. There is room for a new node."""
     nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
@@ -249,7 +286,7 @@ def _enter_child(m: Any, parent: int, function: int) -> None:
         child = index[slot].id
         nodes[parent].last_child = child
     nodes[child].calls += 1
-    m.node = child
+    _move_to(m, child)
 
 
 @njit
@@ -266,7 +303,7 @@ def _tail(m: Any, function: int) -> None:
     node = m.node
     while node >= 0 and node != base:
         if nodes[node].function == function:
-            m.node = node
+            _move_to(m, node)
             return
         node = int64(nodes[node].parent)
     _enter_child(m, m.node, function)
@@ -281,16 +318,15 @@ def _unwind(m: Any, address: int) -> None:
         frame = frames[m.depth - 1]
         if frame.is_exception or not (frame.sp < sp or (frame.sp == sp and frame.return_address == address)):
             return
-        m.node = frame.node
+        _move_to(m, int64(frame.node))
         m.depth -= 1
 
 
 @njit
 def _follow(m: Any, block: Any, address: int) -> bool:
     """Move through the call tree to where the new block is. False: a table must grow, or the callee is new."""
-    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
     flow = m.flow
-    if flow < FLOW_CALL and block.function == nodes[m.node].function:
+    if flow < FLOW_CALL and block.function == m.function:
         return True
     if m.node_count + 1 >= m.node_capacity or m.depth + 1 >= m.frame_capacity:
         _stop(m, t.FULL)
@@ -311,18 +347,17 @@ def _follow(m: Any, block: Any, address: int) -> bool:
     else:
         if flow == FLOW_INDIRECT:
             _unwind(m, address)
-        if block.function != nodes[m.node].function:
+        if block.function != m.function:
             _tail(m, block.function)
     m.flow = FLOW_NEXT
+    m.last_outcome = -1
     return True
 
 
-@native_callback(void, pointer, uint64, uint32, pointer)
-def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
-    """Unicorn's block hook (uc_cb_hookcode_t): see the module's docstring."""
-    m = carray(user, (1,), MACHINE)[0]
-    start, size = int64(address), int64(size_bytes)
-    if m.current_block >= 0 and not _settle(m, start):
+@njit
+def _enter(m: Any, start: int, size: int) -> None:
+    """Do all that entering a block may need. Where nothing but settling was needed, link for the next time."""
+    if m.current_entry >= 0 and not _settle(m, start):
         return
     if m.stop_reason:
         return
@@ -336,10 +371,50 @@ def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         _stop(m, t.NEW_BLOCK)
         return
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[number]
-    if block.flags & t.IN_RAM and checksum(block.host_address, size) != block.checksum:
+    in_ram = block.flags & t.IN_RAM
+    if in_ram and checksum(block.host_address, size) != block.checksum:
         m.wanted_start = start
         m.wanted_size = size
         _stop(m, t.CHANGED_CODE)
         return
-    if _follow(m, block, start):
-        m.current_block = number
+    entry = _find_entry(m, block, m.state, 0)
+    if entry < 0:
+        _want_entry(m, number, 0)
+        return
+    if not _follow(m, block, start):
+        return
+    m.current_entry = entry
+    if m.last_outcome >= 0 and not in_ram:
+        outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[m.last_outcome]
+        outcome.link_key = start | size << 32
+        outcome.link_entry = entry
+
+
+@njit
+def _follow_link(m: Any, outcome: Any) -> bool:
+    """Charge an outcome and go to the entry it links to. False: something is due first."""
+    clock = m.clock_cycles + outcome.cycles
+    if clock >= m.due_cycles:
+        return False
+    m.clock_cycles = clock
+    outcome.count += 1
+    m.current_entry = outcome.link_entry
+    return True
+
+
+@native_callback(void, pointer, uint64, uint32, pointer)
+def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
+    """Unicorn's block hook (uc_cb_hookcode_t): see the module's docstring."""
+    m = carray(user, (1,), MACHINE)[0]
+    entry = m.current_entry
+    if entry >= 0:
+        key = int64(address) | int64(size_bytes) << 32
+        outcomes = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)
+        # Two compares, not an index computed from "taken": the host predicts them, so that the next hook's loads need
+        # not wait for this one's. The first never links elsewhere, the second never to the fall-through address.
+        if outcomes[uint64(2 * entry)].link_key == key:
+            if _follow_link(m, outcomes[uint64(2 * entry)]):
+                return
+        elif outcomes[uint64(2 * entry + 1)].link_key == key and _follow_link(m, outcomes[uint64(2 * entry + 1)]):
+            return
+    _enter(m, int64(address), int64(size_bytes))

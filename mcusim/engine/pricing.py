@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fill the tables on demand: decode a block when it is first met, price a variant when it is first needed.
+"""Fill the tables on demand: decode a block when it is first met, price an outcome when it is first needed.
 
-This is the slow side of the memoised pipeline. It runs once for each block and once for each (entry state, outcome) of
-it; afterwards the hot path only looks up.
+This is the slow side of the memoised pipeline. It runs once for each block and once for each (entry, outcome) of it;
+afterwards the hot path only looks up.
 """
 
 from __future__ import annotations
@@ -184,35 +184,39 @@ class Pricer:
             block["division_count"] = len(rows)
             block["flags"] |= t.DIVIDES
 
-    # variants
+    # entries and outcomes
 
-    def executed(self, block: int, outcome: int) -> npt.NDArray[np.uint8]:
-        """Return for each instruction of a block whether it runs under this outcome."""
+    def executed(self, block: int, predicates: int) -> npt.NDArray[np.uint8]:
+        """Return for each instruction of a block whether it runs when these IT groups do."""
         decoded = self.decoded[block]
-        held = (outcome >> 1 >> np.maximum(decoded.group, 0)) & 1
+        held = (predicates >> np.maximum(decoded.group, 0)) & 1
         return np.where(decoded.group < 0, 1, held ^ decoded.inverted).astype(np.uint8)
 
     def costs(
-        self, block: int, entry_state: int, outcome: int
+        self, block: int, entry_state: int, predicates: int, taken: bool
     ) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Price a block for an entry state and outcome: total cycles, cycles by instruction and cause, exit state."""
+        """Price a block: total cycles, cycles by instruction and cause, exit state."""
         ops = self.decoded[block].ops
         costs = np.zeros((len(ops), len(CAUSES)), np.int32)
         state = np.empty(self.pipeline.STATE_SIZE, np.int64)
         total = self.pipeline.price(
-            ops, self.executed(block, outcome), bool(outcome & 1), self._states[entry_state],
+            ops, self.executed(block, predicates), taken, self._states[entry_state],
             self.core.class_cycles, self.core.class_register_cycles, self.core.rules, state, costs,
         )  # fmt: skip
         return int(total), costs, state
 
-    def add_variant(self, block: int, entry_state: int, outcome: int) -> None:
-        """Price a variant and enter it in the tables."""
-        total, _, state = self.costs(block, entry_state, outcome)
-        self.tables.add_variant(block, entry_state, outcome, self.intern(state), total)
+    def price_outcome(self, outcome: int) -> None:
+        """Find the price of an outcome in the tables."""
+        entry = self.tables.arrays["entries"][outcome // 2]
+        total, _, state = self.costs(
+            int(entry["block"]), int(entry["state"]), int(entry["predicates"]), bool(outcome & 1)
+        )
+        row = self.tables.arrays["outcomes"][outcome]
+        row["cycles"], row["exit_state"] = total, self.intern(state)
 
     def stall_before(self, block: int, entry_state: int) -> int:
         """Return the cycles that a block's first instruction waits before it issues."""
-        _, costs, _ = self.costs(block, entry_state, 0)
+        _, costs, _ = self.costs(block, entry_state, 0, False)
         return int(costs[0].sum() - costs[0, ISSUE])
 
     def unknown_class(self, block: int) -> tuple[int, str] | None:

@@ -5,7 +5,9 @@ Native code sees raw addresses (`MACHINE` holds them), so an array may only be r
 then updates the address. Words:
 
 - *block*: a run of instructions as the engine executes it, keyed by (start, size).
-- *variant*: a block priced for one pipeline entry state and one outcome (taken or not, which IT groups ran).
+- *entry*: a block entered in one pipeline state, with the IT groups in it that turned out to run.
+- *outcome*: what an entry costs when its last branch is not taken (even index) or taken (odd), how often that was,
+  and a *link* to the entry that follows, where nothing but time has to move between the two.
 - *node*: a place in the call tree: a function below a chain of callers.
 - *frame*: an entry of the shadow call stack.
 - *division*: a divide instruction of a block, whose cycles depend on its operands.
@@ -23,13 +25,14 @@ from mcusim.jit import address_of
 # Why native code gave control back to Python (MACHINE.stop_reason).
 RUNNING = 0
 NEW_BLOCK = 1  # a block that is not in the table
-NEW_VARIANT = 2  # a block whose price for this entry state and outcome is not known
+NEW_ENTRY = 2  # a block in a pipeline state, or with IT groups running, not met before
 CHANGED_CODE = 3  # a block in RAM whose bytes are no longer those that were decoded
 NEW_FUNCTION = 4  # a call to an address that no function starts at
 FULL = 5  # a table must grow
 DUE = 6  # the clock has reached `due_cycles`
 IDLE = 7  # a branch to itself: nothing happens any more until an interrupt
 UNMASKED = 8  # a pending interrupt may have become unmasked
+NEW_PRICE = 9  # an outcome that has no price yet
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -39,6 +42,9 @@ IN_RAM = 1 << 3
 FUNCTION_ENTRY = 1 << 4  # calls may land here
 IDLE_LOOP = 1 << 5  # branches to itself and does nothing else
 CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
+NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK  # more has to happen at the end of such a block
+
+NOT_PRICED = -1
 
 # How the outcome of an IT group is known when its block has ended.
 BY_FLAGS = 0  # the flags it tested are still there
@@ -59,7 +65,7 @@ BLOCK = np.dtype(
         ("flags", np.uint32),
         ("flow", np.int32),
         ("function", np.int32),
-        ("first_variant", np.int32),
+        ("first_entry", np.int32),
         ("first_division", np.int32),
         ("division_count", np.int32),
         ("predicate_count", np.int32),
@@ -69,15 +75,23 @@ BLOCK = np.dtype(
     ],
     align=True,
 )
-VARIANT = np.dtype(
+ENTRY = np.dtype(
     [
-        ("entry_state", np.int32),
-        ("outcome", np.int32),
-        ("exit_state", np.int32),
-        ("cycles", np.int32),
-        ("count", np.int64),
-        ("next", np.int32),
         ("block", np.int32),
+        ("state", np.int32),
+        ("predicates", np.int32),  # one bit for each IT group: did its first condition hold?
+        ("next", np.int32),  # the next entry of the same block
+    ],
+    align=True,
+)
+OUTCOME = np.dtype(
+    [
+        ("link_key", np.int64),  # start | size << 32 of the block that the link leads to
+        ("count", np.int64),
+        ("cycles", np.int32),  # NOT_PRICED until it is needed
+        ("link_entry", np.int32),
+        ("exit_state", np.int32),
+        ("end", np.uint32),  # of the block: going elsewhere means that its branch was taken
     ],
     align=True,
 )
@@ -112,15 +126,20 @@ MACHINE = np.dtype(
         ("due_cycles", np.int64),
         ("stop_reason", np.int64),
         ("masked_pending", np.int64),  # an interrupt waits for a mask to be lifted
-        ("current_block", np.int64),  # -1: none, the engine is between blocks
+        ("current_entry", np.int64),  # -1: none, the engine is between blocks
         ("last_block", np.int64),  # the block settled last
+        ("last_outcome", np.int64),  # its outcome, if a link may start there, else -1
         ("state", np.int64),  # pipeline state at the end of the block settled last
-        ("wanted_outcome", np.int64),  # for NEW_VARIANT
-        ("wanted_start", np.int64),  # for NEW_BLOCK
+        ("wanted_start", np.int64),  # for NEW_BLOCK, CHANGED_CODE, NEW_FUNCTION
         ("wanted_size", np.int64),
+        ("wanted_block", np.int64),  # for NEW_ENTRY
+        ("wanted_predicates", np.int64),
+        ("wanted_outcome", np.int64),  # for NEW_PRICE
         ("flow", np.int64),  # how control left the block settled last
         ("return_address", np.int64),
         ("node", np.int64),
+        ("function", np.int64),  # of the current node
+        ("node_since_cycles", np.int64),  # when the current node became current: its cycles since are not in it yet
         ("depth", np.int64),
         ("node_count", np.int64),
         ("divide_model", np.int64),  # how division cycles follow from the operands
@@ -128,8 +147,10 @@ MACHINE = np.dtype(
         ("scratch", np.uint64),  # where the engine may write a register value
         ("blocks", np.uint64),
         ("block_capacity", np.int64),
-        ("variants", np.uint64),
-        ("variant_capacity", np.int64),
+        ("entries", np.uint64),
+        ("entry_capacity", np.int64),
+        ("outcomes", np.uint64),
+        ("outcome_capacity", np.int64),
         ("nodes", np.uint64),
         ("node_capacity", np.int64),
         ("frames", np.uint64),
@@ -179,13 +200,14 @@ class Tables:
         self._scratch = np.zeros(4, np.uint64)
         self.arrays: dict[str, Array] = {}
         self.block_count = 0
-        self.variant_count = 0
+        self.entry_count = 0
         self.division_count = 0
         self.m["scratch"] = address_of(self._scratch)
-        self.m["current_block"] = self.m["last_block"] = -1
+        self.m["current_entry"] = self.m["last_block"] = self.m["last_outcome"] = -1
         sizes = (
             ("blocks", "block", BLOCK, 4096),
-            ("variants", "variant", VARIANT, 8192),
+            ("entries", "entry", ENTRY, 8192),
+            ("outcomes", "outcome", OUTCOME, 2 * 8192),
             ("nodes", "node", NODE, 4096),
             ("frames", "frame", FRAME, 1024),
             ("divisions", "division", DIVISION, 256),
@@ -235,7 +257,7 @@ class Tables:
         self.block_count += 1
         block = self.arrays["blocks"][number]
         block["start"], block["end"] = start, start + size_bytes
-        block["first_variant"] = block["first_division"] = -1
+        block["first_entry"] = block["first_division"] = -1
         index_put(self.arrays["block_index"], start | size_bytes << 32, number)
         return number
 
@@ -249,16 +271,34 @@ class Tables:
             slot = (slot + 1) & len(index) - 1
         return -1
 
-    def add_variant(self, block: int, entry_state: int, outcome: int, exit_state: int, cycles: int) -> int:
-        """Append a priced variant at the head of its block's list and return its number."""
-        number = self.variant_count
-        if number == len(self.arrays["variants"]):
-            self._double("variants", "variant_capacity")
-        self.variant_count += 1
+    def add_entry(self, block: int, state: int, predicates: int) -> int:
+        """Append an entry at the head of its block's list, its outcomes not priced yet; return its number."""
+        number = self.entry_count
+        if number == len(self.arrays["entries"]):
+            self._double("entries", "entry_capacity")
+            self._double("outcomes", "outcome_capacity")
+        self.entry_count += 1
         row = self.arrays["blocks"][block]
-        self.arrays["variants"][number] = (entry_state, outcome, exit_state, cycles, 0, row["first_variant"], block)
-        row["first_variant"] = number
+        self.arrays["entries"][number] = (block, state, predicates, row["first_entry"])
+        row["first_entry"] = number
+        for outcome in (2 * number, 2 * number + 1):
+            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NOT_PRICED, -1, -1, row["end"])
         return number
+
+    def find_entry(self, block: int, state: int, predicates: int) -> int:
+        """Return the number of an entry, -1 where there is none."""
+        entries = self.arrays["entries"]
+        number = int(self.arrays["blocks"][block]["first_entry"])
+        while number >= 0:
+            entry = entries[number]
+            if entry["state"] == state and entry["predicates"] == predicates:
+                return number
+            number = int(entry["next"])
+        return -1
+
+    def cut_links(self) -> None:
+        """Forget all links: what they skip may have changed."""
+        self.arrays["outcomes"]["link_key"] = NO_KEY
 
     def add_divisions(self, rows: list[tuple[int, int, bool, int]]) -> int:
         """Append a block's divisions (dividend, divisor, signed, index of instruction); return the first's number."""

@@ -73,7 +73,8 @@ def find_vectors(
         why_not = memory.why_no_table(address)
         if why_not is None:
             stack, reset = memory.words(address) or (0, 0)
-            return VectorTable(address, stack, reset & ~1, found_by)
+            # The core ignores the two lowest bits (Armv7-M ARM, B1.4.1); some linker scripts give the last byte of RAM.
+            return VectorTable(address, stack & ~3, reset & ~1, found_by)
         tried.append(f"{found_by}: {why_not}")
     shown = "; ".join(dict.fromkeys(tried[:4])) or "no candidate"
     raise McusimError(f"{where}: no vector table found ({shown}): link the start-up code with its vector table")
@@ -111,7 +112,7 @@ class _Memory:
         if address % 4 or pair is None:
             return f"no table of words in the image at 0x{address:08x}"
         stack, reset = pair
-        if stack % 4 or not self._is_ram_end(stack):
+        if not self._is_ram_end(stack & ~3):
             return f"0x{stack:08x} at 0x{address:08x} is no initial stack pointer"
         if not reset % 2:
             return f"0x{reset:08x} at 0x{address + 4:08x} is no reset handler: its Thumb bit is clear"

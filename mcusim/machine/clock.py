@@ -10,13 +10,13 @@ class Clock:
     """Cycles since reset and seconds since reset, over changes of frequency."""
 
     def __init__(self, tables: Tables, core_hz: int) -> None:
-        self._tables = tables
+        self._counter = tables.machine["clock_cycles"]  # a view: devices ask often, and a row of records is slow
         self.phases: list[tuple[int, int]] = [(0, core_hz)]  # (first cycle, frequency in hertz)
 
     @property
     def cycles(self) -> int:
         """Cycles since reset. Exact at block boundaries; devices that need more ask the bus for an exact access."""
-        return int(self._tables.m["clock_cycles"])
+        return self._counter.item()  # type: ignore[no-any-return]
 
     @property
     def core_hz(self) -> int:

@@ -28,7 +28,12 @@ from mcusim.trace import End, GuessedAccess, Trace
 CHUNK_CYCLES = 10_000_000  # how long native code runs before Python looks at the wall clock
 IDLE_LIMIT_S = 2.0  # simulated time that `b .` may go on while only interrupts run
 EXC_RETURN_START = 0xFFFF_FF00
-WFE_OPCODES, YIELD_OPCODE = (0xBF20,), 0xBF10
+# Other exceptions of the engine (its own numbers), which nothing delivers to the firmware yet.
+ENGINE_EXCEPTIONS = {1: "undefined instruction", 3: "jump to an address that may not be executed", 4: "data abort",
+                     8: "exception return", 18: "coprocessor or floating-point unit not enabled",
+                     19: "invalid processor state (jump to an even address?)", 22: "unaligned access",
+                     23: "division by zero"}  # fmt: skip
+HINTS_THAT_STOP = (0xBF10, 0xBF20, 0xF3AF_8001, 0xF3AF_8002)  # YIELD, WFE, and their 32-bit forms
 ACCESSES_PER_LOOK = 4096  # device accesses between looks at the wall clock
 RESET_VALUE_LR = 0xFFFF_FFFF
 
@@ -148,8 +153,8 @@ class RunLoop:
         machine, m = self.machine, self.machine.tables.m
         if reason in (t.NEW_BLOCK, t.CHANGED_CODE):
             self._meet(int(m["wanted_start"]), int(m["wanted_size"]))
-        elif reason == t.NEW_VARIANT:
-            machine.pricer.add_variant(int(m["current_block"]), int(m["state"]), int(m["wanted_outcome"]))
+        elif reason in (t.NEW_ENTRY, t.NEW_PRICE):
+            machine.mend(reason)
         elif reason == t.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
         elif reason == t.FULL:
@@ -206,7 +211,7 @@ class RunLoop:
         function = machine.functions.number_at(self.pc, called=True, current=None)
         root = machine.tables.add_root(function, t.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
-        m["node"] = root
+        machine.move_to(root)
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
         key = "entry_cycles" if chained_link is None else "tail_chain_cycles"
         machine.charge(core.exception_cycles(key), "exception")
@@ -235,7 +240,7 @@ class RunLoop:
         context = self._contexts.pop()
         for name, value in context.items():
             m[name] = value
-        m["node"] = machine.tables.arrays["frames"][context["depth"]]["node"]
+        machine.move_to(int(machine.tables.arrays["frames"][context["depth"]]["node"]))
         m["state"] = machine.pricer.reset_state
 
     def _on_interrupt(self, number: int) -> None:
@@ -248,7 +253,7 @@ class RunLoop:
         elif number in INTERRUPT_RETURN and self.pc >= EXC_RETURN_START & ~1:
             self._exception_return(machine.engine.read_register("pc"))
         else:
-            self._on_fault(EngineFault("undefined instruction", None, number == 1))
+            self._on_fault(EngineFault(ENGINE_EXCEPTIONS.get(number, f"engine exception {number}"), None, number == 1))
 
     def _exception_return(self, link: int) -> None:
         if not self._contexts and link | 1 == RESET_VALUE_LR:
@@ -379,7 +384,7 @@ class RunLoop:
         if self.pc >= EXC_RETURN_START & ~1 and self._contexts:
             self._exception_return(machine.engine.read_register("pc") | 1)  # how Armv6-M returns in this engine
             return
-        if fault.undefined_instruction and self._hint_before(self.pc):
+        if fault.undefined_instruction and self._hint_has_run():
             machine.split_at(self.pc)
             self.events_waited += 1
             return
@@ -387,11 +392,16 @@ class RunLoop:
         machine.settle(self.pc)
         raise self._error(f"{fault.words}{address}, from {self._place(self._last_address())}")
 
-    def _hint_before(self, pc: int) -> bool:
-        if not self.machine.memory.holds(pc - 2):
+    def _hint_has_run(self) -> bool:
+        """Return whether the engine stopped behind a WFE or YIELD, which it cannot run."""
+        block = self.machine.current_block()
+        if block < 0:
             return False
-        opcode = int.from_bytes(self.machine.memory.read(pc - 2, 2), "little")
-        return opcode in WFE_OPCODES or opcode == YIELD_OPCODE
+        for op in self.machine.pricer.decoded[block].ops:
+            if int(op["address"]) + int(op["size_bytes"]) == self.pc:
+                opcode = int(op["opcode"])
+                return opcode in HINTS_THAT_STOP
+        return False
 
     def _last_address(self) -> int:
         machine = self.machine
@@ -415,6 +425,7 @@ class RunLoop:
         machine = self.machine
         assert self.end is not None
         tables, cycles = machine.tables, machine.clock.cycles
+        machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
         assumptions = []
         if self.events_waited:
             assumptions.append(f"WFE and YIELD return at once ({self.events_waited} times)")
@@ -424,7 +435,8 @@ class RunLoop:
             seconds=machine.clock.seconds_at(cycles), clock_phases=list(machine.clock.phases),
             functions=list(machine.functions.list), pricer=machine.pricer,
             blocks=tables.arrays["blocks"][: tables.block_count].copy(),
-            variants=tables.arrays["variants"][: tables.variant_count].copy(),
+            entries=tables.arrays["entries"][: tables.entry_count].copy(),
+            outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
             nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
             divisions=tables.arrays["divisions"][: tables.division_count].copy(),
             extra_cycles=dict(machine.extra_cycles),

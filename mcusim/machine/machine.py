@@ -46,6 +46,7 @@ class Machine:
     def __init__(self, image: Image, board: Board, core: Core, uart_input: bytes) -> None:
         self.image, self.board, self.core = image, board, core
         self.tables = t.Tables()
+        self._due_cycles = self.tables.machine["due_cycles"]  # a view
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
@@ -69,6 +70,7 @@ class Machine:
         m["divide_model"] = core.divide_model
         root = self.functions.number_at(image.vectors.reset, called=True, current=None)
         m["node"] = self.tables.add_root(root, t.KIND_THREAD)
+        m["function"] = root
         self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
 
     def _connect(self) -> None:
@@ -91,7 +93,7 @@ class Machine:
         """Take a device write that the engine reports; what it made pending is looked at when the block has ended."""
         self.bus.write(address, size_bytes, value)
         self.clock.access_offset = 0
-        self.tables.m["due_cycles"] = 0
+        self._due_cycles[0] = 0
 
     # output
 
@@ -104,48 +106,67 @@ class Machine:
 
     def _set_interrupt(self, number: int, level: bool) -> None:
         self.exceptions.set_line(number, level)
-        self.tables.m["due_cycles"] = 0
+        self._due_cycles[0] = 0
 
     # exact accesses
 
     def _access_is_exact(self) -> bool:
         """Return whether the access being served is the first of its block, as asked for; if not, ask."""
-        m = self.tables.m
-        number = int(m["current_block"])
-        start = int(self.tables.arrays["blocks"][number]["start"]) if number >= 0 else -1
+        block = self.current_block()
+        start = int(self.tables.arrays["blocks"][block]["start"]) if block >= 0 else -1
         if self.exact_pc is not None and start == self.exact_pc:
             self.exact_pc = None
-            self.clock.access_offset = self.pricer.stall_before(number, int(m["state"]))
+            self.clock.access_offset = self.pricer.stall_before(block, int(self.tables.m["state"]))
             return True
         self.wants_exact = True
         self.engine.stop()
         return False
 
+    def current_block(self) -> int:
+        entry = int(self.tables.m["current_entry"])
+        return int(self.tables.arrays["entries"][entry]["block"]) if entry >= 0 else -1
+
     def split_at(self, pc: int) -> None:
         """Charge what has run of the current block before `pc`, where the engine stands."""
         m, arrays = self.tables.m, self.tables.arrays
-        number = int(m["current_block"])
+        number = self.current_block()
         if number < 0:
             return
         block = arrays["blocks"][number]
         start, end = int(block["start"]), int(block["end"])
         if pc == start:
-            m["current_block"] = -1  # nothing of it has run: it will be entered again
+            m["current_entry"] = -1  # nothing of it has run: it will be entered again
             return
         if start < pc < end:
             part = self.tables.find_block(start, pc - start)
             if part < 0:
                 entry_it = self.pricer.decoded[number].entry_it
                 part = self.pricer.add_block(start, pc - start, entry_it, int(block["function"]), False)
-            m["current_block"] = part
+            state = int(m["state"])
+            entry = self.tables.find_entry(part, state, 0)
+            m["current_entry"] = entry if entry >= 0 else self.tables.add_entry(part, state, 0)
         self.settle(pc)
 
     def settle(self, address: int) -> None:
         """Charge the current block; control goes to `address`. The engine stands still."""
         m = self.tables.m
-        while int(m["current_block"]) >= 0 and not hooks.settle(self.tables.machine, address):
-            self.pricer.add_variant(int(m["current_block"]), int(m["state"]), int(m["wanted_outcome"]))
+        while int(m["current_entry"]) >= 0 and not hooks.settle(self.tables.machine, address):
+            self.mend(int(m["stop_reason"]))
         m["stop_reason"] = t.RUNNING
+        m["last_outcome"] = -1
+
+    def mend(self, reason: int) -> None:
+        """Supply the entry or the price that native code lacked."""
+        m = self.tables.m
+        if reason == t.NEW_ENTRY:
+            self.tables.add_entry(int(m["wanted_block"]), int(m["state"]), int(m["wanted_predicates"]))
+        elif reason == t.NEW_PRICE:
+            self.pricer.price_outcome(int(m["wanted_outcome"]))
+
+    def move_to(self, node: int) -> None:
+        """Make a node of the call tree the current one; the next block is entered afresh."""
+        hooks.move_to(self.tables.machine, node)
+        self.tables.m["last_outcome"] = -1
 
     # blocks
 
@@ -153,7 +174,7 @@ class Machine:
         """Enter a block that the engine meets for the first time (or whose code has changed); return its number."""
         m = self.tables.m
         called = int(m["flow"]) == FLOW_CALL
-        current = int(self.tables.arrays["nodes"][int(m["node"])]["function"])
+        current = int(m["function"])
         function = self.functions.number_at(start, called=called, current=current)
         last = int(m["last_block"])
         falls_through = int(m["flow"]) == FLOW_NEXT and last >= 0
@@ -166,16 +187,15 @@ class Machine:
         block = self.tables.arrays["blocks"][self.tables.find_block(start, size_bytes)]
         block["function"] = self.functions.number_at(start, called=True, current=None)
         block["flags"] |= t.FUNCTION_ENTRY
+        self.tables.cut_links()
 
     # time
 
     def charge(self, cycles: int, cause: str) -> None:
         """Let time pass outside instructions, in the function that is running."""
         m = self.tables.m
-        node = self.tables.arrays["nodes"][int(m["node"])]
         m["clock_cycles"] += cycles
-        node["self_cycles"] += cycles
-        key = (int(node["function"]), cause)
+        key = (int(m["function"]), cause)
         self.extra_cycles[key] = self.extra_cycles.get(key, 0) + cycles
 
     def next_event_cycles(self) -> int:
@@ -191,9 +211,10 @@ class Machine:
 
     def instructions(self) -> int:
         """Return the instructions issued so far."""
-        variants = self.tables.arrays["variants"][: self.tables.variant_count]
-        lengths = self.pricer.block_lengths()
-        return int((lengths[variants["block"]] * variants["count"]).sum()) if len(variants) else 0
+        entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
+        count = self.tables.entry_count
+        runs = outcomes["count"][: 2 * count].reshape(count, 2).sum(axis=1)
+        return int((self.pricer.block_lengths()[entries["block"][:count]] * runs).sum()) if count else 0
 
 
 class _AccessClock(Clock):
@@ -206,4 +227,4 @@ class _AccessClock(Clock):
     @property
     def cycles(self) -> int:
         """Cycles since reset."""
-        return super().cycles + self.access_offset
+        return self._counter.item() + self.access_offset  # type: ignore[no-any-return]
