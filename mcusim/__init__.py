@@ -6,7 +6,7 @@
     image = mcusim.load("firmware.elf")
     board, reason = mcusim.guess_board(image)
     trace = mcusim.run(image, board, board_reason=reason)
-    profile = mcusim.attribution(trace)
+    profile = mcusim.attribute(trace)
     print(mcusim.render(profile))
 
 Names are imported when they are first used, so that importing the package costs nothing.

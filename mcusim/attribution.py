@@ -8,7 +8,7 @@ Everything adds up: instructions to functions, functions to the clock. `attribut
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +33,12 @@ from mcusim.profile import (
     Totals,
     TreeNode,
 )
+from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
 Counts = npt.NDArray[np.int64]
 KIND_NAMES = {t.KIND_CALL: "call", t.KIND_THREAD: "thread", t.KIND_HANDLER: "handler"}
 RAM_KINDS = ("sram", "tcm")
-MAX_SOURCE_BYTES = 4 << 20
 
 
 def attribute(trace: Trace) -> Profile:
@@ -54,7 +54,8 @@ def attribute(trace: Trace) -> Profile:
         function = trace.functions[number]
         functions.append(
             FunctionCost(
-                name=function.name, file=function.file, address=function.address, size_bytes=function.size_bytes,
+                name=function.name, file=PurePath(function.file).name if function.file else None,
+                address=function.address, size_bytes=function.size_bytes,
                 calls=0, instructions=instructions_of[number], self_cycles=int(by_function[number].sum()),
                 total_cycles=0, causes=_named(by_function[number]),
             )
@@ -64,8 +65,8 @@ def attribute(trace: Trace) -> Profile:
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
-        tree=tree, instructions=instructions, sources=_sources(trace.image, instructions),
-        notes=_notes(trace, costs.counts),
+        tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
+        notes=_notes(trace),
         accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
     )  # fmt: skip
     _check(profile, trace)
@@ -77,6 +78,7 @@ class _Costs:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self.sources = SourceFiles(trace.image.folders)
         self.counts: dict[int, int] = {}  # block -> how often it ran
         self.cycles: dict[int, Counts] = {}  # block -> instructions x causes
         for outcome in np.flatnonzero(trace.outcomes["count"]):
@@ -88,12 +90,22 @@ class _Costs:
             self.counts[block] = self.counts.get(block, 0) + count
         for block in self.cycles:
             self._add_divisions(block)
+        for probe in trace.probes[trace.probes["kind"] == t.PROBE_DIVISION]:
+            self._add_probe(int(probe["address"]), int(probe["extra_cycles"]))
 
     def _add_divisions(self, block: int) -> None:
         row = self.trace.blocks[block]
         first = int(row["first_division"])
         for division in self.trace.divisions[first : first + int(row["division_count"])] if first >= 0 else ():
             self.cycles[block][int(division["op_index"]), DIVISION] += int(division["extra_cycles"])
+
+    def _add_probe(self, address: int, extra_cycles: int) -> None:
+        """Give a probed division's cycles to one of the blocks that hold it: their instructions are merged anyway."""
+        for block, cycles in self.cycles.items():
+            addresses = self.trace.pricer.decoded[block].ops["address"]
+            if address in addresses:
+                cycles[int(np.flatnonzero(addresses == address)[0]), DIVISION] += extra_cycles
+                return
 
     def by_function(self) -> tuple[Counts, list[int]]:
         """Return cycles (functions x causes) and instructions of each function."""
@@ -118,7 +130,7 @@ class _Costs:
                 before, cycles = merged.get(key, (0, np.zeros(len(CAUSES), np.int64)))
                 merged[key] = (before + count, cycles + cost)
                 sizes[key] = int(op["size_bytes"])
-        disassembler = Disassembler(self.trace.image)
+        disassembler, shown = Disassembler(self.trace.image), self.sources.shown
         rows = []
         for key in sorted(merged):
             (address, opcode, function), (count, cycles) = key, merged[key]
@@ -128,7 +140,7 @@ class _Costs:
                     address=address, function=position[function], text=disassembler.text(address, opcode, sizes[key]),
                     encoding=f"{opcode:0{2 * sizes[key]}x}", count=count, cycles=int(cycles.sum()),
                     causes=_named(cycles),
-                    file=line.file if line else None, line=line.line if line else None,
+                    file=shown(line.file) if line else None, line=line.line if line else None,
                 )
             )  # fmt: skip
         return rows
@@ -200,7 +212,7 @@ def _accuracy(trace: Trace) -> Accuracy:
     return Accuracy(statement.level, statement.interval_percent, statement.text)
 
 
-def _notes(trace: Trace, counts: dict[int, int]) -> list[Note]:
+def _notes(trace: Trace) -> list[Note]:
     notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
     for register in sorted(trace.guessed, key=lambda guess: guess.address):
         text = f"register 0x{register.address:08x}: remembers writes ({register.reads} reads, {register.writes} writes)"
@@ -210,7 +222,7 @@ def _notes(trace: Trace, counts: dict[int, int]) -> list[Note]:
     for klass, address in trace.unknown_classes.items():
         notes.append(Note("assumed", f"one cycle for instructions of class {klass}, as at 0x{address:08x}", 0))
     notes += [Note("assumed", text, 0) for text in trace.assumptions]
-    notes += _timing_assumptions(trace, counts)
+    notes += _timing_assumptions(trace)
     if trace.worst_lateness_cycles:
         text = f"interrupts arrive at block boundaries: up to {trace.worst_lateness_cycles} cycles late"
         notes.append(Note("assumed", text, trace.interrupts))
@@ -219,45 +231,18 @@ def _notes(trace: Trace, counts: dict[int, int]) -> list[Note]:
     return notes
 
 
-def _timing_assumptions(trace: Trace, counts: dict[int, int]) -> Iterable[Note]:
-    """Say how often the price of a block rested on an assumption; `counts` says how often each block ran."""
+def _timing_assumptions(trace: Trace) -> Iterable[Note]:
+    """Say how often the price of a block rested on an assumption."""
     skipped = divided = 0
-    for block, count in counts.items():
-        decoded = trace.pricer.decoded[block]
-        skipped += decoded.assumed_groups * count
-        divided += decoded.unknown_divisions * count
+    for number in np.flatnonzero(trace.blocks["assumed_runs"]):
+        decoded, runs = trace.pricer.decoded[number], int(trace.blocks[number]["assumed_runs"])
+        divisions = sum(kind == t.PROBE_DIVISION for _, kind in decoded.assumed)
+        divided += runs * divisions
+        skipped += runs * (len(decoded.assumed) - divisions)
     if skipped:
-        yield Note(
-            "assumed", "conditional instructions timed as executed: their flags were overwritten in the block", skipped
-        )
+        yield Note("assumed", "IT instructions timed as if their condition held: it could not be seen", skipped)
     if divided:
-        yield Note("assumed", "divisions timed at two cycles: their operands were overwritten in the block", divided)
-
-
-def _sources(image: Image, instructions: list[InstructionCost]) -> dict[str, dict[int, str]]:
-    """Return the text of every source line that an instruction names, where the file can be found."""
-    wanted: dict[str, set[int]] = {}
-    for row in instructions:
-        if row.file is not None and row.line:
-            wanted.setdefault(row.file, set()).add(row.line)
-    sources = {}
-    for file in sorted(wanted):
-        lines = _read_lines(file, image.folders)
-        found = {number: lines[number - 1] for number in sorted(wanted[file]) if number <= len(lines)}
-        if found:
-            sources[file] = found
-    return sources
-
-
-def _read_lines(file: str, folders: Iterable[str]) -> list[str]:
-    for folder in ("", *folders):
-        path = Path(folder) / file
-        try:
-            if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
-                return path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            continue
-    return []
+        yield Note("assumed", "divisions timed at two cycles: their operands could not be seen", divided)
 
 
 def _check(profile: Profile, trace: Trace) -> None:

@@ -55,6 +55,7 @@ class Trace:
     outcomes: Array  # two for each entry: its branch not taken, and taken
     nodes: Array
     divisions: Array
+    probes: Array
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]
     refused: list[str]  # semihosting calls and files that were not served

@@ -165,10 +165,16 @@ def test_relocated_vectors_are_taken_where_the_core_reads_them_at_reset() -> Non
     assert read(elf).vectors.address == FLASH
 
 
+def test_lowest_bits_of_the_initial_stack_pointer_are_ignored() -> None:
+    elf = firmware()
+    elf.sections[0].data = vector_table(TEXT, stack=STACK_TOP - 1)
+    assert read(elf).vectors.initial_sp == STACK_TOP - 4
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        (vector_table(TEXT, stack=0x20030001), "0x20030001 at 0x08000000 is no initial stack pointer"),
+        (vector_table(TEXT, stack=0x08030000), "0x08030000 at 0x08000000 is no initial stack pointer"),
         (vector_table(TEXT, stack=0), "is no initial stack pointer"),
         (vector_table(TEXT, stack=0x50000000), "is no initial stack pointer"),
         (struct.pack("<2I", STACK_TOP, TEXT), "Thumb bit is clear"),

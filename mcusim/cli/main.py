@@ -71,12 +71,16 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as error:
         return _fail(130, "interrupted", error, verbose)
     except BrokenPipeError:
-        # The reader (`head`, a pager) has what it wanted. Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader (`head`, a pager) has what it wanted
         return 141
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
         return _fail(1, f"{message} (a bug in mcusim: -v shows where; please report it)", error, verbose)
+
+
+def _drop_output() -> None:
+    """Send what stdout still holds nowhere: Python would complain again when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(code: int, message: str, error: BaseException, verbose: bool) -> int:
@@ -85,6 +89,10 @@ def _fail(code: int, message: str, error: BaseException, verbose: bool) -> int:
 
         traceback.print_exception(error)
     print(f"mcusim: {message}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # the disk is full: that was the message
+        _drop_output()
     return code
 
 

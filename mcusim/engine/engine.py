@@ -110,24 +110,29 @@ class Engine:
         tables.m["uc"] = self._handle.value
         self._register_value = ctypes.c_uint32()
         self._register_reference = ctypes.byref(self._register_value)
-        self._add_native_block_hook(tables)
+        self._keep.append(tables)
+        self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, hooks.on_block, address_of(tables.machine))
         self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
         invalid = unicorn_const.UC_HOOK_MEM_INVALID
         self._uc.hook_add(invalid, self._on_invalid)
 
-    def _add_native_block_hook(self, tables: Tables) -> None:
+    def _add_native_hook(self, kind: int, hook: Any, user_data: int, begin: int = 1, end: int = 0) -> None:
         handle = ctypes.c_size_t()
         status = hooks.LIBRARY.uc_hook_add(
             self._handle,
             ctypes.byref(handle),
-            ctypes.c_int(unicorn_const.UC_HOOK_BLOCK),
-            ctypes.c_void_p(hooks.on_block.address),
-            ctypes.c_void_p(address_of(tables.machine)),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_int(kind),
+            ctypes.c_void_p(hook.address),
+            ctypes.c_void_p(user_data),
+            ctypes.c_uint64(begin),
+            ctypes.c_uint64(end),
         )
         self._check(status)
-        self._keep.append(tables)
+
+    def add_probe(self, address: int, probe_address: int) -> None:
+        """Hook one instruction; `probe_address` is where its PROBE record lies, which must not move."""
+        self._add_native_hook(unicorn_const.UC_HOOK_CODE, hooks.on_probe, probe_address, address, address)
+        self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)  # what is translated has no hook
 
     # memory
 

@@ -109,6 +109,9 @@ def _predicates(m: Any, block: Any, taken: int) -> int:
             if cpsr < 0:
                 cpsr = _register(m, REG_CPSR)
             held = _condition_holds(cpsr, condition)
+        else:
+            probes = carray(as_pointer(m.probes), (t.MAX_PROBES,), t.PROBE)
+            held = _condition_holds(probes[block.predicate_probes[index]].flags, condition)
         bits |= held << index
     return bits
 
@@ -167,8 +170,9 @@ def _find_entry(m: Any, block: Any, state: int, predicates: int) -> int:
 
 
 @njit
-def _want_entry(m: Any, block_number: int, predicates: int) -> None:
+def _want_entry(m: Any, block_number: int, state: int, predicates: int) -> None:
     m.wanted_block = block_number
+    m.wanted_state = state
     m.wanted_predicates = predicates
     _stop(m, t.NEW_ENTRY)
 
@@ -186,7 +190,7 @@ def _settle(m: Any, address: int) -> bool:
         predicates = _predicates(m, block, taken)
         number = _find_entry(m, block, int64(entry.state), predicates)
         if number < 0:
-            _want_entry(m, block_number, predicates)
+            _want_entry(m, block_number, int64(entry.state), predicates)
             return False
     index = 2 * number + taken
     outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[index]
@@ -204,6 +208,10 @@ def _settle(m: Any, address: int) -> bool:
     m.last_block = block_number
     m.last_outcome = -1 if flags & t.NEVER_LINKED else index
     m.current_entry = -1
+    if flags & t.ASSUMES:
+        block.assumed_runs += 1
+        if block.assumed_runs == t.RUNS_BEFORE_PROBE:
+            _stop(m, t.WANTS_PROBE)
     if flags & t.IDLE_LOOP and address == block.start:
         _stop(m, t.IDLE)
     elif flags & t.CHANGES_MASK and m.masked_pending:
@@ -310,16 +318,30 @@ def _tail(m: Any, function: int) -> None:
 
 
 @njit
-def _unwind(m: Any, address: int) -> None:
-    """Pop the frames that a return, or a longjmp, has left: those deeper than SP, and the one that returns here."""
+def _unwind(m: Any, address: int, function: int) -> None:
+    """Pop the frames that a return, or a longjmp, has left: those deeper than SP, and the one that returns here.
+
+    A longjmp may also land elsewhere in the caller of a frame, at the SP that the caller had: `function` is then the
+    caller's; -1 where it is not known or its entry is where control goes (a tail call).
+    """
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
     frames = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)
     sp = _register(m, REG_SP)
     while m.depth > 0:
         frame = frames[m.depth - 1]
-        if frame.is_exception or not (frame.sp < sp or (frame.sp == sp and frame.return_address == address)):
+        returns = frame.return_address == address or nodes[frame.node].function == function
+        if frame.is_exception or not (frame.sp < sp or (frame.sp == sp and returns)):
             return
         _move_to(m, int64(frame.node))
         m.depth -= 1
+        if frame.sp == sp:
+            return
+
+
+@njit
+def unwind(machine: Any, address: int) -> None:
+    """Pop the frames that going to `address` has left, from Python."""
+    _unwind(machine[0], address, -1)
 
 
 @njit
@@ -346,7 +368,7 @@ def _follow(m: Any, block: Any, address: int) -> bool:
         _enter_child(m, m.node, block.function)
     else:
         if flow == FLOW_INDIRECT:
-            _unwind(m, address)
+            _unwind(m, address, int64(-1) if block.flags & t.FUNCTION_ENTRY else int64(block.function))
         if block.function != m.function:
             _tail(m, block.function)
     m.flow = FLOW_NEXT
@@ -379,7 +401,7 @@ def _enter(m: Any, start: int, size: int) -> None:
         return
     entry = _find_entry(m, block, m.state, 0)
     if entry < 0:
-        _want_entry(m, number, 0)
+        _want_entry(m, number, m.state, 0)
         return
     if not _follow(m, block, start):
         return
@@ -388,6 +410,20 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[m.last_outcome]
         outcome.link_key = start | size << 32
         outcome.link_entry = entry
+
+
+@native_callback(void, pointer, uint64, uint32, pointer)
+def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
+    """Unicorn's code hook on one instruction: note what will be gone when its block has ended."""
+    probe = carray(user, (1,), t.PROBE)[0]
+    m = carray(as_pointer(probe.machine), (1,), MACHINE)[0]
+    if probe.kind == t.PROBE_IT:
+        probe.flags = _register(m, REG_CPSR)
+        return
+    dividend, divisor = _core_register(m, probe.dividend), _core_register(m, probe.divisor)
+    extra = division_cycles(dividend, divisor, probe.signed) - 2
+    probe.extra_cycles += extra
+    m.clock_cycles += extra
 
 
 @njit

@@ -24,6 +24,7 @@ ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
 HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
+_IT = isa.CLASS_NUMBER["it"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
@@ -37,8 +38,8 @@ class DecodedBlock:
     pending_it: tuple[int, ...]  # conditions that one still governs after the block
     group: npt.NDArray[np.int8]  # index of the IT group whose outcome decides, -1: always runs (or cost the same)
     inverted: npt.NDArray[np.bool_]  # runs when the group's first condition does not hold
-    assumed_groups: int = 0  # how many groups' outcome cannot be known
-    unknown_divisions: int = 0
+    # (address, kind of probe that would tell) of what cannot be known at its end: operands, flags
+    assumed: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -62,6 +63,11 @@ def sets_flags(op: np.void) -> bool:
     return (modified_immediate or shifted_register or shift_by_register) and bool(opcode >> 20 & 1)
 
 
+def division_operands(opcode: int) -> tuple[int, int, bool]:
+    """Return dividend and divisor register and whether the division is signed (SDIV, UDIV: A7.7.127, A7.7.195)."""
+    return opcode >> 16 & 15, opcode & 15, opcode >> 20 & 15 == 9
+
+
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
@@ -72,6 +78,7 @@ class Pricer:
         self.read_code = read_code
         self.host_address = host_address
         self.decoded: list[DecodedBlock] = []
+        self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
         self._state_numbers: dict[bytes, int] = {}
@@ -107,6 +114,8 @@ class Pricer:
             block["flags"] |= t.IN_RAM
         self._add_predicates(number, decoded)
         self._add_divisions(number, decoded)
+        if decoded.assumed:
+            block["flags"] |= t.ASSUMES
         return number
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
@@ -148,41 +157,76 @@ class Pricer:
         for group in self._it_groups(ops):
             if not any(self._matters(ops[index]) for index in group.members):
                 continue
-            last = group.members[-1]
-            how = t.BY_FLAGS
-            if last == len(ops) - 1 and ops[last]["flow"] != isa.FLOW_NEXT:
-                how = t.BY_BRANCH
-            elif any(sets_flags(ops[index]) for index in range(group.members[0], len(ops))):
-                how = t.ASSUMED
+            how = self._how_known(ops, group)
+            first = group.members[0]
+            before = ops[first - 1] if first else None
+            seen = before is not None and before["klass"] == _IT  # else it stands in the block before
+            it_address = int(ops[first]["address"]) - 2
+            if how is None and it_address in self.probe_at:
+                how = t.BY_PROBE
             count = int(block["predicate_count"])
-            if how == t.ASSUMED or count == t.MAX_PREDICATES:
-                decoded.assumed_groups += 1
+            if how is None or count == t.MAX_PREDICATES:
+                decoded.assumed.append((it_address, t.PROBE_IT if seen else t.NO_PROBE))
                 continue
             # By the branch, the outcome is that of the last member; by flags, that of the first.
-            reference = int(ops[last]["condition"]) if how == t.BY_BRANCH else group.condition
+            reference = int(ops[group.members[-1]]["condition"]) if how == t.BY_BRANCH else group.condition
             block["predicates"][count] = reference | how << 4
+            block["predicate_probes"][count] = self.probe_at.get(it_address, 0)
             block["predicate_count"] = count + 1
             block["flags"] |= t.PREDICATED
             for index in group.members:
                 decoded.group[index] = count
                 decoded.inverted[index] = int(ops[index]["condition"]) != reference
 
+    def _how_known(self, ops: isa.OpArray, group: _Group) -> int | None:
+        """Return how the outcome of an IT group shows at the end of its block; None if it does not."""
+        last = group.members[-1]
+        if last == len(ops) - 1 and ops[last]["flow"] != isa.FLOW_NEXT:
+            return t.BY_BRANCH
+        if any(sets_flags(ops[index]) for index in range(group.members[0], len(ops))):
+            return None
+        return t.BY_FLAGS
+
     def _add_divisions(self, number: int, decoded: DecodedBlock) -> None:
         if not self.core.divide_model:
             return
         rows = []
         for index in np.flatnonzero(decoded.ops["klass"] == _DIVIDE):
-            opcode = int(decoded.ops[index]["opcode"])
-            dividend, divisor = opcode >> 16 & 15, opcode & 15
+            op = decoded.ops[index]
+            if int(op["address"]) in self.probe_at:
+                continue
+            dividend, divisor, signed = division_operands(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
-            known = not changed >> dividend & 1 and not changed >> divisor & 1
-            decoded.unknown_divisions += not known
-            rows.append((dividend if known else -1, divisor, opcode >> 20 & 15 == 9, int(index)))
+            if changed >> dividend & 1 or changed >> divisor & 1:
+                decoded.assumed.append((int(op["address"]), t.PROBE_DIVISION))
+            else:
+                rows.append((dividend, divisor, signed, int(index)))
         if rows:
             block = self.tables.arrays["blocks"][number]
             block["first_division"] = self.tables.add_divisions(rows)
             block["division_count"] = len(rows)
             block["flags"] |= t.DIVIDES
+
+    def add_probes(self, number: int) -> list[int]:
+        """Make probes for what a block assumes, while there are some left; return their addresses.
+
+        The engine must hook them, and every block that holds one of them must be met again.
+        """
+        added = []
+        for address, kind in self.decoded[number].assumed:
+            slot = self.tables.probe_count
+            if kind == t.NO_PROBE or address in self.probe_at or slot == t.MAX_PROBES:
+                continue
+            probe = self.tables.probes[slot]
+            probe["address"], probe["kind"] = address, kind
+            if kind == t.PROBE_DIVISION:
+                ops = self.decoded[number].ops
+                opcode = int(ops["opcode"][ops["address"] == address][0])
+                probe["dividend"], probe["divisor"], probe["signed"] = division_operands(opcode)
+            self.probe_at[address] = slot
+            self.tables.probe_count += 1
+            added.append(address)
+        return added
 
     # entries and outcomes
 

@@ -11,6 +11,8 @@ then updates the address. Words:
 - *node*: a place in the call tree: a function below a chain of callers.
 - *frame*: an entry of the shadow call stack.
 - *division*: a divide instruction of a block, whose cycles depend on its operands.
+- *probe*: a native hook on one instruction whose operands or flags are gone when its block has ended. Hooked
+  instructions are slow, so only a few that run often get one; before that, and beyond, an assumption is counted.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ DUE = 6  # the clock has reached `due_cycles`
 IDLE = 7  # a branch to itself: nothing happens any more until an interrupt
 UNMASKED = 8  # a pending interrupt may have become unmasked
 NEW_PRICE = 9  # an outcome that has no price yet
+WANTS_PROBE = 10  # a block that rests on an assumption has run often
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -42,14 +45,17 @@ IN_RAM = 1 << 3
 FUNCTION_ENTRY = 1 << 4  # calls may land here
 IDLE_LOOP = 1 << 5  # branches to itself and does nothing else
 CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
-NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK  # more has to happen at the end of such a block
+ASSUMES = 1 << 7  # the price rests on an assumption: see probes
+NEVER_LINKED = (
+    PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES
+)  # more has to happen at the end of such a block
 
 NOT_PRICED = -1
 
 # How the outcome of an IT group is known when its block has ended.
 BY_FLAGS = 0  # the flags it tested are still there
 BY_BRANCH = 1  # it holds the block's branch
-ASSUMED = 2  # not known: taken as executed, and reported
+BY_PROBE = 2  # a probe kept the flags that it tested
 
 # Kinds of call tree nodes.
 KIND_CALL, KIND_THREAD, KIND_HANDLER = 0, 1, 2
@@ -70,6 +76,8 @@ BLOCK = np.dtype(
         ("division_count", np.int32),
         ("predicate_count", np.int32),
         ("predicates", np.uint8, MAX_PREDICATES),  # condition | how << 4
+        ("predicate_probes", np.uint8, MAX_PREDICATES),  # for BY_PROBE
+        ("assumed_runs", np.int64),  # how often it ran on an assumption
         ("host_address", np.uint64),  # where its bytes are in our memory, for blocks in RAM
         ("checksum", np.uint64),
     ],
@@ -120,6 +128,25 @@ DIVISION = np.dtype(
     ],
     align=True,
 )
+PROBE = np.dtype(
+    [
+        ("machine", np.uint64),
+        ("kind", np.int32),
+        ("dividend", np.int32),
+        ("divisor", np.int32),
+        ("signed", np.int32),
+        ("flags", np.int64),  # CPSR when an IT instruction was reached last
+        ("extra_cycles", np.int64),  # of a division, beyond the class's own cycles
+        ("address", np.uint32),
+    ],
+    align=True,
+)
+PROBE_DIVISION, PROBE_IT = 0, 1
+NO_PROBE = -1  # no probe would tell
+MAX_PROBES = 24  # each hit walks the engine's list of hooks: a few dozen cost more than they tell
+EAGER_PROBES = 8  # so many are given to whatever comes first, the others to what runs often
+RUNS_BEFORE_PROBE = 256
+
 MACHINE = np.dtype(
     [
         ("clock_cycles", np.int64),
@@ -129,10 +156,11 @@ MACHINE = np.dtype(
         ("current_entry", np.int64),  # -1: none, the engine is between blocks
         ("last_block", np.int64),  # the block settled last
         ("last_outcome", np.int64),  # its outcome, if a link may start there, else -1
-        ("state", np.int64),  # pipeline state at the end of the block settled last
+        ("state", np.int64),  # pipeline state between blocks (links pass it by: a running block's is in its entry)
         ("wanted_start", np.int64),  # for NEW_BLOCK, CHANGED_CODE, NEW_FUNCTION
         ("wanted_size", np.int64),
         ("wanted_block", np.int64),  # for NEW_ENTRY
+        ("wanted_state", np.int64),
         ("wanted_predicates", np.int64),
         ("wanted_outcome", np.int64),  # for NEW_PRICE
         ("flow", np.int64),  # how control left the block settled last
@@ -157,6 +185,7 @@ MACHINE = np.dtype(
         ("frame_capacity", np.int64),
         ("divisions", np.uint64),
         ("division_capacity", np.int64),
+        ("probes", np.uint64),
         ("block_index", np.uint64),  # open addressing: key, id pairs
         ("block_index_mask", np.int64),
         ("child_index", np.uint64),
@@ -214,6 +243,10 @@ class Tables:
         )
         for name, stem, dtype, size in sizes:
             self._install(name, f"{stem}_capacity", np.zeros(size, dtype))
+        self.probes = np.zeros(MAX_PROBES, PROBE)  # never moves: the engine's hooks point into it
+        self.probe_count = 0
+        self.probes["machine"] = address_of(self.machine)
+        self.m["probes"] = address_of(self.probes)
         self._install("block_index", "block_index_mask", _empty_index(4 * 4096))
         self._install("child_index", "child_index_mask", _empty_index(4 * 4096))
 

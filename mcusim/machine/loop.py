@@ -161,6 +161,8 @@ class RunLoop:
             machine.tables.grow_tree()
         elif reason == t.DUE:
             self._look_at_wall_clock()
+        elif reason == t.WANTS_PROBE:
+            machine.add_probes(int(m["last_block"]))
         elif reason == t.IDLE:
             self._idle()
 
@@ -439,6 +441,7 @@ class RunLoop:
             outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
             nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
             divisions=tables.arrays["divisions"][: tables.division_count].copy(),
+            probes=tables.probes[: tables.probe_count].copy(),
             extra_cycles=dict(machine.extra_cycles),
             guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
             refused=sorted(self.semihosting.refused), unknown_classes=dict(self.unknown_classes),

@@ -16,7 +16,8 @@ from mcusim.engine import tables as t
 from mcusim.engine.engine import Engine
 from mcusim.engine.pricing import Pricer
 from mcusim.image.model import Image
-from mcusim.isa.decode import FLOW_CALL, FLOW_NEXT
+from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
+from mcusim.jit import address_of
 from mcusim.machine.bus import Bus
 from mcusim.machine.clock import Clock
 from mcusim.machine.exceptions import Exceptions
@@ -116,7 +117,7 @@ class Machine:
         start = int(self.tables.arrays["blocks"][block]["start"]) if block >= 0 else -1
         if self.exact_pc is not None and start == self.exact_pc:
             self.exact_pc = None
-            self.clock.access_offset = self.pricer.stall_before(block, int(self.tables.m["state"]))
+            self.clock.access_offset = self.pricer.stall_before(block, self._entry_state())
             return True
         self.wants_exact = True
         self.engine.stop()
@@ -125,6 +126,10 @@ class Machine:
     def current_block(self) -> int:
         entry = int(self.tables.m["current_entry"])
         return int(self.tables.arrays["entries"][entry]["block"]) if entry >= 0 else -1
+
+    def _entry_state(self) -> int:
+        """Return the pipeline state in which the running block was entered."""
+        return int(self.tables.arrays["entries"][int(self.tables.m["current_entry"])]["state"])
 
     def split_at(self, pc: int) -> None:
         """Charge what has run of the current block before `pc`, where the engine stands."""
@@ -135,14 +140,15 @@ class Machine:
         block = arrays["blocks"][number]
         start, end = int(block["start"]), int(block["end"])
         if pc == start:
-            m["current_entry"] = -1  # nothing of it has run: it will be entered again
+            # Nothing of it has run: it will be entered again, in the same pipeline state.
+            m["state"], m["current_entry"], m["last_outcome"] = self._entry_state(), -1, -1
             return
         if start < pc < end:
             part = self.tables.find_block(start, pc - start)
             if part < 0:
                 entry_it = self.pricer.decoded[number].entry_it
                 part = self.pricer.add_block(start, pc - start, entry_it, int(block["function"]), False)
-            state = int(m["state"])
+            state = self._entry_state()
             entry = self.tables.find_entry(part, state, 0)
             m["current_entry"] = entry if entry >= 0 else self.tables.add_entry(part, state, 0)
         self.settle(pc)
@@ -159,7 +165,7 @@ class Machine:
         """Supply the entry or the price that native code lacked."""
         m = self.tables.m
         if reason == t.NEW_ENTRY:
-            self.tables.add_entry(int(m["wanted_block"]), int(m["state"]), int(m["wanted_predicates"]))
+            self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
         elif reason == t.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
 
@@ -174,13 +180,19 @@ class Machine:
         """Enter a block that the engine meets for the first time (or whose code has changed); return its number."""
         m = self.tables.m
         called = int(m["flow"]) == FLOW_CALL
+        if int(m["flow"]) == FLOW_INDIRECT:
+            hooks.unwind(self.tables.machine, start)  # a return: what follows belongs to the caller
         current = int(m["function"])
         function = self.functions.number_at(start, called=called, current=current)
         last = int(m["last_block"])
         falls_through = int(m["flow"]) == FLOW_NEXT and last >= 0
         continues = falls_through and int(self.tables.arrays["blocks"][last]["end"]) == start
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
-        return self.pricer.add_block(start, size_bytes, pending_it, function, called)
+        number = self.pricer.add_block(start, size_bytes, pending_it, function, called)
+        if self.pricer.decoded[number].assumed and self.tables.probe_count < t.EAGER_PROBES:
+            self.add_probes(number)
+            number = self.tables.find_block(start, size_bytes)
+        return number
 
     def mark_function(self, start: int, size_bytes: int) -> None:
         """A known block turns out to be called: it is a function's entry."""
@@ -188,6 +200,26 @@ class Machine:
         block["function"] = self.functions.number_at(start, called=True, current=None)
         block["flags"] |= t.FUNCTION_ENTRY
         self.tables.cut_links()
+
+    def add_probes(self, number: int) -> None:
+        """Hook what a block assumes, and let every block that holds such an instruction be met afresh."""
+        added = self.pricer.add_probes(number)
+        for address in added:
+            self.engine.add_probe(address, address_of(self.tables.probes[self.pricer.probe_at[address] :]))
+        blocks = self.tables.arrays["blocks"]
+        for old in range(self.tables.block_count):
+            start, end = int(blocks[old]["start"]), int(blocks[old]["end"])
+            if (
+                not any(start <= address < end for address in added)
+                or self.tables.find_block(start, end - start) != old
+            ):
+                continue
+            entry = bool(blocks[old]["flags"] & t.FUNCTION_ENTRY)
+            entry_it = self.pricer.decoded[old].entry_it
+            self.pricer.add_block(start, end - start, entry_it, int(blocks[old]["function"]), entry)
+            blocks = self.tables.arrays["blocks"]
+        self.tables.cut_links()
+        self.tables.m["last_outcome"] = -1
 
     # time
 

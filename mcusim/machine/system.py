@@ -63,6 +63,7 @@ class SystemControl(RegisterFile):
 
     CSR, RVR, CVR, CALIB = 0x10, 0x14, 0x18, 0x1C
     CPUID, ICSR, VTOR, AIRCR, CCR, SHPR1, CPACR = 0xD00, 0xD04, 0xD08, 0xD0C, 0xD14, 0xD18, 0xD88
+    STIR = 0xF00
     ENABLE, TICKINT, CLKSOURCE, COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
     exact_offsets = frozenset({CSR, RVR, CVR})
 
@@ -186,6 +187,8 @@ class SystemControl(RegisterFile):
             for bit, number in ((27, PENDSV), (25, SYSTICK)):
                 if value >> bit & 1:
                     pending.discard(number)
+        elif offset == self.STIR:
+            pending.add(FIRST_EXTERNAL + (value & 0x1FF))
         elif offset == self.VTOR:
             self.exceptions.vector_table = value & ~0x7F
             super().write_register(offset, value & ~0x7F)

@@ -220,7 +220,11 @@ def _leave_open(op: Any, runs: bool, state: Any) -> None:
 
 @njit
 def _after_branch(state: Any) -> None:
-    """Restart fetch at a branch target: its word is there, the next one asked for."""
+    """Restart fetch at a branch target: its word is there, the next one asked for; no access is open."""
+    state[_OPEN] = _NONE
+    state[_OPEN_REGISTERS] = 0
+    state[_OPEN_LITERAL] = 0
+    state[_OPEN_BASE] = 0
     state[_READY] = 1
     state[_REQUESTED] = 1
     state[_NARROW] = 0
@@ -263,6 +267,8 @@ def price(
         branches = taken and index == len(ops) - 1
         if branches:
             cost[causes.BRANCH] += _refill(op, rules)
+            if _SIMPLE_LOADS[op.klass]:
+                cost[causes.LOAD] += rules[_LOAD_DATA]  # the target cannot hide it: it is the target's address
         cycles = cost.sum()
         total += cycles
         if words:
