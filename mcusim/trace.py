@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from mcusim.board import Board
 from mcusim.core import Core
@@ -12,8 +11,15 @@ from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Array
 from mcusim.image.model import Image
 
-if TYPE_CHECKING:  # the package of machines imports this module
-    from mcusim.machine.functions import Function
+
+@dataclass(frozen=True)
+class Function:
+    """A function as the trace numbers it. `size_bytes` is 0 where no symbol gives it."""
+
+    name: str
+    file: str | None
+    address: int
+    size_bytes: int
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,8 @@ class Stm32L4Rcc(RegisterFile):
             CLOCK_PLL: self._pll_hz(),
         }[source]
         core_hz = system_hz // AHB_DIVIDERS[setup >> 4 & 15]
+        if core_hz <= 0:
+            return  # a PLL without a source: the part would stand still
         self.host.clock.set_core_hz(core_hz)
         self.host.bus_hz["pclk1"] = core_hz // APB_DIVIDERS[setup >> 8 & 7]
         self.host.bus_hz["pclk2"] = core_hz // APB_DIVIDERS[setup >> 11 & 7]

@@ -23,6 +23,8 @@ from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 from mcusim.engine import hooks
+from mcusim.engine.native import LIBRARY
+from mcusim.engine.operands import on_probe
 from mcusim.engine.tables import Tables
 from mcusim.jit import address_of
 
@@ -118,7 +120,7 @@ class Engine:
 
     def _add_native_hook(self, kind: int, hook: Any, user_data: int, begin: int = 1, end: int = 0) -> None:
         handle = ctypes.c_size_t()
-        status = hooks.LIBRARY.uc_hook_add(
+        status = LIBRARY.uc_hook_add(
             self._handle,
             ctypes.byref(handle),
             ctypes.c_int(kind),
@@ -131,7 +133,7 @@ class Engine:
 
     def add_probe(self, address: int, probe_address: int) -> None:
         """Hook one instruction; `probe_address` is where its PROBE record lies, which must not move."""
-        self._add_native_hook(unicorn_const.UC_HOOK_CODE, hooks.on_probe, probe_address, address, address)
+        self._add_native_hook(unicorn_const.UC_HOOK_CODE, on_probe, probe_address, address, address)
         self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)  # what is translated has no hook
 
     # memory
@@ -164,7 +166,7 @@ class Engine:
 
         # Without the binding's wrappers, which would double the cost of a firmware's polling.
         callbacks = (_READ_CALLBACK(on_read), None, _WRITE_CALLBACK(on_write), None)
-        status = hooks.LIBRARY.uc_mmio_map(
+        status = LIBRARY.uc_mmio_map(
             self._handle, ctypes.c_uint64(start), ctypes.c_size_t(size_bytes), *map(_as_argument, callbacks)
         )
         self._check(status)
@@ -193,7 +195,7 @@ class Engine:
 
     def read_register(self, name: str) -> int:
         """Return a 32-bit register."""
-        hooks.LIBRARY.uc_reg_read(self._handle, REGISTERS[name], self._register_reference)
+        LIBRARY.uc_reg_read(self._handle, REGISTERS[name], self._register_reference)
         return self._register_value.value
 
     def write_register(self, name: str, value: int) -> None:
@@ -206,7 +208,7 @@ class Engine:
         """Run from `address` until something stops it. Returns None, or why it cannot go on."""
         self.interrupt = None
         self._bad_address = None
-        status = hooks.LIBRARY.uc_emu_start(
+        status = LIBRARY.uc_emu_start(
             self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(0xFFFF_FFFF_FFFF), 0, 0
         )
         raised = self._raised or self._uc._hook_exception
@@ -221,7 +223,7 @@ class Engine:
 
     def stop(self) -> None:
         """Stop before the access or block that is being reported."""
-        hooks.LIBRARY.uc_emu_stop(self._handle)
+        LIBRARY.uc_emu_stop(self._handle)
 
     def _on_interrupt(self, _uc: Any, number: int, _data: Any) -> None:
         self.interrupt = number

@@ -18,7 +18,7 @@ from mcusim.engine import hooks
 from mcusim.engine import tables as t
 from mcusim.isa import decode as isa
 from mcusim.pipelines import PIPELINES
-from mcusim.pipelines.causes import CAUSES, ISSUE
+from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
 ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
 HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
@@ -61,6 +61,13 @@ def sets_flags(op: np.void) -> bool:
     shifted_register = opcode & 0xFE00_0000 == 0xEA00_0000
     shift_by_register = opcode & 0xFF80_F0F0 == 0xFA00_F000
     return (modified_immediate or shifted_register or shift_by_register) and bool(opcode >> 20 & 1)
+
+
+def _sets_sp(op: np.void) -> bool:
+    """Return whether an instruction gives SP a value that does not come from SP."""
+    if not op["writes"] >> isa.SP & 1 or op["flags"] & isa.WRITEBACK:
+        return False
+    return bool(op["flags"] & isa.LOAD or op["reads"] != 1 << isa.SP)
 
 
 def division_operands(opcode: int) -> tuple[int, int, bool]:
@@ -130,6 +137,8 @@ class Pricer:
             flags |= t.ENDS_IN_BRANCH
         if np.isin(ops["klass"], _CHANGES_MASK).any():
             flags |= t.CHANGES_MASK
+        if any(_sets_sp(op) for op in ops):
+            flags |= t.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
         if quiet and ops[-1]["klass"] == isa.CLASS_NUMBER["branch"] and not ops[-1]["flags"] & isa.CONDITIONAL:
             flags |= t.IDLE_LOOP  # whether it branches to itself shows when it runs
@@ -258,10 +267,10 @@ class Pricer:
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
 
-    def stall_before(self, block: int, entry_state: int) -> int:
-        """Return the cycles that a block's first instruction waits before it issues."""
-        _, costs, _ = self.costs(block, entry_state, 0, False)
-        return int(costs[0].sum() - costs[0, ISSUE])
+    def cycles_before(self, block: int, entry_state: int, index: int) -> int:
+        """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""
+        _, costs, _ = self.costs(block, entry_state, (1 << t.MAX_PREDICATES) - 1, False)
+        return int(costs[:index].sum() + costs[index].sum() - costs[index, ISSUE] - costs[index, TRANSFER])
 
     def unknown_class(self, block: int) -> tuple[int, str] | None:
         """Return address and class of the block's first instruction that the core has no timing for."""

@@ -46,9 +46,9 @@ FUNCTION_ENTRY = 1 << 4  # calls may land here
 IDLE_LOOP = 1 << 5  # branches to itself and does nothing else
 CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
 ASSUMES = 1 << 7  # the price rests on an assumption: see probes
-NEVER_LINKED = (
-    PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES
-)  # more has to happen at the end of such a block
+SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
+# More has to happen at the end of such a block than a link does.
+NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP
 
 NOT_PRICED = -1
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device accesses: find the model, keep what nobody models, and split a block where a register needs the exact cycle.
 
-Inside a block the clock stands at the block's start. A register that reads time therefore asks for an *exact* access:
-the first attempt stops the engine (which leaves PC at the instruction and discards the access), the run loop charges
-the part of the block before it and resumes there, and the repeated access, now the first of its block, is answered.
+Inside a block the clock stands at the block's start. For registers that need the exact cycle the bus asks first
+whether the access has it (`mcusim.machine.exact`); if not, the access is discarded and will be repeated.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ class GuessedRegister:
 
 
 class Bus:
-    """Dispatches device accesses. `exact` is asked whether the access about to be served has its exact cycle."""
+    """Dispatches device accesses. `exact` says whether an access (address, is it a write?) has its exact cycle."""
 
-    def __init__(self, exact: Callable[[], bool]) -> None:
+    def __init__(self, exact: Callable[[int, bool], bool]) -> None:
         self._exact = exact
         self._pages: dict[int, tuple[int, Device]] = {}
         self._guessed_values: dict[int, int] = {}
@@ -48,7 +47,7 @@ class Bus:
             return self._read_guessed(address, size_bytes)
         start, device = found
         offset = address - start
-        if offset & ~3 in device.exact_offsets and not self._exact():
+        if offset & ~3 in device.exact_offsets and not self._exact(address, False):
             return 0  # discarded: the engine stops and repeats the access
         return device.read(offset, size_bytes)
 
@@ -60,7 +59,7 @@ class Bus:
             return
         start, device = found
         offset = address - start
-        if offset & ~3 in device.exact_offsets and not self._exact():
+        if offset & ~3 in device.exact_offsets and not self._exact(address, True):
             return
         device.write(offset, size_bytes, value)
 

@@ -62,9 +62,9 @@ class Exceptions:
     def _group_priority(self, priority: int) -> int:
         return priority if priority < 0 else priority >> self.group_shift + 1 << self.group_shift + 1
 
-    def _execution_priority(self) -> int:
+    def _execution_priority(self, *, ignore_primask: bool = False) -> int:
         best = min((self._group_priority(self._priority(number)) for number in self.active), default=THREAD_PRIORITY)
-        if self.engine.read_register("primask") & 1:
+        if not ignore_primask and self.engine.read_register("primask") & 1:
             best = min(best, 0)
         if self.has_basepri:
             if self.engine.read_register("faultmask") & 1:
@@ -87,12 +87,11 @@ class Exceptions:
         return number
 
     def would_wake(self) -> bool:
-        """Return whether WFI would end now: something is pending that only PRIMASK may hold back."""
+        """Return whether WFI would end now: something is pending that only PRIMASK may hold back (B1.5.19)."""
         number = self.next_pending()
         if number is None:
             return False
-        best = min((self._group_priority(self._priority(n)) for n in self.active), default=THREAD_PRIORITY)
-        return self._group_priority(self._priority(number)) < best
+        return self._group_priority(self._priority(number)) < self._execution_priority(ignore_primask=True)
 
     def enter(self, number: int, return_address: int) -> int:
         """Stack a frame and switch to the handler; return its address (Thumb bit cleared). B1.5.6, B1.5.7."""

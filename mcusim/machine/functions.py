@@ -3,19 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mcusim.image.model import Image
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function as the trace numbers it. `size_bytes` is 0 where no symbol gives it."""
-
-    name: str
-    file: str | None
-    address: int
-    size_bytes: int
+from mcusim.trace import Function
 
 
 class Functions:

@@ -126,10 +126,10 @@ class RunLoop:
             self._on_fault(fault)
         elif machine.engine.interrupt is not None:
             self._on_interrupt(machine.engine.interrupt)
-        elif machine.wants_exact:
-            machine.wants_exact = False
+        elif machine.exact.wanted:
+            machine.exact.wanted = False
             machine.split_at(self.pc)
-            machine.exact_pc = self.pc
+            machine.exact.place = self.pc
         elif reason:
             self._on_stop(reason)
         elif self._until is not None and self._arrivals >= self._until[1]:
@@ -396,7 +396,7 @@ class RunLoop:
 
     def _hint_has_run(self) -> bool:
         """Return whether the engine stopped behind a WFE or YIELD, which it cannot run."""
-        block = self.machine.current_block()
+        block = self.machine.exact.current_block()
         if block < 0:
             return False
         for op in self.machine.pricer.decoded[block].ops:

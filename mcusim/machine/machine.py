@@ -11,7 +11,7 @@ from mcusim.board import Board
 from mcusim.core import Core
 from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host
-from mcusim.engine import hooks
+from mcusim.engine import calltree, hooks
 from mcusim.engine import tables as t
 from mcusim.engine.engine import Engine
 from mcusim.engine.pricing import Pricer
@@ -20,6 +20,7 @@ from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import address_of
 from mcusim.machine.bus import Bus
 from mcusim.machine.clock import Clock
+from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
 from mcusim.machine.memory import Memory
@@ -57,13 +58,12 @@ class Machine:
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
-        self.exact_pc: int | None = None  # where an access may be answered exactly
-        self.wants_exact = False
+        self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
         armv6m = core.architecture == "armv6-m"
         self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
         self.host = Host(self.clock, self._transmit, self._set_interrupt, bytearray(uart_input))
         self.console_listener: list[object] = []
-        self.bus = Bus(self._access_is_exact)
+        self.bus = Bus(self.exact.ask)
         self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
         self._connect()
         m = self.tables.m
@@ -109,46 +109,26 @@ class Machine:
         self.exceptions.set_line(number, level)
         self._due_cycles[0] = 0
 
-    # exact accesses
-
-    def _access_is_exact(self) -> bool:
-        """Return whether the access being served is the first of its block, as asked for; if not, ask."""
-        block = self.current_block()
-        start = int(self.tables.arrays["blocks"][block]["start"]) if block >= 0 else -1
-        if self.exact_pc is not None and start == self.exact_pc:
-            self.exact_pc = None
-            self.clock.access_offset = self.pricer.stall_before(block, self._entry_state())
-            return True
-        self.wants_exact = True
-        self.engine.stop()
-        return False
-
-    def current_block(self) -> int:
-        entry = int(self.tables.m["current_entry"])
-        return int(self.tables.arrays["entries"][entry]["block"]) if entry >= 0 else -1
-
-    def _entry_state(self) -> int:
-        """Return the pipeline state in which the running block was entered."""
-        return int(self.tables.arrays["entries"][int(self.tables.m["current_entry"])]["state"])
+    # blocks that are split
 
     def split_at(self, pc: int) -> None:
         """Charge what has run of the current block before `pc`, where the engine stands."""
         m, arrays = self.tables.m, self.tables.arrays
-        number = self.current_block()
+        number = self.exact.current_block()
         if number < 0:
             return
         block = arrays["blocks"][number]
         start, end = int(block["start"]), int(block["end"])
         if pc == start:
             # Nothing of it has run: it will be entered again, in the same pipeline state.
-            m["state"], m["current_entry"], m["last_outcome"] = self._entry_state(), -1, -1
+            m["state"], m["current_entry"], m["last_outcome"] = self.exact.entry_state(), -1, -1
             return
         if start < pc < end:
             part = self.tables.find_block(start, pc - start)
             if part < 0:
                 entry_it = self.pricer.decoded[number].entry_it
                 part = self.pricer.add_block(start, pc - start, entry_it, int(block["function"]), False)
-            state = self._entry_state()
+            state = self.exact.entry_state()
             entry = self.tables.find_entry(part, state, 0)
             m["current_entry"] = entry if entry >= 0 else self.tables.add_entry(part, state, 0)
         self.settle(pc)
@@ -171,7 +151,7 @@ class Machine:
 
     def move_to(self, node: int) -> None:
         """Make a node of the call tree the current one; the next block is entered afresh."""
-        hooks.move_to(self.tables.machine, node)
+        calltree.move_to(self.tables.machine, node)
         self.tables.m["last_outcome"] = -1
 
     # blocks
@@ -181,7 +161,7 @@ class Machine:
         m = self.tables.m
         called = int(m["flow"]) == FLOW_CALL
         if int(m["flow"]) == FLOW_INDIRECT:
-            hooks.unwind(self.tables.machine, start)  # a return: what follows belongs to the caller
+            calltree.unwind(self.tables.machine, start)  # a return: what follows belongs to the caller
         current = int(m["function"])
         function = self.functions.number_at(start, called=called, current=current)
         last = int(m["last_block"])

@@ -126,7 +126,10 @@ class Semihosting:
             self.refused.add(f"file '{name}' (give --files DIR to allow it)")
             return None
         folder = self.files.resolve()
-        path = (folder / name).resolve()
+        try:
+            path = (folder / name).resolve()
+        except (OSError, ValueError):  # links in a circle, a NUL in the name
+            path = folder.parent
         if not path.is_relative_to(folder):
             self.refused.add(f"file '{name}' (outside the folder given by --files)")
             return None
@@ -185,7 +188,11 @@ class Semihosting:
             data = bytes(self.received[:length])
             del self.received[:length]
         else:
-            data = handle.read(length)
+            try:
+                data = handle.read(length)
+            except OSError as error:  # not open for reading
+                self._fail(error)
+                return length
         self.memory.write(address, data)
         return length - len(data)
 

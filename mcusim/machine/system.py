@@ -72,7 +72,8 @@ class SystemControl(RegisterFile):
         self.exceptions = exceptions
         self.counter = Counter()
         self._control = 0
-        self._seen_zeros = 0  # counted into COUNTFLAG
+        self._count_flag = False  # set when the counter reaches zero, cleared by reading it (B3.3.3)
+        self._seen_zeros = 0  # counted into the flag
         self._served_zeros = 0  # made SysTick pending
         self.registers |= {self.CPUID: cpuid, self.CCR: 0x200, self.VTOR: exceptions.vector_table}
         self.reset_requested = False
@@ -83,10 +84,9 @@ class SystemControl(RegisterFile):
         """Return a register."""
         now = self.host.clock.cycles
         if offset == self.CSR:
-            zeros = self.counter.zero_count(now)
-            flag = self.COUNTFLAG if zeros > self._seen_zeros else 0
-            self._seen_zeros = zeros
-            return self._control | flag
+            self._look_for_zeros(now)
+            flag, self._count_flag = self._count_flag, False
+            return self._control | (self.COUNTFLAG if flag else 0)
         if offset == self.RVR:
             return self.counter.reload
         if offset == self.CVR:
@@ -116,15 +116,22 @@ class SystemControl(RegisterFile):
         else:
             self._write_scb(offset, value)
 
+    def _look_for_zeros(self, now: int) -> None:
+        zeros = self.counter.zero_count(now)
+        self._count_flag |= zeros > self._seen_zeros
+        self._seen_zeros = zeros
+
     def _write_systick(self, offset: int, value: int) -> None:
         now, counter = self.host.clock.cycles, self.counter
         self.wake()
+        self._look_for_zeros(now)
         current = counter.value(now)
         if offset == self.RVR:
             counter.set(now, current)
             counter.reload = value & 0xFF_FFFF
         elif offset == self.CVR:
             counter.set(now, 0)
+            self._count_flag = False
         else:
             counter.set(now, current)
             self._control = value & 7

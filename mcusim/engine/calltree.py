@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The call tree, followed natively: a shadow call stack keyed by SP.
+
+Calls push a frame, returns pop it; a longjmp pops every frame deeper than its SP; going to another function in any
+other way is a tail call, which returns together with its caller.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcusim.engine import tables as t
+from mcusim.engine.native import REG_SP, first_slot, register, stop
+from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
+from mcusim.jit import as_pointer, carray, int64, njit
+
+NODE, FRAME, INDEX, MACHINE = t.NODE, t.FRAME, t.INDEX, t.MACHINE
+
+
+@njit
+def _move_to(m: Any, node: int) -> None:
+    """Make a node the current one, and give the old one the cycles since it became current."""
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
+    nodes[m.node].self_cycles += m.clock_cycles - m.node_since_cycles
+    m.node_since_cycles = m.clock_cycles
+    m.node = node
+    m.function = nodes[node].function
+
+
+@njit
+def move_to(machine: Any, node: int) -> None:
+    """Make a node the current one, from Python."""
+    _move_to(machine[0], node)
+
+
+@njit
+def _enter_child(m: Any, parent: int, function: int) -> None:
+    """Make the node of `function` below `parent` the current one. There is room for a new node."""
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
+    child = int64(nodes[parent].last_child)
+    if child < 0 or nodes[child].function != function:
+        key = parent << 32 | function
+        mask = m.child_index_mask
+        index = carray(as_pointer(m.child_index), (mask + 1,), INDEX)
+        slot = first_slot(key, mask)
+        while index[slot].key != key:
+            if index[slot].key == t.NO_KEY:
+                index[slot].key = key
+                index[slot].id = m.node_count
+                node = nodes[m.node_count]
+                node.function = function
+                node.parent = parent
+                node.last_child = -1
+                node.kind = t.KIND_CALL
+                m.node_count += 1
+                break
+            slot = (slot + 1) & mask
+        child = index[slot].id
+        nodes[parent].last_child = child
+    nodes[child].calls += 1
+    _move_to(m, child)
+
+
+@njit
+def _tail(m: Any, function: int) -> None:
+    """Control moved to another function without a call.
+
+    It may be coming back to one that is still active in this activation (a cold part jumping back); else it is a tail
+    call, and both return together.
+    """
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
+    base = int64(-1)
+    if m.depth > 0:
+        base = int64(carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth - 1].node)
+    node = m.node
+    while node >= 0 and node != base:
+        if nodes[node].function == function:
+            _move_to(m, node)
+            return
+        node = int64(nodes[node].parent)
+    _enter_child(m, m.node, function)
+
+
+@njit
+def _unwind(m: Any, address: int, function: int) -> None:
+    """Pop the frames that a return, or a longjmp, has left: those deeper than SP, and the one that returns here.
+
+    A longjmp may also land elsewhere in the caller of a frame, at the SP that the caller had: `function` is then the
+    caller's; -1 where it is not known or its entry is where control goes (a tail call).
+    """
+    nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
+    frames = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)
+    sp = register(m, REG_SP)
+    while m.depth > 0:
+        frame = frames[m.depth - 1]
+        returns = frame.return_address == address or nodes[frame.node].function == function
+        if frame.is_exception or not (frame.sp < sp or (frame.sp == sp and returns)):
+            return
+        _move_to(m, int64(frame.node))
+        m.depth -= 1
+        if frame.sp == sp:
+            return
+
+
+@njit
+def unwind(machine: Any, address: int) -> None:
+    """Pop the frames that going to `address` has left, from Python."""
+    _unwind(machine[0], address, -1)
+
+
+@njit
+def follow(m: Any, block: Any, address: int) -> bool:
+    """Move through the call tree to where the new block is. False: a table must grow, or the callee is new."""
+    flow = m.flow
+    if flow < FLOW_CALL and block.function == m.function:
+        return True
+    if m.node_count + 1 >= m.node_capacity or m.depth + 1 >= m.frame_capacity:
+        stop(m, t.FULL)
+        return False
+    if flow == FLOW_CALL:
+        if not block.flags & t.FUNCTION_ENTRY:
+            m.wanted_start = block.start
+            m.wanted_size = block.end - block.start
+            stop(m, t.NEW_FUNCTION)
+            return False
+        frame = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth]
+        frame.sp = register(m, REG_SP)
+        frame.return_address = m.return_address
+        frame.node = m.node
+        frame.is_exception = 0
+        m.depth += 1
+        _enter_child(m, m.node, block.function)
+    else:
+        if flow == FLOW_INDIRECT:
+            _unwind(m, address, int64(-1) if block.flags & t.FUNCTION_ENTRY else int64(block.function))
+        if block.function != m.function:
+            _tail(m, block.function)
+    m.flow = FLOW_NEXT
+    m.last_outcome = -1
+    return True

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Costs that depend on data: which IT groups ran, how long a division took. Looked up when the block has ended.
+
+What is gone by then is noted by a probe, a native hook on that one instruction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcusim.engine import tables as t
+from mcusim.engine.native import REG_CPSR, core_register, register
+from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
+
+MACHINE, DIVISION = t.MACHINE, t.DIVISION
+
+
+@njit
+def condition_holds(cpsr: int, condition: int) -> int:
+    """Return 1 if a condition code holds for these flags (Armv7-M ARM, A7.3)."""
+    n, z, c, v = cpsr >> 31 & 1, cpsr >> 30 & 1, cpsr >> 29 & 1, cpsr >> 28 & 1
+    base = condition >> 1
+    if base == 0:
+        result = z
+    elif base == 1:
+        result = c
+    elif base == 2:
+        result = n
+    elif base == 3:
+        result = v
+    elif base == 4:
+        result = c & (1 - z)
+    elif base == 5:
+        result = 1 if n == v else 0
+    elif base == 6:
+        result = (1 if n == v else 0) & (1 - z)
+    else:
+        return 1
+    return result ^ (condition & 1)
+
+
+@njit
+def predicates_held(m: Any, block: Any, taken: int) -> int:
+    """Return one bit for each IT group of the block: did its first condition hold?"""
+    cpsr = int64(-1)
+    bits = 0
+    for index in range(block.predicate_count):
+        condition = block.predicates[index] & 15
+        how = block.predicates[index] >> 4
+        held = 1
+        if how == t.BY_BRANCH:
+            held = taken
+        elif how == t.BY_FLAGS:
+            if cpsr < 0:
+                cpsr = register(m, REG_CPSR)
+            held = condition_holds(cpsr, condition)
+        else:
+            probes = carray(as_pointer(m.probes), (t.MAX_PROBES,), t.PROBE)
+            held = condition_holds(probes[block.predicate_probes[index]].flags, condition)
+        bits |= held << index
+    return bits
+
+
+@njit
+def _bits(value: int) -> int:
+    count = 0
+    while value:
+        value >>= 1
+        count += 1
+    return count
+
+
+@njit
+def division_cycles(dividend: int, divisor: int, signed: int) -> int:
+    """Cycles of SDIV/UDIV on Cortex-M3/M4 by operand: 2..12.
+
+    Source: cycle counts measured with DWT on a Cortex-M4, compendium.i-0.nl "division", in the range that the TRM gives
+    (DDI 0439D table 3-1, 2 to 12, early termination).
+    """
+    if signed:
+        dividend = abs(dividend - (1 << 32)) if dividend >> 31 else dividend
+        divisor = abs(divisor - (1 << 32)) if divisor >> 31 else divisor
+    if dividend == 0 or divisor == 0:
+        return 2
+    difference = _bits(dividend) - _bits(divisor)
+    return 3 if difference < 0 else 5 + difference // 4
+
+
+@njit
+def division_extra(m: Any, block: Any) -> int:
+    """Add up what the block's divisions take beyond the two cycles that its price holds."""
+    divisions = carray(as_pointer(m.divisions), (m.division_capacity,), DIVISION)
+    extra = 0
+    for index in range(block.first_division, block.first_division + block.division_count):
+        division = divisions[index]
+        if division.dividend >= 0:
+            cycles = division_cycles(
+                core_register(m, division.dividend), core_register(m, division.divisor), division.signed
+            )
+            division.extra_cycles += cycles - 2
+            extra += cycles - 2
+        division.count += 1
+    return extra
+
+
+@native_callback(void, pointer, uint64, uint32, pointer)
+def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
+    """Unicorn's code hook on one instruction: note what will be gone when its block has ended."""
+    probe = carray(user, (1,), t.PROBE)[0]
+    m = carray(as_pointer(probe.machine), (1,), MACHINE)[0]
+    if probe.kind == t.PROBE_IT:
+        probe.flags = register(m, REG_CPSR)
+        return
+    dividend, divisor = core_register(m, probe.dividend), core_register(m, probe.divisor)
+    extra = division_cycles(dividend, divisor, probe.signed) - 2
+    probe.extra_cycles += extra
+    m.clock_cycles += extra

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When does a device access happen? Exactly, for registers that read time.
+
+The clock stands at the start of the running block. An access that needs its cycle is refused at first: the engine
+stops, which leaves PC at the instruction and discards the access. The run loop charges the block up to there and
+resumes; then the access is the first of its block and is answered, its instruction's own stalls added.
+
+In an IT block the engine cannot be stopped like that (the access completes and execution goes on). There the
+instruction is found by its address register, and the cycles of the block before it are added, as if every group ran.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from mcusim.engine.engine import Engine
+from mcusim.engine.pricing import Pricer
+from mcusim.engine.tables import Tables
+from mcusim.isa import decode as isa
+
+REACH_BYTES = 4096  # the largest immediate offset of a load or store
+
+
+class OffsetClock(Protocol):
+    """A clock that can stand ahead of the native one while an access is answered."""
+
+    access_offset: int
+
+
+class ExactAccesses:
+    """Decides whether the access being served has its exact cycle; if not, stops the engine so that it will have."""
+
+    def __init__(self, engine: Engine, tables: Tables, pricer: Pricer, clock: OffsetClock) -> None:
+        self._engine, self._tables, self._pricer, self._clock = engine, tables, pricer, clock
+        self.wanted = False  # the engine was stopped for an access
+        self.place: int | None = None  # where the block starts whose first access may be answered
+        self._words_left = (-1, 0)  # (block, how many more words its first instruction moves)
+        self._last_found = (-1, -1, -1)  # (block, cycle, index) of the access answered last in an IT block
+
+    def ask(self, address: int, writes: bool) -> bool:
+        """Return whether the access may be answered now; the clock then shows its cycle."""
+        block = self.current_block()
+        if block < 0:
+            return True
+        ops = self._pricer.decoded[block].ops
+        if self.place is not None and int(ops[0]["address"]) == self.place:
+            self.place = None
+            self._words_left = (block, _words(ops[0]) - 1)
+            self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), 0)
+            return True
+        if self._words_left[0] == block and self._words_left[1] > 0:
+            self._words_left = (block, self._words_left[1] - 1)
+            return True
+        accesses = ops[ops["flags"] & (isa.LOAD | isa.STORE) != 0]
+        if (accesses["flags"] & isa.CONDITIONAL).any():
+            return self._answer_in_it_block(block, address, writes)
+        self.wanted = True
+        self._engine.stop()
+        return False
+
+    def _answer_in_it_block(self, block: int, address: int, writes: bool) -> bool:
+        cycle = int(self._tables.m["clock_cycles"])
+        after = self._last_found[2] if self._last_found[:2] == (block, cycle) else -1
+        for index, op in enumerate(self._pricer.decoded[block].ops):
+            if index > after and op["flags"] & (isa.STORE if writes else isa.LOAD) and self._reaches(op, address):
+                self._last_found = (block, cycle, index)
+                self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), index)
+                break
+        return True
+
+    def _reaches(self, op: np.void, address: int) -> bool:
+        registers = [number for number in range(13) if op["address_reads"] >> number & 1]
+        values = [self._engine.read_register(f"r{number}") for number in registers]
+        return any(abs(address - value) < REACH_BYTES for value in values)
+
+    def current_block(self) -> int:
+        """Return the number of the block that is running, -1 between blocks."""
+        entry = int(self._tables.m["current_entry"])
+        return int(self._tables.arrays["entries"][entry]["block"]) if entry >= 0 else -1
+
+    def entry_state(self) -> int:
+        """Return the pipeline state in which the running block was entered."""
+        return int(self._tables.arrays["entries"][int(self._tables.m["current_entry"])]["state"])
+
+
+def _words(op: np.void) -> int:
+    """Return how many words an instruction may move."""
+    pair = isa.CLASSES[op["klass"]] in ("load_pair", "store_pair")
+    return max(int(op["registers"]), 2 if pair else 1)
