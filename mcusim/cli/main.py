@@ -90,7 +90,8 @@ def _fail(code: int, message: str, error: BaseException, verbose: bool) -> int:
         traceback.print_exception(error)
     print(f"mcusim: {message}", file=sys.stderr)
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: closed by the caller
+            sys.stdout.flush()
     except OSError:  # the disk is full: that was the message
         _drop_output()
     return code

@@ -5,8 +5,9 @@ The clock stands at the start of the running block. An access that needs its cyc
 stops, which leaves PC at the instruction and discards the access. The run loop charges the block up to there and
 resumes; then the access is the first of its block and is answered, its instruction's own stalls added.
 
-In an IT block the engine cannot be stopped like that (the access completes and execution goes on). There the
-instruction is found by its address register, and the cycles of the block before it are added, as if every group ran.
+At an instruction in an IT block the engine cannot be stopped like that (the access completes and execution goes on).
+Such an instruction is found by its address register and answered at once, with the cycles of the block before it, as
+if every IT group in it ran.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class ExactAccesses:
         self.wanted = False  # the engine was stopped for an access
         self.place: int | None = None  # where the block starts whose first access may be answered
         self._words_left = (-1, 0)  # (block, how many more words its first instruction moves)
-        self._last_found = (-1, -1, -1)  # (block, cycle, index) of the access answered last in an IT block
+        self._last_found = (-1, -1, -1)  # (block, cycle, index) of the access answered last
 
     def ask(self, address: int, writes: bool) -> bool:
         """Return whether the access may be answered now; the clock then shows its cycle."""
@@ -48,27 +49,35 @@ class ExactAccesses:
         if self.place is not None and int(ops[0]["address"]) == self.place:
             self.place = None
             self._words_left = (block, _words(ops[0]) - 1)
+            self._last_found = (block, self._cycle(), 0)
             self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), 0)
             return True
         if self._words_left[0] == block and self._words_left[1] > 0:
             self._words_left = (block, self._words_left[1] - 1)
             return True
-        accesses = ops[ops["flags"] & (isa.LOAD | isa.STORE) != 0]
-        if (accesses["flags"] & isa.CONDITIONAL).any():
-            return self._answer_in_it_block(block, address, writes)
+        index = self._find(block, address, writes)
+        if index is not None and ops[index]["flags"] & isa.CONDITIONAL:
+            self._last_found = (block, self._cycle(), index)
+            self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), index)
+            return True
         self.wanted = True
         self._engine.stop()
         return False
 
-    def _answer_in_it_block(self, block: int, address: int, writes: bool) -> bool:
-        cycle = int(self._tables.m["clock_cycles"])
-        after = self._last_found[2] if self._last_found[:2] == (block, cycle) else -1
-        for index, op in enumerate(self._pricer.decoded[block].ops):
-            if index > after and op["flags"] & (isa.STORE if writes else isa.LOAD) and self._reaches(op, address):
-                self._last_found = (block, cycle, index)
-                self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), index)
-                break
-        return True
+    def _cycle(self) -> int:
+        return int(self._tables.m["clock_cycles"])
+
+    def _find(self, block: int, address: int, writes: bool) -> int | None:
+        """Return the index of the access that is being served, if the block holds a conditional one; else None."""
+        ops = self._pricer.decoded[block].ops
+        accesses = ops["flags"] & (isa.STORE if writes else isa.LOAD) != 0
+        if not (ops["flags"][accesses] & isa.CONDITIONAL).any():
+            return None
+        after = self._last_found[2] if self._last_found[:2] == (block, self._cycle()) else -1
+        for index in np.flatnonzero(accesses):
+            if index > after and self._reaches(ops[index], address):
+                return int(index)
+        return None
 
     def _reaches(self, op: np.void, address: int) -> bool:
         registers = [number for number in range(13) if op["address_reads"] >> number & 1]
