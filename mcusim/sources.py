@@ -53,8 +53,8 @@ class SourceFiles:
         return found
 
     def _read(self, file: str) -> list[str]:
-        for folder in ("", *self._folders):
-            path = Path(folder) / file
+        for folder in self._folders:
+            path = Path(folder) / file  # an absolute name stands for itself
             try:
                 if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
                     return path.read_text("utf-8", "replace").splitlines()

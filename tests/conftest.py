@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by all tests: goldens, compared with `pytest`, written by `pytest --regenerate` and reviewed as a diff."""
+"""Shared by all tests: goldens, tools that may be missing, and how long properties are tried.
+
+Goldens are compared with `pytest`, written by `pytest --regenerate` and reviewed as a diff. With MCUSIM_REQUIRE_TOOLS
+set a test fails where its tool is missing, and is skipped otherwise. MCUSIM_LONG makes hypothesis try much more.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +16,14 @@ import pytest
 from hypothesis import settings
 
 # No database: a test run leaves nothing behind. No deadline: a busy machine is not a failure.
-settings.register_profile("mcusim", database=None, deadline=None)
-settings.load_profile("mcusim")
+# The same examples in every run; a long run draws new ones.
+settings.register_profile("mcusim", database=None, deadline=None, derandomize=True)
+settings.register_profile("mcusim-long", database=None, deadline=None, max_examples=5000)
+LONG = bool(os.environ.get("MCUSIM_LONG"))
+settings.load_profile("mcusim-long" if LONG else "mcusim")
+
+# Marker -> the programs its tests need.
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 
@@ -19,6 +31,18 @@ GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--regenerate`."""
     parser.addoption("--regenerate", action="store_true", help="write the goldens instead of comparing with them")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose tools are missing, or fail it where they are required."""
+    for marker, programs in TOOLS.items():
+        if item.get_closest_marker(marker) is None:
+            continue
+        missing = [program for program in programs if shutil.which(program) is None]
+        if missing and os.environ.get("MCUSIM_REQUIRE_TOOLS"):
+            pytest.fail(f"{', '.join(missing)} not found, and MCUSIM_REQUIRE_TOOLS is set", pytrace=False)
+        if missing:
+            pytest.skip(f"needs {', '.join(missing)}")
 
 
 @pytest.fixture

@@ -77,6 +77,8 @@ def _settle(m: Any, address: int) -> bool:
     m.last_block = block_number
     m.last_outcome = -1 if flags & t.NEVER_LINKED else index
     m.current_entry = -1
+    if flags & t.HOLDS_UNDEFINED:
+        stop(m, t.RAN_UNDEFINED)
     if flags & t.SETS_SP:
         align_sp(m)
     if flags & t.ASSUMES:

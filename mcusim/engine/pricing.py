@@ -25,6 +25,7 @@ HostAddress = Callable[[int], int]  # guest address -> where the byte is in our 
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
 _IT = isa.CLASS_NUMBER["it"]
+_UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
@@ -137,6 +138,8 @@ class Pricer:
             flags |= t.ENDS_IN_BRANCH
         if np.isin(ops["klass"], _CHANGES_MASK).any():
             flags |= t.CHANGES_MASK
+        if (ops["klass"] == _UNDEFINED).any():
+            flags |= t.HOLDS_UNDEFINED
         if any(_sets_sp(op) for op in ops):
             flags |= t.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()

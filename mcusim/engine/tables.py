@@ -36,6 +36,7 @@ IDLE = 7  # a branch to itself: nothing happens any more until an interrupt
 UNMASKED = 8  # a pending interrupt may have become unmasked
 NEW_PRICE = 9  # an outcome that has no price yet
 WANTS_PROBE = 10  # a block that rests on an assumption has run often
+RAN_UNDEFINED = 11  # an instruction that no M-profile core has, but the engine does
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -47,8 +48,9 @@ IDLE_LOOP = 1 << 5  # branches to itself and does nothing else
 CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
 ASSUMES = 1 << 7  # the price rests on an assumption: see probes
 SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
+HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 # More has to happen at the end of such a block than a link does.
-NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP
+NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED
 
 NOT_PRICED = -1
 

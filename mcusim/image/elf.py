@@ -16,6 +16,8 @@ from mcusim.image.model import CpuHint, Image, Section, Segment, VectorTable, in
 from mcusim.image.symbols import build_symbols, read_symbols
 from mcusim.image.vectors import find_vectors
 
+LEVELS_ABOVE = 3  # folders above the ELF's in which sources are looked for
+
 
 def read_elf(path: Path, data: bytes) -> Image:
     """Return the image in the bytes of an ELF file; `path` is used for names and messages only.
@@ -50,7 +52,7 @@ def _read(path: Path, data: bytes) -> Image:
         symbols=build_symbols(raw_symbols, tables.sections),
         entry=_entry(tables, segments, vectors),
         vectors=vectors,
-        folders_of=lines.folders,
+        folders_of=lambda: _search_folders(path, lines.folders()),
         line_at=lines.at,
     )
 
@@ -220,3 +222,15 @@ def _entry(tables: Tables, segments: tuple[Segment, ...], vectors: VectorTable) 
                 return address
             raise McusimError(f"{tables.where}: the entry point 0x{tables.entry:08x} is in data, not in code")
     raise McusimError(f"{tables.where}: the entry point 0x{tables.entry:08x} is outside the image: check the link")
+
+
+def _search_folders(path: Path, compilation: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where source files may lie: compilation folders, those that are relative seen from the file upwards.
+
+    Never the current folder: what a profile says must not depend on where it was made.
+    """
+    home = path.resolve().parent
+    above = (home, *list(home.parents)[:LEVELS_ABOVE])
+    relative = [folder for folder in compilation if not folder.startswith("/")]
+    found = [folder for folder in compilation if folder.startswith("/")]
+    return tuple(dict.fromkeys([*found, *(str(start / folder) for folder in relative for start in above)]))

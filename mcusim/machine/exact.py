@@ -38,6 +38,8 @@ class ExactAccesses:
         self.wanted = False  # the engine was stopped for an access
         self.place: int | None = None  # where the block starts whose first access may be answered
         self._words_left = (-1, 0)  # (block, how many more words its first instruction moves)
+        self._stopped_at = (-1, -1)  # (pc, cycle) of the last stop
+        self._attempts = 0  # stops there: an instruction may make more accesses than its encoding tells us
         self._last_found = (-1, -1, -1)  # (block, cycle, index) of the access answered last
 
     def ask(self, address: int, writes: bool) -> bool:
@@ -48,7 +50,7 @@ class ExactAccesses:
         ops = self._pricer.decoded[block].ops
         if self.place is not None and int(ops[0]["address"]) == self.place:
             self.place = None
-            self._words_left = (block, _words(ops[0]) - 1)
+            self._words_left = (block, max(_words(ops[0]), self._attempts) - 1)
             self._last_found = (block, self._cycle(), 0)
             self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), 0)
             return True
@@ -63,6 +65,13 @@ class ExactAccesses:
         self.wanted = True
         self._engine.stop()
         return False
+
+    def resume_at(self, pc: int) -> None:
+        """The engine stopped for an access and stands at `pc`, everything before it charged: answer it next time."""
+        here = (pc, self._cycle())
+        self._attempts = self._attempts + 1 if here == self._stopped_at else 1
+        self._stopped_at = here
+        self.wanted, self.place = False, pc
 
     def _cycle(self) -> int:
         return int(self._tables.m["clock_cycles"])

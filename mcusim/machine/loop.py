@@ -17,8 +17,8 @@ from mcusim.engine import tables as t
 from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, EngineFault
 from mcusim.errors import McusimError
 from mcusim.image.model import Image
-from mcusim.isa.decode import FLOW_NEXT
-from mcusim.machine.exceptions import SVCALL
+from mcusim.machine.exceptions import SVCALL, exception_name
+from mcusim.machine.handlers import Handlers
 from mcusim.machine.machine import Machine
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.semihosting import Semihosting
@@ -83,7 +83,7 @@ class RunLoop:
         )  # fmt: skip
         self.end: End | None = None
         self.pc = image.vectors.reset
-        self._contexts: list[dict[str, int]] = []  # what an exception interrupted: flow, return address, depth
+        self.handlers = Handlers(machine)
         self._interrupted = False
         self._wall_start = time.monotonic()
         self._last_progress = 0.0
@@ -92,7 +92,6 @@ class RunLoop:
         self._idle_since_cycles: int | None = None
         self._last_idle_pc = -1
         self._accesses = 0
-        self.interrupts = 0
         self.worst_lateness_cycles = 0
         self.unknown_classes: dict[str, int] = {}
         self.events_waited = 0
@@ -127,9 +126,8 @@ class RunLoop:
         elif machine.engine.interrupt is not None:
             self._on_interrupt(machine.engine.interrupt)
         elif machine.exact.wanted:
-            machine.exact.wanted = False
             machine.split_at(self.pc)
-            machine.exact.place = self.pc
+            machine.exact.resume_at(self.pc)
         elif reason:
             self._on_stop(reason)
         elif self._until is not None and self._arrivals >= self._until[1]:
@@ -161,6 +159,8 @@ class RunLoop:
             machine.tables.grow_tree()
         elif reason == t.DUE:
             self._look_at_wall_clock()
+        elif reason == t.RAN_UNDEFINED:
+            raise self._error(f"undefined instruction in {self._place(machine.undefined_address())}")
         elif reason == t.WANTS_PROBE:
             machine.add_probes(int(m["last_block"]))
         elif reason == t.IDLE:
@@ -197,53 +197,17 @@ class RunLoop:
         if number is not None:
             if event <= machine.clock.cycles:
                 self.worst_lateness_cycles = max(self.worst_lateness_cycles, machine.clock.cycles - event)
-            self.enter(number)
+            self._enter(number)
 
-    def enter(self, number: int, chained_link: int | None = None) -> None:
-        """Take an exception at `pc`; `chained_link` tail-chains it after another."""
-        machine, m = self.machine, self.machine.tables.m
-        core = machine.core
-        if chained_link is None:
-            self._push_context()
-            self.pc = machine.exceptions.enter(number, self.pc)
-        else:
-            self.pc = machine.exceptions.vector(number, chained_link)
-        if not machine.memory.holds(self.pc):
-            raise self._error(f"the vector of exception {number} points to 0x{self.pc:08x}, outside memory")
-        function = machine.functions.number_at(self.pc, called=True, current=None)
-        root = machine.tables.add_root(function, t.KIND_HANDLER)
-        machine.tables.arrays["nodes"][root]["calls"] += 1
-        machine.move_to(root)
-        m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
-        key = "entry_cycles" if chained_link is None else "tail_chain_cycles"
-        machine.charge(core.exception_cycles(key), "exception")
-        self.interrupts += 1
+    def _enter(self, number: int) -> None:
+        self._go_to_handler(self.handlers.enter(number, self.pc))
 
-    def _push_context(self) -> None:
-        tables = self.machine.tables
-        m = tables.m
-        tables.grow_tree()
-        frame = tables.arrays["frames"][int(m["depth"])]
-        frame["node"], frame["is_exception"] = m["node"], 1
-        self._contexts.append({name: int(m[name]) for name in ("flow", "return_address", "depth", "last_block")})
-        m["depth"] += 1
-
-    def leave(self, link: int) -> None:
-        """Return from the innermost exception, or tail-chain into the next."""
-        machine, m = self.machine, self.machine.tables.m
-        machine.exceptions.deactivate()
-        following = machine.exceptions.next_taken()
-        if following is not None:
-            m["depth"] = self._contexts[-1]["depth"] + 1
-            self.enter(following, chained_link=link)
-            return
-        machine.charge(machine.core.exception_cycles("return_cycles"), "exception")
-        self.pc = machine.exceptions.unstack(link)
-        context = self._contexts.pop()
-        for name, value in context.items():
-            m[name] = value
-        machine.move_to(int(machine.tables.arrays["frames"][context["depth"]]["node"]))
-        m["state"] = machine.pricer.reset_state
+    def _go_to_handler(self, address: int) -> None:
+        if not self.machine.memory.holds(address):
+            active = self.machine.exceptions.active[-1]
+            name = exception_name(active)
+            raise self._error(f"the vector of {name} (exception {active}) is 0x{address:08x}, outside memory")
+        self.pc = address
 
     def _on_interrupt(self, number: int) -> None:
         machine = self.machine
@@ -251,24 +215,27 @@ class RunLoop:
             self._breakpoint()
         elif number == INTERRUPT_SVC:
             machine.split_at(self.pc)
-            self.enter(SVCALL)
+            self._enter(SVCALL)
         elif number in INTERRUPT_RETURN and self.pc >= EXC_RETURN_START & ~1:
             self._exception_return(machine.engine.read_register("pc"))
         else:
             self._on_fault(EngineFault(ENGINE_EXCEPTIONS.get(number, f"engine exception {number}"), None, number == 1))
 
     def _exception_return(self, link: int) -> None:
-        if not self._contexts and link | 1 == RESET_VALUE_LR:
+        if not self.handlers and link | 1 == RESET_VALUE_LR:
             self.machine.settle(link & ~1)
             self.pc = self._last_address()
             self._finish("return", "the reset handler returned, to the link register's reset value")
             return
-        if not self._contexts:
+        if not self.handlers:
             raise self._error(
                 f"exception return 0x{link:08x} outside a handler, from {self._place(self._last_address())}"
             )
         self.machine.settle(link & ~1)
-        self.leave(link | 1)
+        entered = self.handlers.entered
+        self.pc = self.handlers.leave(link | 1)
+        if self.handlers.entered > entered:
+            self._go_to_handler(self.pc)
 
     def _breakpoint(self) -> None:
         machine = self.machine
@@ -383,7 +350,7 @@ class RunLoop:
 
     def _on_fault(self, fault: EngineFault) -> None:
         machine = self.machine
-        if self.pc >= EXC_RETURN_START & ~1 and self._contexts:
+        if self.pc >= EXC_RETURN_START & ~1 and self.handlers:
             self._exception_return(machine.engine.read_register("pc") | 1)  # how Armv6-M returns in this engine
             return
         if fault.undefined_instruction and self._hint_has_run():
@@ -445,6 +412,6 @@ class RunLoop:
             extra_cycles=dict(machine.extra_cycles),
             guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
             refused=sorted(self.semihosting.refused), unknown_classes=dict(self.unknown_classes),
-            interrupts=self.interrupts, worst_lateness_cycles=self.worst_lateness_cycles,
+            interrupts=self.handlers.entered, worst_lateness_cycles=self.worst_lateness_cycles,
             output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
         )  # fmt: skip

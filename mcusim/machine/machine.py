@@ -174,6 +174,12 @@ class Machine:
             number = self.tables.find_block(start, size_bytes)
         return number
 
+    def undefined_address(self) -> int:
+        """Return the address of the undefined instruction in the block that ran last."""
+        unknown = self.pricer.unknown_class(int(self.tables.m["last_block"]))
+        assert unknown is not None
+        return unknown[0]
+
     def mark_function(self, start: int, size_bytes: int) -> None:
         """A known block turns out to be called: it is a function's entry."""
         block = self.tables.arrays["blocks"][self.tables.find_block(start, size_bytes)]

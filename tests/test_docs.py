@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation shows is run: commands, the Python example, the pasted report; and links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = (
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").rglob("README.md")),
+)
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+DEMO = "examples/keyword_spotting/keyword_spotting-nucleo-l4r5zi.elf"
+TIMEOUT_S = 120
+_LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+
+
+def commands(page: Path) -> list[str]:
+    """Return the `mcusim` commands of a page: indented or fenced lines, without trailing comments."""
+    lines = re.findall(r"^\s{4,}(mcusim .*)$", page.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"\s+#.*", "", line) for line in lines]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a page in a language, without their indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shell command as a reader would, with our `mcusim` and a report of the documented width."""
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", "")))
+    return subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder like the repository's root, with a firmware.elf and the board file that the documentation writes."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copy(ROOT / "examples" / "hello" / "hello-nucleo-l4r5zi.elf", tmp_path / "firmware.elf")
+    (board,) = blocks(ROOT / "docs" / "adding-a-board.md", "toml")
+    (tmp_path / "my_board.toml").write_text(board)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_commands_run(page: Path, desk: Path) -> None:
+    """In the order of the page, so that one may use what another wrote."""
+    for command in commands(page):
+        done = run(command, desk)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.stdout or "-o" in command, command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text("utf-8")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            anchors = [re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles]
+            assert anchor in anchors, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """Names in code quotes that look like paths of ours are paths of ours."""
+    for name in re.findall(r"`([\w./-]+)`", page.read_text("utf-8")):
+        if re.match(r"(mcusim|cores|kernels|tests|traces|docs|examples|benchmarks)/", name) and not re.search(
+            r"NAME|KIND", name
+        ):
+            assert (ROOT / name).exists(), name
+
+
+def test_the_python_example_runs(desk: Path) -> None:
+    (example,) = blocks(README, "python")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+    done = subprocess.run([sys.executable, "-c", example], cwd=desk, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"\d+ cycles, \d+ of them in conv2d_", done.stdout)
+    assert "## keyword\\_spotting" in done.stdout
+
+
+def trimmed(output: str) -> str:
+    """Return the lines of the demo that the README shows; a line of dots stands for what is left out."""
+    lines, shown, keep = output.splitlines(), [], True
+    rows = 0
+    for line in lines:
+        if line.startswith("layer 1 "):
+            keep = False
+        elif line.startswith("scores:"):
+            keep = True
+        elif line.startswith("Functions by"):
+            rows = 7
+        elif line.startswith("  left out at"):
+            keep = True
+        if rows:
+            rows -= 1
+            keep = rows > 0 or not line.strip()
+        if keep:
+            shown.append(line)
+        elif shown[-1].strip() != "...":
+            shown.append("  ..." if line.startswith(" ") else "...")
+    return "\n".join(shown) + "\n"
+
+
+def test_the_demo_prints_what_the_readme_shows(desk: Path, request: pytest.FixtureRequest) -> None:
+    done = run(f"mcusim profile {DEMO}", desk)
+    assert done.returncode == 0, done.stderr
+    text = README.read_text("utf-8")
+    pattern = re.compile(r"(<!-- demo.*?-->\n```text\n)(.*?)(```\n<!-- end -->)", re.DOTALL)
+    if request.config.getoption("--regenerate"):
+        text = pattern.sub(lambda found: found[1] + trimmed(done.stdout) + found[3], text)
+        README.write_text(text, encoding="utf-8")
+    found = pattern.search(text)
+    assert found is not None
+    assert found[2] == trimmed(done.stdout), "README.md differs: if meant, run 'make golden'"
+
+
+def test_the_accuracy_table_is_that_of_the_measured_figures() -> None:
+    measured = tomllib.loads((ROOT / "traces" / "measured" / "pqm4-nucleo-l4r5zi.toml").read_text("utf-8"))
+    page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| (ml-\S+) \| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([+-][\d.]+) % \|$", page, re.MULTILINE
+    )
+    wanted = {(s, i, o) for s, by in measured["cycles"].items() for i, ops in by.items() for o in ops}
+    assert {row[:3] for row in rows} == {key for key in wanted if key[2] in ("encaps", "decaps", "verify")}
+    errors = []
+    for scheme, implementation, operation, silicon, simulated, error in rows:
+        silicon_cycles, simulated_cycles = int(silicon.replace(",", "")), int(simulated.replace(",", ""))
+        assert silicon_cycles == measured["cycles"][scheme][implementation][operation]["mean"]
+        assert float(error) == pytest.approx(100 * (simulated_cycles / silicon_cycles - 1), abs=0.006)
+        errors.append(abs(float(error)))
+    errors.sort()
+    median, worst = errors[len(errors) // 2], errors[-1]
+    assert f"median error is {median:.2f} % and the worst {worst:.2f} %" in README.read_text("utf-8")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The committed ELFs are what their sources give, bit for bit, wherever the sources are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from machines import EXAMPLES, FIRMWARE
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
+def firmware_names(folder: Path) -> list[str]:
+    """Return the folders that hold a firmware: those with a Makefile."""
+    return sorted(path.parent.name for path in folder.glob("*/Makefile"))
+
+
+@pytest.mark.parametrize("folder", [FIRMWARE, EXAMPLES], ids=["tests", "examples"])
+def test_the_makefile_knows_every_firmware(folder: Path) -> None:
+    listed = next(line for line in (folder / "Makefile").read_text().splitlines() if ":=" in line)
+    assert sorted(listed.partition(":=")[2].split()) == firmware_names(folder)
+
+
+@pytest.mark.parametrize("name", firmware_names(FIRMWARE))
+def test_every_firmware_has_a_committed_elf(name: str) -> None:
+    assert list((FIRMWARE / name).glob(f"{name}-*.elf"))
+
+
+@pytest.mark.cross
+@pytest.mark.parametrize("folder", ["tests/firmware", "examples"])
+def test_committed_elfs_are_what_their_sources_give(folder: str, tmp_path: Path) -> None:
+    ignore = shutil.ignore_patterns("build")
+    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=ignore)
+    shutil.copytree(FIRMWARE, tmp_path / "tests" / "firmware", ignore=ignore)
+    done = subprocess.run(
+        ["make", "-s", "-j2", "check"], cwd=tmp_path / folder, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {path.name for path in (tmp_path / folder).glob("*/*.elf")}
+    assert {
+        line.partition(":")[0] for line in done.stdout.splitlines() if line.endswith("same as its sources")
+    } == names
