@@ -279,10 +279,11 @@ def decode(opcode: int, size_bytes: int) -> Decoded:
         flags |= WRITES_PC
     if flags & LOAD and build.address_reads >> PC & 1:
         flags |= LITERAL
+    registers = 2 if klass in ("load_pair", "store_pair") else build.registers
     condition = row.take(opcode, "c") if "c" in row.fields else ALWAYS
     return Decoded(
         row.mnemonic, row.klass, size_bytes, _flow(row.mnemonic, klass, build.writes), condition,
-        build.registers, flags,
+        registers, flags,
         build.reads | build.address_reads, build.writes, build.address_reads,
         build.fp_reads, build.fp_writes, build.fp_addend,
     )  # fmt: skip

@@ -105,5 +105,4 @@ class ExactAccesses:
 
 def _words(op: np.void) -> int:
     """Return how many words an instruction may move."""
-    pair = isa.CLASSES[op["klass"]] in ("load_pair", "store_pair")
-    return max(int(op["registers"]), 2 if pair else 1)
+    return max(int(op["registers"]), 1)
