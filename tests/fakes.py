@@ -137,7 +137,7 @@ def make_profile() -> Profile:
             2 << 20,
             640 << 10,
         ),
-        settings={"until": None, "max_cycles": 1_000_000_000, "timeout_s": None, "allow_unknown": False},
+        settings={"until": None, "max_cycles": 1_000_000_000, "timeout": None, "allow_unknown": False},
         end=EndInfo("exit", "the firmware called exit(0)", 0, 0x08000F9A, "_exit"),
         totals=Totals(
             cycles, sum(f.instructions for f in functions), cycles / 20e6, causes, [ClockPhase(0, 20_000_000)]

@@ -69,13 +69,18 @@ class FirmwareOutput:
         """Write `data` at once, so that a person who waits sees it."""
         if not data:
             return
-        self._stream.flush()
-        binary = getattr(self._stream, "buffer", None)
-        if binary is not None:
-            binary.write(data)
-        else:
-            self._stream.write(data.decode("utf-8", "replace"))
-        self._stream.flush()
+        try:
+            self._stream.flush()
+            binary = getattr(self._stream, "buffer", None)
+            if binary is not None:
+                binary.write(data)
+            else:
+                self._stream.write(data.decode("utf-8", "replace"))
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _lost(error) from error
         self.at_line_start = data.endswith(b"\n")
 
     def end_line(self) -> None:

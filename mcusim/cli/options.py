@@ -106,7 +106,9 @@ def count_or_zero(text: str) -> int:
         except InvalidOperation:
             value = Decimal(-1)
     if value < 0 or value > _LARGEST_COUNT or value != int(value):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number: give one such as 1000, 1e9 or 10M")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a whole number from 0 to {_LARGEST_COUNT:,}: give one such as 1000, 1e9 or 10M"
+        )
     return int(value)
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from mcusim import output, reports
 from mcusim.cli import console, options, running
+from mcusim.errors import McusimError
 from mcusim.reports.functions import find_function
 from mcusim.reports.options import DEFAULT_WIDTH
 
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         save(profile, args.output, force=args.force)
         console.say(f"wrote {args.output}")
+    ran = {function.name for function in profile.functions}
+    if args.annotate not in ran and args.annotate in {symbol.name for symbol in image.functions}:
+        raise McusimError(f"--annotate {args.annotate}: the function did not run")
     report = reports.render(profile, args.format, options=asked)
     if args.format == "text" and profile.output and not args.quiet:
         console.write("\n")

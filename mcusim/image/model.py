@@ -147,6 +147,14 @@ class Image:
         """Bytes of statics (data and bss) the image occupies in RAM, by its sections."""
         return sum(section.sram_bytes for section in self.sections)
 
+    @property
+    def statics_end(self) -> int:
+        """First address after the variables below the initial stack pointer: where a heap may start."""
+        ends = [segment.run_address + segment.size_bytes for segment in self.segments if segment.writable]
+        top = self.vectors.initial_sp
+        below = [end for end in ends if end <= top and in_sram_window(end - 1)]
+        return (max(below, default=top) + 7) & ~7
+
     @cached_property
     def functions(self) -> tuple[Symbol, ...]:
         """Functions sorted by address."""

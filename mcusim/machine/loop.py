@@ -79,7 +79,7 @@ class RunLoop:
         self.progress = progress
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
-            machine.host.received, settings.files,
+            machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
         )  # fmt: skip
         self.end: End | None = None
         self.pc = image.vectors.reset
@@ -328,6 +328,8 @@ class RunLoop:
         return True
 
     def _finish(self, kind: str, text: str, status: int | None = None) -> None:
+        if self._until is not None and kind != "until":
+            text += f"; --until {self.settings.until} was not reached ({self._arrivals} arrivals)"
         self.end = End(kind, text, status, self.pc)
 
     @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ OPCODE = 0xBEAB  # BKPT 0xAB
 STOPPED_APPLICATION_EXIT = 0x20026
 FAILED = 0xFFFF_FFFF
 CONSOLE_NAME = ":tt"
+FEATURES_NAME = ":semihosting-features"
+FEATURES = b"SHFB\x03"  # extended exit, and stdout told from stderr (release 2.0, 2.2)
 MAX_STRING_BYTES = 1 << 20
 TICKS_HZ = 1_000_000  # what SYS_TICKFREQ says
 _FILE_MODES = ("rb", "rb", "r+b", "r+b", "wb", "wb", "w+b", "w+b", "ab", "ab", "a+b", "a+b")
@@ -32,6 +35,8 @@ class Semihosting:
     seconds: Callable[[], float]
     received: bytearray
     files: Path | None
+    heap_start: int = 0  # first address after the image's variables
+    stack_top: int = 0  # initial stack pointer
     exit_status: int | None = None
     exited: bool = False
     refused: set[str] = field(default_factory=set)  # names of calls and files that were not served
@@ -114,8 +119,9 @@ class Semihosting:
 
     def _heap_info(self, parameter: int) -> int:
         block = self._words(parameter, 1)[0]
-        for index in range(4):
-            self.memory.write_word(block + 4 * index, 0)  # zero: the library keeps its own limits
+        # Heap base and limit, stack base and limit: one area, the heap growing up and the stack down.
+        for index, address in enumerate((self.heap_start, self.stack_top, self.stack_top, self.heap_start)):
+            self.memory.write_word(block + 4 * index, address)
         return 0
 
     # files
@@ -145,6 +151,9 @@ class Semihosting:
         handle = max(self._handles, default=0) + 1
         if name == CONSOLE_NAME:
             self._handles[handle] = None
+            return handle
+        if name == FEATURES_NAME:
+            self._handles[handle] = BytesIO(FEATURES)
             return handle
         path = self._allowed(name)
         if path is None or mode >= len(_FILE_MODES):
@@ -212,8 +221,10 @@ class Semihosting:
         handle = self._handles.get(self._words(parameter, 1)[0])
         if handle is None:
             return self._fail()
-        handle.flush()
-        return os.fstat(handle.fileno()).st_size
+        position = handle.tell()
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(position)
+        return size
 
     def _remove(self, parameter: int) -> int:
         address, length = self._words(parameter, 2)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from mcusim.errors import McusimError, unknown_name
@@ -22,15 +23,19 @@ class Settings:
     uart_input: bytes = b""
 
     def recorded(self) -> dict[str, str | int | bool | None]:
-        """Return what a profile keeps: everything that makes the run repeatable, no paths."""
+        """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
         return {
             "until": self.until,
             "max_cycles": self.max_cycles,
-            "timeout_s": None if self.timeout_s is None else str(self.timeout_s),
-            "files_allowed": self.files is not None,
+            "timeout": None if self.timeout_s is None else f"{self.timeout_s:g}",
+            "files": self.files is not None,
             "allow_unknown": self.allow_unknown,
-            "uart_input": self.uart_input.decode("latin-1"),
+            "uart_in": _fingerprint(self.uart_input),
         }
+
+
+def _fingerprint(data: bytes) -> str | None:
+    return f"{len(data)} bytes, sha256 {sha256(data).hexdigest()[:16]}" if data else None
 
 
 @dataclass(frozen=True)

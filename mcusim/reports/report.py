@@ -89,10 +89,16 @@ def _run(profile: Profile) -> list[Fact]:
         Fact("core", f"{board.core} ({board.core_title})"),
         Fact("ended", _end(profile)),
     ]
-    given = ", ".join(f"{key}={value}" for key, value in profile.settings.items() if value not in (None, False, ""))
+    given = ", ".join(_setting(key, value) for key, value in profile.settings.items() if value not in (None, False, ""))
     if given:
         facts.append(Fact("settings", given))
     return facts
+
+
+def _setting(key: str, value: str | int | bool | None) -> str:
+    """Return a setting as an option: the flag alone, or with its value."""
+    option = "--" + key.replace("_", "-")
+    return option if value is True else f"{option} {value}"
 
 
 def _end(profile: Profile) -> str:

@@ -56,13 +56,19 @@ class _Line:
     folded: tuple[int, ...] = ()
 
 
+def _unfold(options: RenderOptions) -> list[str]:
+    """Return what to ask for to see every branch."""
+    without = [name for name, value in (("--match", options.match), ("--depth", options.depth)) if value is not None]
+    return ["--min-share 0", *(f"no {name}" for name in without)]
+
+
 def tree_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
     """Return the call tree as a table, depth first, the costliest branch first."""
     fold = _fold(profile, options, audience)
     rows = [_row(profile, line) for line in _lines(profile, fold)]
     remark = ""
     if not all(fold.visible) and audience == "people":
-        remark = "folded branches: --min-share 0 shows all"
+        remark = "folded branches: " + ", ".join(_unfold(options)) + " shows all"
     return Table("Call tree", _COLUMNS, rows, remark).only(audience)
 
 
