@@ -240,7 +240,7 @@ def _timing_assumptions(trace: Trace) -> Iterable[Note]:
         divided += runs * divisions
         skipped += runs * (len(decoded.assumed) - divisions)
     if skipped:
-        yield Note("assumed", "IT instructions timed as if their condition held: it could not be seen", skipped)
+        yield Note("assumed", "IT instructions timed as if their condition held (divisions at two cycles)", skipped)
     if divided:
         yield Note("assumed", "divisions timed at two cycles: their operands could not be seen", divided)
 

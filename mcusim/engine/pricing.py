@@ -209,7 +209,9 @@ class Pricer:
                 continue
             dividend, divisor, signed = division_operands(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
-            if changed >> dividend & 1 or changed >> divisor & 1:
+            if op["flags"] & isa.CONDITIONAL:  # the operands do not tell whether it ran
+                decoded.assumed.append((int(op["address"]), t.NO_PROBE))
+            elif changed >> dividend & 1 or changed >> divisor & 1:
                 decoded.assumed.append((int(op["address"]), t.PROBE_DIVISION))
             else:
                 rows.append((dividend, divisor, signed, int(index)))
