@@ -294,6 +294,9 @@ class Recorder:
     def write(self, offset: int, size_bytes: int, value: int) -> None:
         self.seen.append((offset, size_bytes, value))
 
+    def unchanged_until_cycles(self, offset: int) -> int:
+        return 0
+
     def next_event_cycles(self) -> int:
         return NEVER
 
@@ -302,7 +305,7 @@ class Recorder:
 
 
 def test_the_bus_finds_a_device_in_all_its_pages_and_not_beyond() -> None:
-    bus, device = Bus(lambda _address, _writes: True), Recorder()
+    bus, device = Bus(lambda _address, _writes: True, lambda _value, _until: None), Recorder()
     bus.add(0x4000_0000, 0x400, device)
     assert bus.read(0x4000_03FC, 4) == 0x55
     bus.write(0x4000_0200, 2, 7)
@@ -313,7 +316,7 @@ def test_the_bus_finds_a_device_in_all_its_pages_and_not_beyond() -> None:
 
 def test_an_access_that_is_not_exact_does_not_reach_the_device() -> None:
     exact = [False]
-    bus, device = Bus(lambda _address, _writes: exact[0]), Recorder()
+    bus, device = Bus(lambda _address, _writes: exact[0], lambda _value, _until: None), Recorder()
     bus.add(0x4000_0000, 0x400, device)
     bus.read(0x4000_0006, 2)
     bus.write(0x4000_0004, 4, 1)
@@ -326,7 +329,7 @@ def test_an_access_that_is_not_exact_does_not_reach_the_device() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 15), st.sampled_from([1, 2, 4]), st.none() | st.integers(0, 2**32 - 1))))
 def test_registers_that_nobody_models_remember(accesses: list[tuple[int, int, int | None]]) -> None:
-    bus, memory = Bus(lambda _address, _writes: True), bytearray(32)
+    bus, memory = Bus(lambda _address, _writes: True, lambda _value, _until: None), bytearray(32)
     reads = writes = 0
     for offset, size, value in accesses:
         offset = offset // size * size  # aligned: the engine splits others

@@ -58,6 +58,10 @@ class Device(Protocol):
         """Take a write to a register."""
         ...
 
+    def unchanged_until_cycles(self, offset: int) -> int:
+        """Return until when reads of a register give what they give now, if nothing is written; 0 if not known."""
+        ...
+
     def next_event_cycles(self) -> int:
         """Return when `wake` must be called next, in cycles since reset; NEVER if not."""
         ...
@@ -98,6 +102,10 @@ class RegisterFile:
             kept = self.registers.get(offset & ~3, 0) & ~(mask << shift)
             value = kept | (value & mask) << shift
         self.write_register(offset & ~3, value)
+
+    def unchanged_until_cycles(self, offset: int) -> int:
+        """Not known."""
+        return 0
 
     def next_event_cycles(self) -> int:
         """Nothing happens by itself."""

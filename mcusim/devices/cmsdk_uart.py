@@ -29,6 +29,10 @@ class CmsdkUart(RegisterFile):
             return self.host.received.pop(0) if self._can_receive() else 0
         return super().read_register(offset)
 
+    def unchanged_until_cycles(self, offset: int) -> int:
+        """STATE changes when the transmit buffer is free."""
+        return self._buffer_free_cycles if offset == STATE and self.host.clock.cycles < self._buffer_free_cycles else 0
+
     def _can_receive(self) -> bool:
         return self.entry.console and bool(self.registers.get(CTRL, 0) & RX_ENABLE and self.host.received)
 

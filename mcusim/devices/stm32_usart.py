@@ -88,6 +88,12 @@ class Stm32Usart(RegisterFile):
         level = any(control & enable and status & flag for enable, flag in pairs)
         self.host.set_interrupt(self.entry.interrupt, level)
 
+    def unchanged_until_cycles(self, offset: int) -> int:
+        """While a byte is on the line, ISR changes when the buffer or the line is free."""
+        now = self.host.clock.cycles
+        times = [time for time in (self._buffer_free_cycles, self._line_free_cycles) if time > now]
+        return min(times, default=0) if offset == ISR else 0
+
     def next_event_cycles(self) -> int:
         """Wake when a flag that an interrupt waits for will be set."""
         control, now = self.registers.get(CR1, 0), self.host.clock.cycles

@@ -25,10 +25,13 @@ class GuessedRegister:
 
 
 class Bus:
-    """Dispatches device accesses. `exact` says whether an access (address, is it a write?) has its exact cycle."""
+    """Dispatches device accesses. `exact` says whether an access (address, is it a write?) has its exact cycle.
 
-    def __init__(self, exact: Callable[[int, bool], bool]) -> None:
-        self._exact = exact
+    `pass_over` is told what a register just gave, and until which cycle it will go on giving that.
+    """
+
+    def __init__(self, exact: Callable[[int, bool], bool], pass_over: Callable[[int, int], None]) -> None:
+        self._exact, self._pass_over = exact, pass_over
         self._pages: dict[int, tuple[int, Device]] = {}
         self._guessed_values: dict[int, int] = {}
         self.devices: list[Device] = []
@@ -49,7 +52,11 @@ class Bus:
         offset = address - start
         if offset & ~3 in device.exact_offsets and not self._exact(address, False):
             return 0  # discarded: the engine stops and repeats the access
-        return device.read(offset, size_bytes)
+        value = device.read(offset, size_bytes)
+        unchanged_until = device.unchanged_until_cycles(offset & ~3)
+        if unchanged_until:
+            self._pass_over(value, unchanged_until)
+        return value
 
     def write(self, address: int, size_bytes: int, value: int) -> None:
         """Take a write."""

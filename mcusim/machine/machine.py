@@ -24,6 +24,7 @@ from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
 from mcusim.machine.memory import Memory
+from mcusim.machine.polling import PollingLoops
 from mcusim.machine.system import (
     DWT_START,
     ITM_START,
@@ -63,7 +64,7 @@ class Machine:
         self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
         self.host = Host(self.clock, self._transmit, self._set_interrupt, bytearray(uart_input))
         self.console_listener: list[object] = []
-        self.bus = Bus(self.exact.ask)
+        self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over)
         self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
         self._connect()
         m = self.tables.m

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pass over the turns of a polling loop that cannot end yet.
+
+A loop such as `while (!(USART->ISR & TXE));` reads a register until it changes. When the device knows that it will read
+the same until some cycle, and the loop is one block that depends on nothing but that read, every turn until then is the
+same: same price, same registers at its end. They are counted and charged at once instead of run. The profile is the
+same, byte for byte, as if they had run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcusim.engine.pricing import Pricer, sets_flags
+from mcusim.engine.tables import Tables
+from mcusim.isa import decode as isa
+
+_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("load", "alu", "branch_conditional", "compare_branch"))
+_FLAG_READERS = (0xA, 0xB)  # ADC, SBC in the operation field of 32-bit data processing (A5.3.1, A5.3.11)
+_NARROW_FLAG_READERS = (0x4140, 0x4180)  # ADCS, SBCS
+
+
+class PollingLoops:
+    """Knows which blocks are polling loops, and passes over their turns."""
+
+    def __init__(self, tables: Tables, pricer: Pricer) -> None:
+        self._tables, self._pricer = tables, pricer
+        self._known: dict[int, bool] = {}  # block -> is it a polling loop?
+        self._last_turn = (-1, 0, 0)  # (entry, value, cycle) of the last read in such a loop
+
+    def pass_over(self, value: int, until_cycles: int) -> None:
+        """Charge the turns of the running loop that start before `until_cycles` and before anything is due.
+
+        The register just gave `value` and will give it until then. Only if the turn before this one read the same is it
+        known that the loop goes on with it.
+        """
+        m, arrays = self._tables.m, self._tables.arrays
+        number = int(m["current_entry"])
+        if number < 0:
+            return
+        block = int(arrays["entries"][number]["block"])
+        taken = arrays["outcomes"][2 * number + 1]
+        if taken["link_entry"] != number or taken["cycles"] <= 0 or not self._is_polling_loop(block):
+            return
+        now, cycles = int(m["clock_cycles"]), int(taken["cycles"])
+        goes_on = self._last_turn == (number, value, now - cycles)
+        self._last_turn = (number, value, now)
+        if not goes_on:
+            return
+        turns = (min(until_cycles, int(m["due_cycles"])) - now - 1) // cycles
+        if turns > 0:
+            taken["count"] += turns
+            m["clock_cycles"] = now + turns * cycles
+            self._last_turn = (number, value, now + turns * cycles)
+
+    def _is_polling_loop(self, block: int) -> bool:
+        if block not in self._known:
+            self._known[block] = _depends_on_one_read(self._pricer.decoded[block].ops)
+        return self._known[block]
+
+
+def _depends_on_one_read(ops: isa.OpArray) -> bool:
+    """Return whether each turn of this block, as a loop, is the same while its one read gives the same."""
+    if np.count_nonzero(ops["flags"] & isa.LOAD) != 1 or not np.isin(ops["klass"], _CLASSES).all():
+        return False
+    if (ops["flags"] & (isa.CONDITIONAL | isa.WRITEBACK)).any() or any(_reads_flags(op) for op in ops):
+        return False
+    written = needed = 0
+    for op in ops:
+        needed |= int(op["reads"]) & ~written
+        written |= int(op["writes"])
+    flags_are_set = ops[-1]["klass"] != isa.CLASS_NUMBER["branch_conditional"] or any(sets_flags(op) for op in ops)
+    return not needed & written and flags_are_set
+
+
+def _reads_flags(op: np.void) -> bool:
+    opcode = int(op["opcode"])
+    if op["size_bytes"] == 2:
+        return opcode & 0xFFC0 in _NARROW_FLAG_READERS
+    rotate_with_carry = opcode & 0xFFEF_F0F0 == 0xEA4F_0030  # RRX
+    data_processing = opcode & 0xFA00_8000 == 0xF000_0000 or opcode & 0xFE00_0000 == 0xEA00_0000
+    return rotate_with_carry or (data_processing and opcode >> 21 & 15 in _FLAG_READERS)
