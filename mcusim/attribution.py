@@ -17,6 +17,7 @@ from mcusim import __version__
 from mcusim.disassembly import Disassembler
 from mcusim.engine import tables as t
 from mcusim.image.model import Image
+from mcusim.isa.decode import ALWAYS, CONDITIONAL
 from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION
 from mcusim.profile import (
     SCHEMA_VERSION,
@@ -122,14 +123,15 @@ class _Costs:
     def instructions(self, position: dict[int, int]) -> list[InstructionCost]:
         """Return one row for each executed instruction, by address. Overlapping blocks add up."""
         merged: dict[tuple[int, int, int], tuple[int, Counts]] = {}  # (address, opcode, function) -> count, cycles
-        sizes: dict[tuple[int, int, int], int] = {}
+        sizes: dict[tuple[int, int, int], tuple[int, int]] = {}  # size in bytes, condition imposed by IT
         for block, costs in self.cycles.items():
             function, count = int(self.trace.blocks[block]["function"]), self.counts[block]
             for op, cost in zip(self.trace.pricer.decoded[block].ops, costs, strict=True):
                 key = (int(op["address"]), int(op["opcode"]), function)
                 before, cycles = merged.get(key, (0, np.zeros(len(CAUSES), np.int64)))
                 merged[key] = (before + count, cycles + cost)
-                sizes[key] = int(op["size_bytes"])
+                in_it = bool(op["flags"] & CONDITIONAL)
+                sizes[key] = (int(op["size_bytes"]), int(op["condition"]) if in_it else ALWAYS)
         disassembler, shown = Disassembler(self.trace.image), self.sources.shown
         rows = []
         for key in sorted(merged):
@@ -137,8 +139,8 @@ class _Costs:
             line = self.trace.image.line_at(address)
             rows.append(
                 InstructionCost(
-                    address=address, function=position[function], text=disassembler.text(address, opcode, sizes[key]),
-                    encoding=f"{opcode:0{2 * sizes[key]}x}", count=count, cycles=int(cycles.sum()),
+                    address=address, function=position[function], text=disassembler.text(address, opcode, *sizes[key]),
+                    encoding=f"{opcode:0{2 * sizes[key][0]}x}", count=count, cycles=int(cycles.sum()),
                     causes=_named(cycles),
                     file=shown(line.file) if line else None, line=line.line if line else None,
                 )
@@ -204,7 +206,10 @@ def _board_info(trace: Trace) -> BoardInfo:
 def _end_info(trace: Trace) -> EndInfo:
     end = trace.end
     symbol = trace.image.function_at(end.address)
-    return EndInfo(end.kind, end.text, end.status, end.address, symbol.name if symbol else "")
+    before = [function for function in trace.functions if function.address <= end.address]
+    nearest = max(before, key=lambda function: function.address, default=None)
+    unnamed = nearest.name if nearest is not None and nearest.size_bytes == 0 else ""
+    return EndInfo(end.kind, end.text, end.status, end.address, symbol.name if symbol else unnamed)
 
 
 def _accuracy(trace: Trace) -> Accuracy:
@@ -215,7 +220,7 @@ def _accuracy(trace: Trace) -> Accuracy:
 def _notes(trace: Trace) -> list[Note]:
     notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
     for register in sorted(trace.guessed, key=lambda guess: guess.address):
-        text = f"register 0x{register.address:08x}: remembers writes ({register.reads} reads, {register.writes} writes)"
+        text = f"register 0x{register.address:08x} is not modelled: it remembers what is written"
         notes.append(Note("guessed", text, register.reads + register.writes))
     for text in trace.refused:
         notes.append(Note("not-modelled", f"refused: {text}", 0))

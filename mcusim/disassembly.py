@@ -8,6 +8,7 @@ import re
 import capstone
 
 from mcusim.image.model import Image
+from mcusim.isa.decode import ALWAYS
 
 _TARGET = re.compile(r"#(0x[0-9a-f]+)$")
 
@@ -20,11 +21,17 @@ class Disassembler:
         self._capstone = capstone.Cs(capstone.CS_ARCH_ARM, mode)
         self._image = image
 
-    def text(self, address: int, opcode: int, size_bytes: int) -> str:
-        """Return the text of one instruction; `opcode` as `mcusim.isa.decode` has it (first halfword uppermost)."""
+    def text(self, address: int, opcode: int, size_bytes: int, condition: int = ALWAYS) -> str:
+        """Return the text of one instruction; `opcode` as `mcusim.isa.decode` has it (first halfword uppermost).
+
+        `condition` is what an IT instruction before it imposes: it shows in the mnemonic.
+        """
         halves = [opcode] if size_bytes == 2 else [opcode >> 16, opcode & 0xFFFF]
         code = b"".join(half.to_bytes(2, "little") for half in halves)
-        for instruction in self._capstone.disasm(code, address, 1):
+        it = b"" if condition == ALWAYS else (0xBF08 | condition << 4).to_bytes(2, "little")  # IT for one instruction
+        for instruction in list(self._capstone.disasm(it + code, address - len(it), 2 if it else 1))[-1:]:
+            if instruction.address != address:
+                break
             return self._name_target(f"{instruction.mnemonic} {instruction.op_str}".strip())
         return f".inst 0x{opcode:0{2 * size_bytes}x}"
 

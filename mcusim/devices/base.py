@@ -42,6 +42,7 @@ class Host:
     transmit: Callable[[bytes], None]
     set_interrupt: Callable[[int, bool], None]  # (external interrupt number, level)
     received: bytearray = field(default_factory=bytearray)  # console input not read yet
+    remarks: set[str] = field(default_factory=set)  # what a device was asked for and does not do, for the report
     bus_hz: dict[str, int] = field(default_factory=dict)  # such as {"pclk1": ...}; the clock controller fills it
 
 

@@ -172,8 +172,9 @@ class Image:
         return None
 
     def find_symbol(self, name: str) -> Symbol | None:
-        """Return the symbol with this display name, raw name or alias, or None."""
+        """Return the symbol of this name, or None. A C++ name needs no parameters where only one function has it."""
         for symbol in self.symbols:
             if name in (symbol.name, symbol.raw_name) or name in symbol.aliases:
                 return symbol
-        return None
+        named = [symbol for symbol in self.symbols if symbol.name.partition("(")[0] == name]
+        return named[0] if len(named) == 1 else None

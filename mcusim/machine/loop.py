@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from mcusim.board import Board
@@ -16,6 +17,7 @@ from mcusim.devices.base import NEVER
 from mcusim.engine import tables as t
 from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, EngineFault
 from mcusim.errors import McusimError
+from mcusim.guess import check_fits
 from mcusim.image.model import Image
 from mcusim.machine.exceptions import SVCALL, exception_name
 from mcusim.machine.handlers import Handlers
@@ -34,7 +36,9 @@ ENGINE_EXCEPTIONS = {1: "undefined instruction", 3: "jump to an address that may
                      19: "invalid processor state (jump to an even address?)", 22: "unaligned access",
                      23: "division by zero"}  # fmt: skip
 HINTS_THAT_STOP = (0xBF10, 0xBF20, 0xF3AF_8001, 0xF3AF_8002)  # YIELD, WFE, and their 32-bit forms
+STEPS_PER_LOOK = 1024  # returns of the engine between looks at the wall clock
 ACCESSES_PER_LOOK = 4096  # device accesses between looks at the wall clock
+SYSTEM_VECTOR_BYTES = 0x40  # stack pointer and the fifteen system exceptions
 RESET_VALUE_LR = 0xFFFF_FFFF
 
 Console = Callable[[bytes], None]
@@ -55,6 +59,7 @@ def run(
     `console` receives what the firmware prints, as it comes; `progress` is called a few times a second. Ctrl-C ends the
     run, not the program. Raises McusimError where the firmware cannot go on (a fault), with the place.
     """
+    check_fits(image, board)
     loop = RunLoop(image, board, settings or Settings(), console, progress)
     with loop.interruptible():
         loop.run()
@@ -107,10 +112,14 @@ class RunLoop:
     def run(self) -> None:
         """Run to the end."""
         try:
-            while self.end is None:
-                self._deliver()
+            for number in count():
+                if self._interrupted or number % STEPS_PER_LOOK == 0:
+                    self._look_at_wall_clock()  # firmware that often comes back to Python never gets to `due_cycles`
                 if self.end is None:
-                    self._step()
+                    self._deliver()
+                if self.end is not None:
+                    break
+                self._step()
         finally:
             self.semihosting.close()
 
@@ -168,6 +177,12 @@ class RunLoop:
 
     def _meet(self, start: int, size_bytes: int) -> None:
         machine = self.machine
+        table = machine.exceptions.vector_table
+        if start < SYSTEM_VECTOR_BYTES or table <= start < table + SYSTEM_VECTOR_BYTES:
+            raise self._error(
+                f"jump to 0x{start:08x}, into the vector table (a call through a null pointer?), "
+                f"from {self._place(self._last_block_address())}"
+            )
         number = machine.meet_block(start, size_bytes)
         unknown = machine.pricer.unknown_class(number)
         if unknown is None:
@@ -360,8 +375,10 @@ class RunLoop:
             self.events_waited += 1
             return
         address = "" if fault.address is None else f" 0x{fault.address:08x}"
+        sp = machine.engine.read_register("sp")
+        overflow = "" if machine.memory.holds(sp) else f"; SP is 0x{sp:08x}, outside memory (a stack overflow?)"
         machine.settle(self.pc)
-        raise self._error(f"{fault.words}{address}, from {self._place(self._last_address())}")
+        raise self._error(f"{fault.words}{address}, from {self._place(self._last_address())}{overflow}")
 
     def _hint_has_run(self) -> bool:
         """Return whether the engine stopped behind a WFE or YIELD, which it cannot run."""
@@ -375,11 +392,12 @@ class RunLoop:
         return False
 
     def _last_address(self) -> int:
-        machine = self.machine
-        if machine.memory.holds(self.pc):
-            return self.pc
-        last = int(machine.tables.m["last_block"])
-        return int(machine.pricer.decoded[last].ops[-1]["address"]) if last >= 0 else self.pc
+        return self.pc if self.machine.memory.holds(self.pc) else self._last_block_address()
+
+    def _last_block_address(self) -> int:
+        """Return the address of the last instruction of the block that ran last."""
+        last = int(self.machine.tables.m["last_block"])
+        return int(self.machine.pricer.decoded[last].ops[-1]["address"]) if last >= 0 else self.pc
 
     def _place(self, address: int) -> str:
         name = self.machine.functions.describe(address)
@@ -397,7 +415,7 @@ class RunLoop:
         assert self.end is not None
         tables, cycles = machine.tables, machine.clock.cycles
         machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
-        assumptions = []
+        assumptions = sorted(machine.host.remarks)
         if self.events_waited:
             assumptions.append(f"WFE and YIELD return at once ({self.events_waited} times)")
         return Trace(

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tripped people who tried mcusim for the first time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_profile, write_image
+
+from mcusim.disassembly import Disassembler
+from mcusim.errors import McusimError
+
+
+@pytest.mark.parametrize("loop", ["bf20 e7fd", "bf10 e7fd"], ids=["wfe", "yield"])
+def test_a_timeout_ends_a_loop_that_comes_back_to_python_all_the_time(tmp_path: Path, loop: str) -> None:
+    end = run_code(tmp_path, loop, timeout_s=0.2).end
+    assert end is not None
+    assert end.kind == "timeout"
+
+
+def test_a_call_through_a_null_pointer_names_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(McusimError, match="into the vector table"):
+        run_code(tmp_path, "2301 4798")  # movs r3, #1; blx r3: the table's address, with the Thumb bit
+
+
+def test_instructions_in_it_blocks_show_their_condition(tmp_path: Path) -> None:
+    image = write_image(tmp_path, firmware_elf(assemble("2000 2805 bfd4 3101 3102 e7fe")))  # ite le
+    rows = {row.text for row in run_profile(image, "nucleo-l4r5zi").instructions}
+    assert {"addle r1, #1", "addgt r1, #2"} <= rows
+    assert Disassembler(image).text(0, 0x3101, 2) == "adds r1, #1"
+
+
+def test_wait_states_that_are_not_timed_are_remarked_on(tmp_path: Path) -> None:
+    code = assemble("4b01 2205 601a e7fe") + (0x4002_2000).to_bytes(4, "little")  # ldr r3, =FLASH_ACR; str 5; b .
+    image = write_image(tmp_path, firmware_elf(code))
+    notes = [note.text for note in run_profile(image, "nucleo-l4r5zi").notes]
+    assert any("firmware set 5" in text for text in notes)
+
+
+def test_ldrd_moves_two_words() -> None:
+    assert cycles_of(cortex_m4(), "e9d01200") == 3  # ldrd r1, r2, [r0]; DDI 0439D, table 3-1: 1 + N
