@@ -110,10 +110,6 @@ class Tables:
             return b""
         return self.data[section.offset : section.offset + section.size_bytes]
 
-    def section_named(self, name: str) -> RawSection | None:
-        """Return the first section of this name, or None."""
-        return next((section for section in self.sections if section.name == name), None)
-
 
 def read_tables(where: str, data: bytes) -> Tables:
     """Return the checked tables of the ELF file `data`; McusimError says why it is no Cortex-M executable."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcusim.engine.tables import Tables
 
 
@@ -10,13 +12,15 @@ class Clock:
     """Cycles since reset and seconds since reset, over changes of frequency."""
 
     def __init__(self, tables: Tables, core_hz: int) -> None:
-        self._counter = tables.machine["clock_cycles"]  # a view: devices ask often, and a row of records is slow
+        self._counter: Any = tables.machine["clock_cycles"]  # a view: devices ask often, and a row of records is slow
+        self.access_offset = 0  # cycles by which a device access that is being answered is ahead of the counter
         self.phases: list[tuple[int, int]] = [(0, core_hz)]  # (first cycle, frequency in hertz)
 
     @property
     def cycles(self) -> int:
         """Cycles since reset. Exact at block boundaries; devices that need more ask the bus for an exact access."""
-        return self._counter.item()  # type: ignore[no-any-return]
+        cycles: int = self._counter.item()
+        return cycles + self.access_offset
 
     @property
     def core_hz(self) -> int:

@@ -12,28 +12,21 @@ if every IT group in it ran.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from mcusim.engine.engine import Engine
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
+from mcusim.machine.clock import Clock
 
 REACH_BYTES = 4096  # the largest immediate offset of a load or store
-
-
-class OffsetClock(Protocol):
-    """A clock that can stand ahead of the native one while an access is answered."""
-
-    access_offset: int
 
 
 class ExactAccesses:
     """Decides whether the access being served has its exact cycle; if not, stops the engine so that it will have."""
 
-    def __init__(self, engine: Engine, tables: Tables, pricer: Pricer, clock: OffsetClock) -> None:
+    def __init__(self, engine: Engine, tables: Tables, pricer: Pricer, clock: Clock) -> None:
         self._engine, self._tables, self._pricer, self._clock = engine, tables, pricer, clock
         self.wanted = False  # the engine was stopped for an access
         self.place: int | None = None  # where the block starts whose first access may be answered

@@ -14,7 +14,6 @@ from mcusim.engine.engine import Engine
 from mcusim.machine.memory import Memory
 
 NMI, HARD_FAULT, SVCALL, PENDSV, SYSTICK, FIRST_EXTERNAL = 2, 3, 11, 14, 15, 16
-EXCEPTION_COUNT = FIRST_EXTERNAL + 240
 FIXED_PRIORITY = {1: -3, NMI: -2, HARD_FAULT: -1}
 THREAD_PRIORITY = 256
 NAMES = {NMI: "NMI", HARD_FAULT: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", SVCALL: "SVCall",

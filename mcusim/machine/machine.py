@@ -7,6 +7,8 @@ sleep.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mcusim.board import Board
 from mcusim.core import Core
 from mcusim.devices import make_device
@@ -55,7 +57,7 @@ class Machine:
         self.memory.load(image)
         self.pricer = Pricer(core, self.tables, self.memory.read, self.memory.writable_host_address)
         self.functions = Functions(image)
-        self.clock = _AccessClock(self.tables, board.clock.reset_hz)
+        self.clock = Clock(self.tables, board.clock.reset_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
@@ -63,7 +65,7 @@ class Machine:
         armv6m = core.architecture == "armv6-m"
         self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
         self.host = Host(self.clock, self._transmit, self._set_interrupt, bytearray(uart_input))
-        self.console_listener: list[object] = []
+        self.console_listener: list[Callable[[bytes], None]] = []
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over)
         self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
         self._connect()
@@ -104,7 +106,7 @@ class Machine:
         self.output += data[:room]
         self.output_cut |= len(data) > room
         for listener in self.console_listener:
-            listener(data)  # type: ignore[operator]
+            listener(data)
 
     def _set_interrupt(self, number: int, level: bool) -> None:
         self.exceptions.set_line(number, level)
@@ -234,16 +236,3 @@ class Machine:
         count = self.tables.entry_count
         runs = outcomes["count"][: 2 * count].reshape(count, 2).sum(axis=1)
         return int((self.pricer.block_lengths()[entries["block"][:count]] * runs).sum()) if count else 0
-
-
-class _AccessClock(Clock):
-    """The clock as devices see it: during an exact access it includes what the instruction waited before it issued."""
-
-    def __init__(self, tables: t.Tables, core_hz: int) -> None:
-        super().__init__(tables, core_hz)
-        self.access_offset = 0
-
-    @property
-    def cycles(self) -> int:
-        """Cycles since reset."""
-        return self._counter.item() + self.access_offset  # type: ignore[no-any-return]
