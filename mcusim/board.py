@@ -17,11 +17,15 @@ import msgspec
 
 from mcusim.errors import McusimError, unknown_name
 
-REGION_KINDS = ("flash", "sram", "tcm", "external")
+REGION_KINDS = ("flash", "sram", "tcm", "external", "rom")
+READ_ONLY_KINDS = ("flash", "rom")
 PAGE_BYTES = 1024  # the engine maps memory in pages of this size
 ADDRESS_SPACE = 1 << 32
-# Peripherals, then the private peripheral bus and vendor space (Armv7-M ARM B3.1, system address map).
-DEVICE_SPACES = (range(0x40000000, 0x60000000), range(0xE0000000, ADDRESS_SPACE))
+# Peripherals, then the private peripheral bus and vendor space (Armv7-M ARM B3.1, system address map): what no region
+# and no device covers there is answered by guessed registers. Elsewhere it faults.
+PERIPHERAL_SPACE = range(0x40000000, 0x60000000)
+PPB_SPACE = range(0xE0000000, ADDRESS_SPACE)
+SECURITY = ("none", "secure")
 MAX_MEMORY_BYTES = 512 << 20  # every region is an array in the simulator's memory
 MAX_INTERRUPT = 495  # Armv7-M ARM B3.4: at most 496 external interrupts
 CLOCK_LIMITS_HZ = (1_000, 5_000_000_000)
@@ -30,14 +34,19 @@ GENERIC_PREFIX = "generic-"  # boards that stand for any part with a core: memor
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A range of memory on the bus. `aliases` are other start addresses at which the same bytes appear."""
+    """A range of memory on the bus. `aliases` are other start addresses at which the same bytes appear.
+
+    `words` are 32-bit words that a rom holds when the part leaves the factory (identification, flash size), by their
+    offset from the start, given as text such as "0x10". Elsewhere a rom reads as erased flash does.
+    """
 
     name: str
-    kind: str  # flash, sram, tcm, external
+    kind: str  # flash, sram, tcm, external, rom (never counted as the program's)
     start: int
     size_bytes: int
     source: str
     aliases: tuple[int, ...] = ()
+    words: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
 
     @property
     def end(self) -> int:
@@ -47,7 +56,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def writable(self) -> bool:
         """True where a store changes the memory."""
-        return self.kind != "flash"
+        return self.kind not in READ_ONLY_KINDS
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
@@ -56,7 +65,11 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A peripheral: `type` names its model in `mcusim/devices/`, `interrupt` its external interrupt, from 0."""
+    """A peripheral: `type` names its model in `mcusim/devices/`, `interrupt` its external interrupt, from 0.
+
+    A device with several interrupts lists them in `interrupts`, in the order that its model says. `options` are what
+    else its model asks for, such as the name of its clock; `aliases` are other addresses at which it appears.
+    """
 
     name: str
     type: str
@@ -64,19 +77,31 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     size_bytes: int
     source: str
     interrupt: int | None = None
+    interrupts: tuple[int, ...] = ()
     console: bool = False  # what it transmits is the firmware's output
+    options: dict[str, int | str | bool] = {}  # noqa: RUF012 - msgspec copies it
+    aliases: tuple[int, ...] = ()
 
     @property
-    def end(self) -> int:
-        """First address after the device's registers."""
-        return self.start + self.size_bytes
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """Every (start, end) at which the registers appear, its own first."""
+        return tuple((start, start + self.size_bytes) for start in (self.start, *self.aliases))
 
 
 class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Core clock after reset and the highest the part allows, in hertz."""
+    """Core clock after reset and the highest the part allows, and the board's crystals (0: none), in hertz."""
 
     reset_hz: int
     max_hz: int
+    source: str
+    hse_hz: int = 0  # the fast crystal, or the clock that the board feeds instead
+    lse_hz: int = 0  # the slow one, mostly 32768 Hz
+
+
+class Interrupts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The interrupt controller as the part was made: how many priority bits of eight it has (Armv7-M ARM B1.5.4)."""
+
+    priority_bits: int
     source: str
 
 
@@ -90,6 +115,9 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sources: dict[str, str]  # short name -> document, so that `source` fields can be brief
     region: tuple[Region, ...]
     device: tuple[Device, ...] = ()
+    interrupts: Interrupts | None = None  # default: two bits on Armv6-M (ARM DDI 0419 B1.5.4), else eight
+    bit_band: bool = False  # the first MB of SRAM and of peripherals again, a word for each bit (Armv7-M ARM B3.1.1)
+    security: str = "none"  # Armv8-M: none, or secure (the part boots in the secure world)
 
     @property
     def generic(self) -> bool:
@@ -186,8 +214,13 @@ def _problems(board: Board) -> Iterator[str]:
         for name in names:
             if names.count(name) > 1:
                 yield f"{kind} '{name}': there are {names.count(name)} {kind}s of this name"
-    yield from _overlaps([(f"region '{r.name}'", start, end) for r in board.region for start, end in r.ranges])
-    yield from _overlaps([(f"device '{d.name}'", d.start, d.end) for d in board.device])
+    memories = [(f"region '{r.name}'", start, end) for r in board.region for start, end in r.ranges]
+    devices = [(f"device '{d.name}'", start, end) for d in board.device for start, end in d.ranges]
+    yield from _overlaps(memories + devices)
+    if board.interrupts is not None and not 1 <= board.interrupts.priority_bits <= 8:
+        yield f"interrupts.priority_bits: {board.interrupts.priority_bits} is not between 1 and 8"
+    if board.security not in SECURITY:
+        yield f"security: '{board.security}' is not one of {', '.join(SECURITY)}"
     consoles = [f"'{device.name}'" for device in board.device if device.console]
     if len(consoles) > 1:
         yield f"device: {' and '.join(consoles)} are both the console: only one can be"
@@ -201,6 +234,9 @@ def _clock_problems(clock: Clock) -> Iterator[str]:
     for key, hz in (("clock.reset_hz", clock.reset_hz), ("clock.max_hz", clock.max_hz)):
         if not low <= hz <= high:
             yield f"{key}: {hz} Hz is not between {low} and {high}"
+    for key, hz in (("clock.hse_hz", clock.hse_hz), ("clock.lse_hz", clock.lse_hz)):
+        if hz and not low <= hz <= high:
+            yield f"{key}: {hz} Hz is not between {low} and {high} (0: there is none)"
     if clock.reset_hz > clock.max_hz:
         yield f"clock.reset_hz: {clock.reset_hz} is more than max_hz, {clock.max_hz}"
 
@@ -222,9 +258,15 @@ def _region_problems(region: Region) -> Iterator[str]:
             yield f"{where}: {key}: {start:#x} is not a multiple of {PAGE_BYTES}, the page of the engine"
         if start < 0 or end > ADDRESS_SPACE:
             yield f"{where}: {key}: {start:#x} to {end:#x} is outside the address space"
-        for space in DEVICE_SPACES:
-            if start < space.stop and end > space.start:
-                yield f"{where}: {key}: {start:#x} to {end:#x} reaches into the space of devices at {space.start:#x}"
+        if end > PPB_SPACE.start:
+            yield f"{where}: {key}: {start:#x} to {end:#x} reaches into the core's own space at {PPB_SPACE.start:#x}"
+    for offset, word in region.words.items():
+        if region.kind != "rom":
+            yield f"{where}: words: only a rom has them"
+        if not re.fullmatch(r"0x[0-9a-fA-F]+", offset) or int(offset, 16) % 4 or int(offset, 16) >= region.size_bytes:
+            yield f"{where}: words: '{offset}' is not the offset of a word in it, such as \"0x10\""
+        if not 0 <= word < 1 << 32:
+            yield f"{where}: words: {word} is not a word"
 
 
 def _device_problems(device: Device) -> Iterator[str]:
@@ -236,11 +278,12 @@ def _device_problems(device: Device) -> Iterator[str]:
         yield f"{where}: size_bytes: {device.size_bytes} is not more than 0"
     if device.start % 4 or device.size_bytes % 4:
         yield f"{where}: start and size_bytes must be multiples of 4, a register"
-    if not any(space.start <= device.start and device.end <= space.stop for space in DEVICE_SPACES):
-        spaces = " or ".join(f"{space.start:#x} to {space.stop:#x}" for space in DEVICE_SPACES)
-        yield f"{where}: start: {device.start:#x} to {device.end:#x} is not in the space of devices ({spaces})"
-    if device.interrupt is not None and not 0 <= device.interrupt <= MAX_INTERRUPT:
-        yield f"{where}: interrupt: {device.interrupt} is not between 0 and {MAX_INTERRUPT}"
+    for start, end in device.ranges:
+        if start < 0 or end > ADDRESS_SPACE:
+            yield f"{where}: start: {start:#x} to {end:#x} is outside the address space"
+    for number in device.interrupts if device.interrupt is None else (device.interrupt, *device.interrupts):
+        if not 0 <= number <= MAX_INTERRUPT:
+            yield f"{where}: interrupt: {number} is not between 0 and {MAX_INTERRUPT}"
 
 
 def _overlaps(ranges: list[tuple[str, int, int]]) -> Iterator[str]:

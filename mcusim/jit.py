@@ -22,6 +22,9 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+# Where compiled code is, and the constants and layouts that it reads. A test holds this against the imports.
+COMPILED_PARTS = ("jit.py", "engine/*.py", "isa/*.py", "pipelines/*.py", "kernels/*.py")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Typed as Any: in compiled code they are both types and conversions.
@@ -34,13 +37,13 @@ pointer: Any = types.voidptr
 
 
 def _cache_folder() -> str:
-    """Return a folder for compiled code that is new whenever any source of this package changes.
+    """Return a folder for compiled code that is new whenever a source changes that compiled code may depend on.
 
     Numba looks only at the file that a function is in; here compiled code depends on constants and layouts of others.
     """
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted(package.rglob("*.py")):
+    for source in sorted(path for part in COMPILED_PARTS for path in package.glob(part)):
         status = source.stat()
         digest.update(f"{source.relative_to(package)} {status.st_mtime_ns} {status.st_size}\n".encode())
     name = f"jit-{digest.hexdigest()[:16]}"

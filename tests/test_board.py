@@ -51,7 +51,7 @@ def test_a_good_board() -> None:
     assert board.region[0].ranges == ((0x08000000, 0x08040000), (0, 0x40000))
     assert not board.region[0].writable
     assert board.region[1].end == 0x20008000
-    assert board.device[0].end == 0x40008400
+    assert board.device[0].ranges == ((0x40008000, 0x40008400),)
     assert not board.generic
 
 
@@ -100,7 +100,7 @@ def test_nucleo_memory_is_one_piece() -> None:
         ("aliases = [0]", "aliases = [0x08020000]", "region 'flash': 0x8020000 to 0x8060000 overlaps region 'flash'"),
         ("aliases = [0]", "aliases = [0x200]", "region 'flash': aliases: 0x200 is not a multiple of 1024"),
         ("aliases = [0]", 'aliases = ["0"]', "region 'flash': aliases[0]: expected 'int', got 'str'"),
-        ("start = 0x20000000", "start = 0x40000000", "reaches into the space of devices at 0x40000000"),
+        ("start = 0x20000000", "start = 0xe0000000", "reaches into the core's own space at 0xe0000000"),
         ("start = 0x20000000", "start = 0xfffffc00", "is outside the address space"),
         ("size_bytes = 0x8000", "size_bytes = 0x1fffc000\n", "at most 536870912 can be simulated"),
         ('kind = "sram"', 'kind = "ram"', "region 'ram': kind: 'ram' is not one of flash, sram, tcm, external"),
@@ -109,7 +109,7 @@ def test_nucleo_memory_is_one_piece() -> None:
         (
             "start = 0x40008000",
             "start = 0x20001000",
-            "device 'uart': start: 0x20001000 to 0x20001400 is not in the space",
+            "device 'uart': 0x20001000 to 0x20001400 overlaps region 'ram'",
         ),
         ("start = 0x40008000", "start = 0x40008002", "device 'uart': start and size_bytes must be multiples of 4"),
         ("size_bytes = 0x400\n", "size_bytes = 0\n", "device 'uart': size_bytes: 0 is not more than 0"),

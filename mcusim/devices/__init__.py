@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mcusim.board import Device as DeviceEntry
-from mcusim.devices.base import Device, Host
+from mcusim.devices.base import Device, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
 from mcusim.devices.stm32l4_pwr import Stm32L4Pwr
 from mcusim.devices.stm32l4_rcc import Stm32L4Rcc
-from mcusim.errors import unknown_name
+from mcusim.errors import McusimError, unknown_name
 
-DEVICES: dict[str, Callable[[DeviceEntry, Host], Device]] = {
+DEVICES: dict[str, type[RegisterFile]] = {
     "cmsdk-uart": CmsdkUart,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
@@ -26,7 +24,13 @@ DEVICES: dict[str, Callable[[DeviceEntry, Host], Device]] = {
 
 
 def make_device(entry: DeviceEntry, host: Host) -> Device:
-    """Return the model that a board's device entry names. Raises McusimError for an unknown type."""
+    """Return the model that a board's device entry names. Raises McusimError for an unknown type or option."""
     if entry.type not in DEVICES:
         raise unknown_name(f"type of device {entry.name}", entry.type, DEVICES)
-    return DEVICES[entry.type](entry, host)
+    model = DEVICES[entry.type]
+    for name, value in entry.options.items():
+        if name not in model.options:
+            raise unknown_name(f"option of device {entry.name}", name, model.options)
+        if type(value) is not type(model.options[name]):
+            raise McusimError(f"device '{entry.name}': option {name}: {value!r} is of the wrong type")
+    return model(entry, host)

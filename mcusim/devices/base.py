@@ -36,14 +36,29 @@ class ClockView(Protocol):
 
 @dataclass
 class Host:
-    """What devices share: time, the console, console input, frequencies by name, and interrupt lines."""
+    """What devices share: time, the console, frequencies by name, interrupt lines, the bus.
+
+    `bus_hz` holds the clocks that the clock controller has programmed, by the names that board files use in
+    `options = { clock = "pclk1" }`; it has none at first, and where it has none the core's clock counts.
+    """
 
     clock: ClockView
-    transmit: Callable[[bytes], None]
+    transmit: Callable[[bytes], None]  # the console's output
     set_interrupt: Callable[[int, bool], None]  # (external interrupt number, level)
     received: bytearray = field(default_factory=bytearray)  # console input not read yet
     remarks: set[str] = field(default_factory=set)  # what a device was asked for and does not do, for the report
-    bus_hz: dict[str, int] = field(default_factory=dict)  # such as {"pclk1": ...}; the clock controller fills it
+    bus_hz: dict[str, int] = field(default_factory=dict)
+    hse_hz: int = 0  # the board's crystals, 0 where there is none
+    lse_hz: int = 0
+    read_bus: Callable[[int, int], int] = lambda _address, _size_bytes: 0  # as a bus master: memory or a device
+    write_bus: Callable[[int, int, int], None] = lambda _address, _size_bytes, _value: None
+    request_cycles: Callable[[int, bool], int] = lambda _address, _writes: 0  # see Device.request_cycles
+    request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
+    listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
+
+    def hz(self, name: str) -> int:
+        """Return a clock by name, in hertz; the core's where nobody has programmed it."""
+        return self.bus_hz.get(name, self.clock.core_hz)
 
 
 class Device(Protocol):
@@ -63,6 +78,10 @@ class Device(Protocol):
         """Return until when reads of a register give what they give now, if nothing is written; 0 if not known."""
         ...
 
+    def request_cycles(self, offset: int, writes: bool) -> int:
+        """Return from which cycle a DMA controller may serve a register: 0 at any time, NEVER not until told."""
+        ...
+
     def next_event_cycles(self) -> int:
         """Return when `wake` must be called next, in cycles since reset; NEVER if not."""
         ...
@@ -72,16 +91,30 @@ class Device(Protocol):
         ...
 
 
+Option = int | str | bool
+
+
 class RegisterFile:
-    """A device whose registers remember writes; `reset` gives initial values by offset. Models subclass it."""
+    """A device whose registers remember writes; `reset` gives initial values by offset. Models subclass it.
+
+    `options` are what a board file may set for one device, with their defaults.
+    """
 
     exact_offsets: frozenset[int] = frozenset()
     reset: dict[int, int] = {}  # noqa: RUF012 - a class constant, never written
+    options: dict[str, Option] = {}  # noqa: RUF012 - a class constant, never written
 
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         self.entry = entry
         self.host = host
         self.registers: dict[int, int] = dict(self.reset)
+        self.option: dict[str, Option] = {**self.options, **entry.options}
+
+    def set_interrupt(self, level: bool, index: int = 0) -> None:
+        """Set the device's interrupt line: the only one, or one of several by its place in the board's list."""
+        numbers = self.entry.interrupts if self.entry.interrupt is None else (self.entry.interrupt,)
+        if index < len(numbers):
+            self.host.set_interrupt(numbers[index], level)
 
     def read_register(self, offset: int) -> int:
         """Return the 32-bit register at a word offset. Models override it for registers that mean something."""
@@ -106,6 +139,10 @@ class RegisterFile:
 
     def unchanged_until_cycles(self, offset: int) -> int:
         """Not known."""
+        return 0
+
+    def request_cycles(self, offset: int, writes: bool) -> int:
+        """At any time."""
         return 0
 
     def next_event_cycles(self) -> int:

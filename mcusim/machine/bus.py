@@ -40,8 +40,16 @@ class Bus:
     def add(self, start: int, size_bytes: int, device: Device) -> None:
         """Let a device answer for a range."""
         self.devices.append(device)
+        self.add_alias(start, size_bytes, device)
+
+    def add_alias(self, start: int, size_bytes: int, device: Device) -> None:
+        """Let a device that is there already answer for one more range."""
         for page in range(start >> PAGE_SHIFT, (start + size_bytes - 1 >> PAGE_SHIFT) + 1):
             self._pages[page] = (start, device)
+
+    def find(self, address: int) -> tuple[int, Device] | None:
+        """Return the device that answers for an address and where its registers start; None if nobody models it."""
+        return self._pages.get(address >> PAGE_SHIFT)
 
     def read(self, address: int, size_bytes: int) -> int:
         """Answer a read."""

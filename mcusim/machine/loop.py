@@ -207,6 +207,9 @@ class RunLoop:
         if machine.system.reset_requested:
             self._finish("reset", "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
             return
+        if machine.reset_reason:
+            self._finish("reset", machine.reset_reason)
+            return
         number = exceptions.next_taken()
         machine.tables.m["masked_pending"] = number is None and exceptions.next_pending() is not None
         if number is not None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.board import Board
+from mcusim.board import PERIPHERAL_SPACE, Board
 from mcusim.core import Core
 from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host
 from mcusim.engine import calltree, hooks
 from mcusim.engine import tables as t
-from mcusim.engine.engine import Engine
+from mcusim.engine.engine import PAGE_BYTES, Engine
 from mcusim.engine.pricing import Pricer
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
@@ -38,11 +38,34 @@ from mcusim.machine.system import (
     SystemControl,
 )
 
-PERIPHERAL_START, PERIPHERAL_BYTES = 0x4000_0000, 0x2000_0000
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
 # CPUID by engine model: implementer Arm, part number, revision as the tables describe (Armv7-M ARM B3.2.3).
-CPUID = {"cortex-m0": 0x410C_C601, "cortex-m3": 0x412F_C231, "cortex-m4": 0x410F_C241}
+CPUID = {"cortex-m0": 0x410C_C601, "cortex-m3": 0x412F_C231, "cortex-m4": 0x410F_C241, "cortex-m7": 0x411F_C272,
+         "cortex-m33": 0x410F_D214}  # fmt: skip
+
+
+def device_ranges(board: Board) -> list[tuple[int, int]]:
+    """Return the address ranges that devices and guessed registers answer for: (start, end), in engine pages.
+
+    The whole peripheral space but for memories in it, and the pages of devices elsewhere.
+    """
+    pages = [
+        (start & -PAGE_BYTES, end + PAGE_BYTES - 1 & -PAGE_BYTES)
+        for device in board.device
+        for start, end in device.ranges
+        if start not in PERIPHERAL_SPACE and start < PPB_START
+    ]
+    wanted = sorted([(PERIPHERAL_SPACE.start, PERIPHERAL_SPACE.stop), *set(pages)])
+    memories = sorted(span for region in board.region for span in region.ranges)
+    ranges: list[tuple[int, int]] = []
+    for start, end in wanted:
+        for low, high in memories:
+            if low < end and start < high:
+                ranges.append((start, low))
+                start = high
+        ranges.append((start, end))
+    return [(start, end) for start, end in ranges if start < end]
 
 
 class Machine:
@@ -64,7 +87,12 @@ class Machine:
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
         armv6m = core.architecture == "armv6-m"
         self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
-        self.host = Host(self.clock, self._transmit, self._set_interrupt, bytearray(uart_input))
+        self.host = Host(
+            self.clock, self._transmit, self._set_interrupt, bytearray(uart_input), hse_hz=board.clock.hse_hz,
+            lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
+            request_cycles=self._request_cycles, request_reset=self._request_reset,
+        )  # fmt: skip
+        self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over)
         self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
@@ -83,8 +111,12 @@ class Machine:
         bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host))
         bus.add(SCS_START, CORE_DEVICE_BYTES, self.system)
         for entry in self.board.device:
-            bus.add(entry.start, entry.size_bytes, make_device(entry, self.host))
-        self.engine.map_device(PERIPHERAL_START, PERIPHERAL_BYTES, self.device_read, self.device_write)
+            device = make_device(entry, self.host)
+            bus.add(entry.start, entry.size_bytes, device)
+            for alias in entry.aliases:
+                bus.add_alias(alias, entry.size_bytes, device)
+        for start, end in device_ranges(self.board):
+            self.engine.map_device(start, end - start, self.device_read, self.device_write)
         self.engine.map_device(PPB_START, PPB_BYTES, self.device_read, self.device_write)
 
     def device_read(self, address: int, size_bytes: int) -> int:
@@ -97,6 +129,27 @@ class Machine:
         """Take a device write that the engine reports; what it made pending is looked at when the block has ended."""
         self.bus.write(address, size_bytes, value)
         self.clock.access_offset = 0
+        self._due_cycles[0] = 0
+
+    # what devices may do as masters of the bus
+
+    def _read_bus(self, address: int, size_bytes: int) -> int:
+        if self.memory.holds(address):
+            return int.from_bytes(self.memory.read(address, size_bytes), "little")
+        return self.bus.read(address, size_bytes)
+
+    def _write_bus(self, address: int, size_bytes: int, value: int) -> None:
+        if self.memory.holds(address):
+            self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
+        else:
+            self.bus.write(address, size_bytes, value)
+
+    def _request_cycles(self, address: int, writes: bool) -> int:
+        found = self.bus.find(address)
+        return found[1].request_cycles(address - found[0], writes) if found else 0
+
+    def _request_reset(self, reason: str) -> None:
+        self.reset_reason = reason
         self._due_cycles[0] = 0
 
     # output

@@ -33,8 +33,10 @@ class Memory:
         self._engine = engine
         self._windows: list[_Window] = []
         for region in board.region:
-            writable = region.kind != "flash"
+            writable = region.writable
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
+            for offset, word in region.words.items():
+                array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
                 engine.map_memory(start, array, writable=writable)
                 self._windows.append(_Window(start, start + region.size_bytes, array, writable))
