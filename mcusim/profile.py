@@ -55,8 +55,8 @@ class EndInfo:
     """Why the run ended.
 
     `kind` is one of exit, return, loop, sleep, breakpoint, reset, fault, until, max-cycles, timeout, interrupted;
-    `text` says it in words, without the place (`address` and `function` are printed after it); `status` is the firmware's exit
-    status where it gave one.
+    `text` says it in words, without the place (`address` and `function` are printed after it); `status` is the
+    firmware's exit status where it gave one.
     """
 
     kind: str

@@ -25,6 +25,7 @@ from mcusim.machine.exceptions import (
     exception_name,
 )  # fmt: skip
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 from mcusim.machine.system import SystemControl
 
 IRQ0, IRQ1 = FIRST_EXTERNAL, FIRST_EXTERNAL + 1
@@ -317,7 +318,7 @@ def test_an_interrupt_comes_at_the_end_of_the_block_that_made_it_pending(tmp_pat
     )  # handler: adds r5, #7; bx lr
     assert register(loop, "r5") == 7
     assert loop.handlers.entered == 1
-    (root,) = [node for node in loop.trace("given").nodes if node["kind"] == 2]
+    (root,) = [node for node in make_trace(loop, "given").nodes if node["kind"] == 2]
     assert root["calls"] == 1
 
 
@@ -397,7 +398,7 @@ def test_a_vector_outside_memory_is_an_error_with_its_number(tmp_path: Path) -> 
 
 def test_a_stack_outside_memory_is_an_error(tmp_path: Path) -> None:
     loop = run_code(tmp_path, "2000 4685 df00 e7fe")  # movs r0, #0; mov sp, r0; svc 0
-    record = loop.trace("given").fault
+    record = make_trace(loop, "given").fault
     assert record is not None
     assert "no handler can run" in record.outcome
     assert "SP is 0x00000000" in record.cause

@@ -14,6 +14,7 @@ from machines import CODE, assemble, firmware_elf, run_loop, write_image
 from mcusim.attribution import attribute
 from mcusim.machine.exceptions import BUS_FAULT, HARD_FAULT, MEM_MANAGE, USAGE_FAULT
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 from mcusim.reports import render
 from mcusim.trace import FaultRecord
 
@@ -42,7 +43,7 @@ def record_of(loop: RunLoop) -> FaultRecord:
     """Return the fault that the run ended in."""
     assert loop.end is not None
     assert loop.end.kind == "fault", loop.end
-    record = loop.trace("given").fault
+    record = make_trace(loop, "given").fault
     assert record is not None
     return record
 
@@ -105,7 +106,7 @@ def test_a_handler_that_steps_over_the_instruction_goes_on(tmp_path: Path) -> No
     assert loop.end is not None
     assert loop.end.kind == "loop"
     assert loop.machine.engine.read_register("r5") == 2
-    trace = loop.trace("given")
+    trace = make_trace(loop, "given")
     assert trace.fault is None
     assert trace.faults_handled == 1
 
@@ -159,7 +160,7 @@ def test_the_backtrace_has_calls_and_interrupted_places(tmp_path: Path) -> None:
     )
     record = record_of(loop)
     assert [place.how for place in record.backtrace] == ["at", "interrupted by SVCall", "call"]
-    fault = attribute(loop.trace("given")).fault
+    fault = attribute(make_trace(loop, "given")).fault
     assert fault is not None
     assert [line.function for line in fault.backtrace] == ["handler11", "callee", "Reset_Handler"]
     assert fault.instruction.startswith("udf")
@@ -176,7 +177,7 @@ def test_a_smashed_return_address_is_named(tmp_path: Path) -> None:
 def test_recursion_without_end_is_a_stack_overflow_before_anything_faults(tmp_path: Path) -> None:
     # bl 4;  4: push {r4, lr}; sub sp, #0x100; bl 4
     loop = run_with_handlers(tmp_path, "f000f800 b510 b0c0 f7fffffc", {HARD_FAULT: SPIN}, names={"deeper": 4})
-    trace = loop.trace("given")
+    trace = make_trace(loop, "given")
     assert trace.fault is not None
     assert "stack overflow" in trace.fault.cause
     assert trace.stacks[0].overflow
@@ -184,7 +185,7 @@ def test_recursion_without_end_is_a_stack_overflow_before_anything_faults(tmp_pa
 
 def test_the_report_shows_the_fault(tmp_path: Path) -> None:
     loop = run_with_handlers(tmp_path, f"{R0_NOWHERE} 2407 6801 {SPIN}", {HARD_FAULT: SPIN})
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     for format_name in ("text", "markdown"):
         report = render(profile, format_name)
         for part in ("HardFault", "read from 0x30000000", "ldr", "wild pointer", "Backtrace", "Reset"):

@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -33,24 +29,24 @@ from mcusim.machine.exceptions import (
 )
 from mcusim.machine.faulting import Faulting
 from mcusim.machine.handlers import Handlers
+from mcusim.machine.limits import Limits, ProgressListener
 from mcusim.machine.machine import Machine
 from mcusim.machine.places import Deferred, Places
+from mcusim.machine.result import make_trace
 from mcusim.machine.scb import CCR, CPACR
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.semihosting import Semihosting
-from mcusim.machine.settings import Progress, Settings, parse_until
+from mcusim.machine.settings import Settings, parse_until
 from mcusim.machine.traps import Traps
 from mcusim.machine.waiting import WFE, YIELD, Waiting
-from mcusim.trace import End, GuessedAccess, StackUse, TaskUse, Trace
+from mcusim.trace import End, Trace
 
 CHUNK_CYCLES = 10_000_000  # how long native code runs before Python looks at the wall clock
 STEPS_PER_LOOK = 1024  # returns of the engine between looks at the wall clock
-ACCESSES_PER_LOOK = 4096  # device accesses between looks at the wall clock
 SYSTEM_VECTOR_BYTES = 0x40  # stack pointer and the fifteen system exceptions
 RESET_VALUE_LR = 0xFFFF_FFFF
 
 Console = Callable[[bytes], None]
-ProgressListener = Callable[[Progress], None]
 
 
 def run(
@@ -69,9 +65,9 @@ def run(
     """
     check_fits(image, board)
     loop = RunLoop(image, board, settings or Settings(), console, progress)
-    with loop.interruptible():
+    with loop.limits.interruptible():
         loop.run()
-    return loop.trace(board_reason)
+    return make_trace(loop, board_reason)
 
 
 class RunLoop:
@@ -89,7 +85,7 @@ class RunLoop:
         self.machine = machine = Machine(image, board, load_core(board.core), settings.uart_input)
         if console is not None:
             machine.console_listener.append(console)
-        self.progress = progress
+        self.limits = Limits(self, progress)
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
@@ -101,11 +97,7 @@ class RunLoop:
         self.faulting = Faulting(self)
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)
         self.waiting = Waiting(self)
-        self._interrupted = False
-        self._wall_start = time.monotonic()
-        self._last_progress = 0.0
         self._arrivals = 0
-        self._accesses = 0
         self._written: set[int] = set()  # registers of the SCB that others must hear of
         self.worst_lateness_cycles = 0
         self.unknown_classes: dict[str, int] = {}
@@ -116,7 +108,7 @@ class RunLoop:
             self.places.add(self._until[0], self._arrive)
         self.detours = Detours(self)
         machine.system.scb.on_change = self._written.add
-        machine.engine.on_access = self._on_access
+        machine.engine.on_access = self.limits.on_access
 
     # the loop
 
@@ -124,9 +116,9 @@ class RunLoop:
         """Run to the end."""
         try:
             for number in count():
-                if self._interrupted or number % STEPS_PER_LOOK == 0:
-                    self.look_at_wall_clock()  # firmware that often comes back to Python never gets to `due_cycles`
-                if self.end is None:
+                if self.limits.interrupted or number % STEPS_PER_LOOK == 0:
+                    self.limits.look()  # firmware that often comes back to Python never gets to `due_cycles`
+                if self.end is None and not self._in_flight():  # a block that awaits its price is charged first
                     self._deliver()
                 if self.end is not None:
                     break
@@ -153,15 +145,21 @@ class RunLoop:
             machine.exact.resume_at(self.pc)
         elif reason:
             self._on_stop(reason)
-        elif self._interrupted or self._timed_out():
+        elif self.limits.reached:
             machine.split_at(self.pc)
-            self.look_at_wall_clock()
+            self.limits.look()
         else:
             machine.split_at(self.pc)
             self.waiting.for_interrupt()
 
+    def _in_flight(self) -> bool:
+        """Return whether a block has run that is not charged yet."""
+        return int(self.machine.tables.m["current_entry"]) >= 0
+
     def _due_cycles(self) -> int:
         machine = self.machine
+        if self._in_flight():
+            return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
         due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
@@ -181,7 +179,7 @@ class RunLoop:
         elif reason == t.FULL:
             machine.tables.grow_tree()
         elif reason == t.DUE:
-            self.look_at_wall_clock()
+            self.limits.look()
         elif reason == t.RAN_UNDEFINED:
             words = "undefined instruction, which the core does not have"
             place = machine.undefined_address()
@@ -364,43 +362,11 @@ class RunLoop:
 
     # ends
 
-    def look_at_wall_clock(self) -> bool:
-        """End if a limit is reached; report progress. Return whether the run goes on."""
-        machine, settings = self.machine, self.settings
-        if settings.max_cycles is not None and machine.clock.cycles >= settings.max_cycles:
-            self.finish("max-cycles", f"reached --max-cycles {settings.max_cycles}")
-        elif self._interrupted:
-            self.finish("interrupted", "interrupted by the user")
-        elif self._timed_out():
-            self.finish("timeout", f"reached --timeout {settings.timeout_s:g} s")
-        else:
-            self.faulting.look_at_time()
-        now = time.monotonic() - self._wall_start
-        if self.progress is not None and now - self._last_progress > 0.2:
-            self._last_progress = now
-            cycles = machine.clock.cycles
-            self.progress(
-                Progress(machine.clock.seconds_at(cycles), cycles, machine.instructions(), now, self.place(self.pc))
-            )
-        return self.end is None
-
-    def _timed_out(self) -> bool:
-        timeout = self.settings.timeout_s
-        return timeout is not None and time.monotonic() - self._wall_start >= timeout
-
     def _arrive(self) -> Deferred | None:
         self._arrivals += 1
         if self._until is None or self._arrivals < self._until[1]:
             return None
         return lambda: self.finish("until", f"reached {self.settings.until}")
-
-    def _on_access(self) -> bool:
-        """Called before each device access: False discards it, when the run is to end."""
-        self._accesses += 1
-        if self._accesses % ACCESSES_PER_LOOK == 0 and (self._interrupted or self._timed_out()):
-            self.machine.engine.stop()
-            return False
-        return True
 
     def finish(self, kind: str, text: str, status: int | None = None, *, address: int | None = None) -> None:
         """End the run: `kind` as in `mcusim.profile.EndInfo`; the place is `address`, or where the core stands."""
@@ -410,22 +376,6 @@ class RunLoop:
         if self._until is not None and kind != "until":
             text += f"; --until {self.settings.until} was not reached ({self._arrivals} arrivals)"
         self.end = End(kind, text, status, self.pc if address is None else address)
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Make Ctrl-C end the run with what was measured so far (in the main thread; elsewhere it stays as it is)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def handler(_signal: int, _frame: Any) -> None:
-            self._interrupted = True
-
-        previous = signal.signal(signal.SIGINT, handler)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     # faults
 
@@ -475,44 +425,3 @@ class RunLoop:
     def _error(self, text: str) -> McusimError:
         cycles = self.machine.clock.cycles
         return McusimError(f"{self.machine.image.name}: {text}, after {cycles} cycles")
-
-    # result
-
-    def trace(self, board_reason: str) -> Trace:
-        """Return what was measured."""
-        machine = self.machine
-        assert self.end is not None
-        tables, cycles = machine.tables, machine.clock.cycles
-        machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
-        machine.stacks.flush()
-        faulted = self.end.kind == "fault" or self.faulting.active
-        return Trace(
-            image=machine.image, board=machine.board, board_reason=board_reason, core=machine.core,
-            settings=self.settings.recorded(), end=self.end, clock_cycles=cycles,
-            seconds=machine.clock.seconds_at(cycles), clock_phases=list(machine.clock.phases),
-            functions=list(machine.functions.list), pricer=machine.pricer,
-            blocks=tables.arrays["blocks"][: tables.block_count].copy(),
-            entries=tables.arrays["entries"][: tables.entry_count].copy(),
-            outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
-            nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
-            divisions=tables.arrays["divisions"][: tables.division_count].copy(),
-            probes=tables.probes[: tables.probe_count].copy(),
-            extra_cycles=dict(machine.extra_cycles),
-            guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
-            refused=sorted(self.semihosting.refused), unknown_classes=dict(self.unknown_classes),
-            interrupts=self.handlers.entered, worst_lateness_cycles=self.worst_lateness_cycles,
-            output=bytes(machine.output), output_cut=machine.output_cut, assumptions=sorted(machine.host.remarks),
-            detours=self.detours.notes(), fault=self.faulting.record if faulted else None,
-            faults_handled=self.faulting.handled, stacks=self._stacks(),
-            tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in self.handlers.tasks],
-        )  # fmt: skip
-
-    def _stacks(self) -> list[StackUse]:
-        uses = []
-        for stack in self.machine.stacks.all:
-            overflow = ""
-            if stack.overflow_sp is not None:
-                below = stack.limit - stack.overflow_sp
-                overflow = f"{below} bytes below its limit, first in {stack.overflow_place}"
-            uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow))
-        return uses

@@ -72,4 +72,4 @@ class Waiting:
         target = event_cycles if limit is None else min(event_cycles, limit)
         machine.charge(max(target - machine.clock.cycles, 0), "sleep")
         machine.wake_devices()
-        return self._loop.look_at_wall_clock()
+        return self._loop.limits.look()
