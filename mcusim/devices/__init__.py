@@ -8,6 +8,18 @@ from mcusim.devices.base import Device, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
+from mcusim.devices.stm32f0_flash import Stm32F0Flash
+from mcusim.devices.stm32f0_pwr import Stm32F0Pwr
+from mcusim.devices.stm32f0_rcc import Stm32F0Rcc
+from mcusim.devices.stm32f1_flash import Stm32F1Flash
+from mcusim.devices.stm32f1_pwr import Stm32F1Pwr
+from mcusim.devices.stm32f1_rcc import Stm32F1Rcc
+from mcusim.devices.stm32f4_flash import Stm32F4Flash
+from mcusim.devices.stm32f4_pwr import Stm32F4Pwr
+from mcusim.devices.stm32f4_rcc import Stm32F4Rcc
+from mcusim.devices.stm32g0_flash import Stm32G0Flash
+from mcusim.devices.stm32g0_pwr import Stm32G0Pwr
+from mcusim.devices.stm32g0_rcc import Stm32G0Rcc
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
 from mcusim.devices.stm32l4_pwr import Stm32L4Pwr
 from mcusim.devices.stm32l4_rcc import Stm32L4Rcc
@@ -17,6 +29,18 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "cmsdk-uart": CmsdkUart,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
+    "stm32f0-flash": Stm32F0Flash,
+    "stm32f0-pwr": Stm32F0Pwr,
+    "stm32f0-rcc": Stm32F0Rcc,
+    "stm32f1-flash": Stm32F1Flash,
+    "stm32f1-pwr": Stm32F1Pwr,
+    "stm32f1-rcc": Stm32F1Rcc,
+    "stm32f4-flash": Stm32F4Flash,
+    "stm32f4-pwr": Stm32F4Pwr,
+    "stm32f4-rcc": Stm32F4Rcc,
+    "stm32g0-flash": Stm32G0Flash,
+    "stm32g0-pwr": Stm32G0Pwr,
+    "stm32g0-rcc": Stm32G0Rcc,
     "stm32l4-flash": Stm32L4Flash,
     "stm32l4-pwr": Stm32L4Pwr,
     "stm32l4-rcc": Stm32L4Rcc,
