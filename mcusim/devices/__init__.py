@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Device, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
+from mcusim.devices.stm32_dbgmcu import Stm32Dbgmcu
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32f0_flash import Stm32F0Flash
@@ -27,6 +28,7 @@ from mcusim.errors import McusimError, unknown_name
 
 DEVICES: dict[str, type[RegisterFile]] = {
     "cmsdk-uart": CmsdkUart,
+    "stm32-dbgmcu": Stm32Dbgmcu,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
     "stm32f0-flash": Stm32F0Flash,
