@@ -16,6 +16,7 @@ from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_timer import Stm32Timer
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32_usart_v1 import Stm32UsartV1
+from mcusim.devices.stm32_wwdg import Stm32Wwdg
 from mcusim.devices.stm32f1_exti import Stm32F1Exti
 from mcusim.devices.stm32f1_gpio import Stm32F1Gpio
 from mcusim.devices.stm32g0_exti import Stm32G0Exti
@@ -37,6 +38,7 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "stm32-timer": Stm32Timer,
     "stm32-usart-v1": Stm32UsartV1,
     "stm32-usart-v2": Stm32Usart,
+    "stm32-wwdg": Stm32Wwdg,
     "stm32f1-exti": Stm32F1Exti,
     "stm32f1-gpio": Stm32F1Gpio,
     "stm32g0-exti": Stm32G0Exti,
