@@ -191,7 +191,11 @@ def test_it_counts_as_the_twin_does(steps: list[tuple[tuple[str, int], int]], pr
         for _ in range(ticks):
             twin.tick()
             if interrupts and bench.clock.cycles < end:
-                bench.run_until(bench.clock.cycles + 1)
+                if bench.clock.cycles % 3:
+                    bench.run_until(bench.clock.cycles + 1)
+                else:  # firmware reads the flags before the device is woken
+                    bench.clock.cycles += 1
+                    device.read(SR, 4)
                 assert bool(bench.lines.get(28)) == bool(twin.sr & 7)
         bench.clock.cycles = end
         assert (device.read(CNT, 4), device.read(SR, 4)) == (twin.count, twin.sr)

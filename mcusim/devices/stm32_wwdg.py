@@ -25,16 +25,16 @@ class Stm32Wwdg(RegisterFile):
         self._since_cycles = 0  # when T was written
         self._warned = False  # EWIF was set since
 
-    def _count_cycles(self) -> float:
-        """Return the core's cycles in one count."""
+    def _rates(self) -> tuple[int, int]:
+        """Return what one count takes, as core clocks times the bus's frequency, and that frequency."""
         shift, mask = (7, 3) if self.option["prescaler_bits"] == 2 else (11, 7)
         clocks = CLOCKS_A_COUNT << (self.registers[CFR] >> shift & mask)
-        bus_hz = self.host.hz(str(self.option["clock"]))
-        return clocks * self.host.clock.core_hz / bus_hz if bus_hz else clocks
+        bus_hz = self.host.hz(str(self.option["clock"])) or 1
+        return clocks * self.host.clock.core_hz, bus_hz
 
     def _counter(self) -> int:
-        passed = int((self.host.clock.cycles - self._since_cycles) / self._count_cycles())
-        return (self.registers[CR] & T) - passed
+        count, bus_hz = self._rates()
+        return (self.registers[CR] & T) - (self.host.clock.cycles - self._since_cycles) * bus_hz // count
 
     def read_register(self, offset: int) -> int:
         """Return a register; CR holds the counter."""
@@ -72,7 +72,8 @@ class Stm32Wwdg(RegisterFile):
         counts = (self.registers[CR] & T) - T6
         if self._warned or counts <= 0:
             counts += 1
-        return self._since_cycles + round(max(counts, 1) * self._count_cycles())
+        count, bus_hz = self._rates()
+        return self._since_cycles - (-max(counts, 1) * count // bus_hz)
 
     def wake(self) -> None:
         """Warn, or reset the part."""
