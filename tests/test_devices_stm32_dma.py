@@ -30,8 +30,8 @@ class Driver:
 
     def start(
         self, source: int, target: int, count: int, *, sizes: tuple[int, int] = (1, 1), to_peripheral: bool = False,
-        steps: tuple[bool, bool] = (True, True), memories: bool = False, circular: bool = False, interrupts: bool = True,
-        fifo: bool = False, more: int = 0,
+        steps: tuple[bool, bool] = (True, True), memories: bool = False, circular: bool = False,
+        interrupts: bool = True, fifo: bool = False, more: int = 0,
     ) -> None:  # fmt: skip
         """Start a transfer: sizes and steps are those of the peripheral's side, then the memory's."""
         peripheral, memory = (target, source) if to_peripheral else (source, target)

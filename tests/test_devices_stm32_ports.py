@@ -20,7 +20,8 @@ def port(name: str = "gpioc", family: str = "f4") -> RegisterFile:
     ("family", "name", "values"),
     [("f4", "gpioa", (0xA800_0000, 0x0C00_0000, 0x6400_0000)), ("f4", "gpiob", (0x280, 0xC0, 0x100)),
      ("f4", "gpiod", (0, 0, 0)), ("l4", "gpioa", (0xABFF_FFFF, 0x0C00_0000, 0x6400_0000)),
-     ("l4", "GPIOG", (0xFFFF_FFFF, 0, 0)), ("g0", "gpiob", (0xFFFF_FFFF, 0, 0)), ("f0", "gpioa", (0x2800_0000, 0x0C00_0000, 0x2400_0000)),
+     ("l4", "GPIOG", (0xFFFF_FFFF, 0, 0)), ("g0", "gpiob", (0xFFFF_FFFF, 0, 0)),
+     ("f0", "gpioa", (0x2800_0000, 0x0C00_0000, 0x2400_0000)),
      ("h7", "gpiob", (0xFFFF_FEBF, 0xC0, 0x100))],
 )  # fmt: skip
 def test_reset_values(family: str, name: str, values: tuple[int, ...]) -> None:

@@ -99,7 +99,7 @@ class Twin:
 
     def match(self) -> None:
         center = self.cr1 & CENTER_BOTH
-        if center == CENTER_DOWN and not self.down or center == CENTER_UP and self.down:
+        if center == (CENTER_UP if self.down else CENTER_DOWN):
             return
         for channel in (0, 1):
             if self.shadow_ccr[channel] == self.count:

@@ -3,7 +3,8 @@
 
 It counts the low-speed oscillator, whose frequency is `host.bus_hz["lsi"]` or else the option `lsi_hz` (32 kHz; 40 kHz
 on F0 and F1). The prescaler divides by 4 to 256; where it has four bits (the option `prescaler_bits`: U5) up to 1024.
-The early wakeup interrupt of U5 is not modelled, which the report says where it is asked for. SR is never busy: prescaler and reload value count at once, where silicon takes up to five periods.
+The early wakeup interrupt of U5 is not modelled, which the report says where it is asked for. SR is never busy:
+prescaler and reload value count at once, where silicon takes up to five periods.
 """
 
 from __future__ import annotations
