@@ -19,6 +19,7 @@ from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRU
 from mcusim.errors import McusimError
 from mcusim.guess import check_fits
 from mcusim.image.model import Image
+from mcusim.machine.console_script import ConsoleScript
 from mcusim.machine.exceptions import SVCALL, exception_name
 from mcusim.machine.handlers import Handlers
 from mcusim.machine.machine import Machine
@@ -81,6 +82,10 @@ class RunLoop:
         self.machine = machine = Machine(image, board, load_core(board.core), settings.uart_input)
         if console is not None:
             machine.console_listener.append(console)
+        self.script = ConsoleScript(settings.uart_script, machine.host) if settings.uart_script else None
+        if self.script is not None:
+            machine.console_listener.append(self.script.hear)
+            machine.bus.devices.append(self.script)
         self.progress = progress
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
@@ -419,6 +424,7 @@ class RunLoop:
         tables, cycles = machine.tables, machine.clock.cycles
         machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
         assumptions = sorted(machine.host.remarks)
+        assumptions += self.script.unfinished() if self.script is not None else []
         if self.events_waited:
             assumptions.append(f"WFE and YIELD return at once ({self.events_waited} times)")
         return Trace(

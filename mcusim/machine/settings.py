@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mcusim.errors import McusimError, unknown_name
 from mcusim.image.model import Image
+from mcusim.machine.console_script import Script
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class Settings:
     files: Path | None = None  # the folder that semihosting may open files in
     allow_unknown: bool = False  # go on at one cycle where the core has no timing for an instruction
     uart_input: bytes = b""
+    uart_script: Script | None = None  # what answers the firmware on its console
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
+        script = {"uart_script": _fingerprint(self.uart_script.text.encode())} if self.uart_script else {}
         return {
             "until": self.until,
             "max_cycles": self.max_cycles,
@@ -31,6 +34,7 @@ class Settings:
             "files": self.files is not None,
             "allow_unknown": self.allow_unknown,
             "uart_in": _fingerprint(self.uart_input),
+            **script,
         }
 
 
