@@ -124,6 +124,10 @@ class SerialLine(RegisterFile):
         if not self.on(TE):
             return
         now = self.sync()
+        if len(self._leaving) >= self.depth():
+            self.host.remarks.add(
+                f"{self.entry.name}: the firmware wrote a byte before there was room; it is sent, silicon would lose one"
+            )
         start = max(now, self._line_free_cycles)
         self._line_free_cycles = start + self.frame_cycles()
         self._complete = True
@@ -184,21 +188,16 @@ class SerialLine(RegisterFile):
         self._level = self.raised(self.status())
         self.set_interrupt(self._level)
 
-    def _changes(self) -> list[int]:
-        """Return when flags will change by themselves."""
-        times = [self._arrival_cycles, self._idle_cycles]
-        now = self.host.clock.cycles
-        if len(self._leaving) >= self.depth():
-            times.append(self._leaving[-self.depth()])
-        if self._line_free_cycles > now:
-            times.append(self._line_free_cycles)
-        return [time for time in times if now < time < NEVER]
-
     def unchanged_until_cycles(self, offset: int) -> int:
         """The status changes when the buffer or the line is free, and when a byte is here."""
         if offset != self.status_offset:
             return 0
-        return min([*self._changes(), *(time for time in self._leaving if time > self.host.clock.cycles)], default=0)
+        now, until = self.host.clock.cycles, NEVER
+        leaves = self._leaving[0] if self._leaving else NEVER
+        for time in (leaves, self._line_free_cycles, self._arrival_cycles, self._idle_cycles):
+            if now < time < until:
+                until = time
+        return until if until < NEVER else 0
 
     def request_cycles(self, offset: int, writes: bool) -> int:
         """From when DMA may serve the data register: while DMAT (DMAR) is set and there is room (a byte)."""

@@ -7,8 +7,8 @@ One step a line, taken in order; empty lines and lines that begin with # do not 
     delay_ms 5           simulated time, at the core clock of that moment
     send "run 3\\n"       what the console receives, at the line's rate
 
-Text is in double quotes, in UTF-8, with the escapes \\n, \\r, \\t, \\0, \\", \\\\ and \\xHH (a byte). Time is simulated,
-so that a run with a script repeats exactly.
+Text is in double quotes, in UTF-8, with the escapes \\n, \\r, \\t, \\0, \\", \\\\ and \\xHH (a byte). Time is
+simulated, so that a run with a script repeats exactly.
 """
 
 from __future__ import annotations
