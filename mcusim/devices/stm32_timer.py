@@ -238,7 +238,9 @@ class Stm32Timer(RegisterFile):
         elif offset == CR1:
             self._control(value)
         else:
-            if offset == ARR or CCR1 <= offset <= CCR4:
+            if offset in (PSC, RCR):
+                value &= 0xFFFF
+            elif offset == ARR or CCR1 <= offset <= CCR4:
                 value &= self._largest
             registers[offset] = value
             self._load_direct()

@@ -126,7 +126,7 @@ class SerialLine(RegisterFile):
         now = self.sync()
         if len(self._leaving) >= self.depth():
             self.host.remarks.add(
-                f"{self.entry.name}: the firmware wrote a byte before there was room; it is sent, silicon would lose one"
+                f"{self.entry.name}: a byte was written before there was room; it is sent, silicon loses one"
             )
         start = max(now, self._line_free_cycles)
         self._line_free_cycles = start + self.frame_cycles()
