@@ -38,6 +38,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--call", metavar="FUNCTION[(ARGS)]", help="after the start-up code call a function in the place of main"
     )
     group.add_argument("--skip-to", metavar="SYMBOL", help="when main is reached, go on at SYMBOL")
+    group.add_argument("--uart-script", metavar="FILE", help='answers to what it prints: lines expect "X", send "Y"')
     group.add_argument("--files", type=Path, metavar="DIR", help="let semihosting open files in this folder only")
     group.add_argument(
         "--allow-unknown", action="store_true", help="go on when an instruction has no timing class, at a guessed cost"
@@ -181,6 +182,16 @@ def read_input(name: str | None) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise McusimError(f"--uart-in {name}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def read_text(option: str, name: str) -> str:
+    """Return the text of the file that an option names. Raises `McusimError` if it cannot be read."""
+    try:
+        return Path(name).read_text("utf-8")
+    except OSError as error:
+        raise McusimError(f"{option} {name}: cannot be read: {error.strerror or type(error).__name__}") from error
+    except ValueError as error:
+        raise McusimError(f"{option} {name!r}: not a text file in UTF-8") from error
 
 
 def _real(text: str) -> float:

@@ -14,6 +14,7 @@ from mcusim.errors import McusimError
 if TYPE_CHECKING:
     from mcusim.image.model import Image
     from mcusim.machine import Progress
+    from mcusim.machine.console_script import Script
     from mcusim.reports.progress import ProgressLine
     from mcusim.trace import Trace
 
@@ -40,6 +41,7 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         stubs=tuple(args.stub),
         call=args.call,
         skip_to=args.skip_to,
+        uart_script=_script(args.uart_script),
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:
@@ -55,6 +57,14 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         progress.clear()
         if output is not None:
             output.end_line()
+
+
+def _script(name: str | None) -> Script | None:
+    if name is None:
+        return None
+    from mcusim.machine.console_script import parse_script
+
+    return parse_script(options.read_text("--uart-script", name), f"--uart-script {name}")
 
 
 def load_image(args: argparse.Namespace) -> Image:

@@ -17,6 +17,7 @@ from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_timer import Stm32Timer
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32_usart_v1 import Stm32UsartV1
+from mcusim.devices.stm32_wwdg import Stm32Wwdg
 from mcusim.devices.stm32f0_flash import Stm32F0Flash
 from mcusim.devices.stm32f0_pwr import Stm32F0Pwr
 from mcusim.devices.stm32f0_rcc import Stm32F0Rcc
@@ -51,6 +52,7 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "stm32-timer": Stm32Timer,
     "stm32-usart-v1": Stm32UsartV1,
     "stm32-usart-v2": Stm32Usart,
+    "stm32-wwdg": Stm32Wwdg,
     "stm32f0-flash": Stm32F0Flash,
     "stm32f0-pwr": Stm32F0Pwr,
     "stm32f0-rcc": Stm32F0Rcc,

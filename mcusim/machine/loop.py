@@ -16,6 +16,7 @@ from mcusim.guess import check_fits
 from mcusim.image.model import Image
 from mcusim.isa import decode as isa
 from mcusim.machine import faults
+from mcusim.machine.console_script import ConsoleScript
 from mcusim.machine.detours import Detours
 from mcusim.machine.exceptions import (
     BUS_FAULT,
@@ -86,6 +87,10 @@ class RunLoop:
         if console is not None:
             machine.console_listener.append(console)
         self.limits = Limits(self, progress)
+        self.script = ConsoleScript(settings.uart_script, machine.host) if settings.uart_script else None
+        if self.script is not None:
+            machine.console_listener.append(self.script.hear)
+            machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mcusim.errors import McusimError, unknown_name
 from mcusim.image.model import Image
+from mcusim.machine.console_script import Script
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class Settings:
     stubs: tuple[str, ...] = ()  # FUNCTION[=VALUE]: functions that return at once
     call: str | None = None  # FUNCTION[(ARGS)]: what runs in the place of main
     skip_to: str | None = None  # where execution goes on when main is reached
+    uart_script: Script | None = None  # what answers the firmware on its console
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
+        script = {"uart_script": _fingerprint(self.uart_script.text.encode())} if self.uart_script else {}
         return {
             "until": self.until,
             "max_cycles": self.max_cycles,
@@ -37,6 +40,7 @@ class Settings:
             "stub": ", ".join(self.stubs) or None,
             "call": self.call,
             "skip_to": self.skip_to,
+            **script,
         }
 
 
