@@ -6,20 +6,44 @@ from __future__ import annotations
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Device, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
+from mcusim.devices.stm32_cache import Stm32Cache
+from mcusim.devices.stm32_dbgmcu import Stm32Dbgmcu
+from mcusim.devices.stm32_hsem import Stm32Hsem
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
+from mcusim.devices.stm32f7_flash import Stm32F7Flash
+from mcusim.devices.stm32f7_pwr import Stm32F7Pwr
+from mcusim.devices.stm32f7_rcc import Stm32F7Rcc
+from mcusim.devices.stm32h7_flash import Stm32H7Flash
+from mcusim.devices.stm32h7_pwr import Stm32H7Pwr
+from mcusim.devices.stm32h7_rcc import Stm32H7Rcc
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
 from mcusim.devices.stm32l4_pwr import Stm32L4Pwr
 from mcusim.devices.stm32l4_rcc import Stm32L4Rcc
+from mcusim.devices.stm32u5_flash import Stm32U5Flash
+from mcusim.devices.stm32u5_pwr import Stm32U5Pwr
+from mcusim.devices.stm32u5_rcc import Stm32U5Rcc
 from mcusim.errors import McusimError, unknown_name
 
 DEVICES: dict[str, type[RegisterFile]] = {
     "cmsdk-uart": CmsdkUart,
+    "stm32-cache": Stm32Cache,
+    "stm32-dbgmcu": Stm32Dbgmcu,
+    "stm32-hsem": Stm32Hsem,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
+    "stm32f7-flash": Stm32F7Flash,
+    "stm32f7-pwr": Stm32F7Pwr,
+    "stm32f7-rcc": Stm32F7Rcc,
+    "stm32h7-flash": Stm32H7Flash,
+    "stm32h7-pwr": Stm32H7Pwr,
+    "stm32h7-rcc": Stm32H7Rcc,
     "stm32l4-flash": Stm32L4Flash,
     "stm32l4-pwr": Stm32L4Pwr,
     "stm32l4-rcc": Stm32L4Rcc,
+    "stm32u5-flash": Stm32U5Flash,
+    "stm32u5-pwr": Stm32U5Pwr,
+    "stm32u5-rcc": Stm32U5Rcc,
 }
 
 
