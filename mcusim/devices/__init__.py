@@ -6,14 +6,26 @@ from __future__ import annotations
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Device, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
+from mcusim.devices.registers import Registers
 from mcusim.devices.stm32_cache import Stm32Cache
+from mcusim.devices.stm32_crc import Stm32Crc
 from mcusim.devices.stm32_dbgmcu import Stm32Dbgmcu
+from mcusim.devices.stm32_dma_channels import Stm32DmaChannels
+from mcusim.devices.stm32_dma_streams import Stm32DmaStreams
+from mcusim.devices.stm32_gpio import Stm32Gpio
 from mcusim.devices.stm32_hsem import Stm32Hsem
+from mcusim.devices.stm32_iwdg import Stm32Iwdg
 from mcusim.devices.stm32_rng import Stm32Rng
+from mcusim.devices.stm32_timer import Stm32Timer
 from mcusim.devices.stm32_usart import Stm32Usart
+from mcusim.devices.stm32_usart_v1 import Stm32UsartV1
+from mcusim.devices.stm32f1_exti import Stm32F1Exti
+from mcusim.devices.stm32f1_gpio import Stm32F1Gpio
 from mcusim.devices.stm32f7_flash import Stm32F7Flash
 from mcusim.devices.stm32f7_pwr import Stm32F7Pwr
 from mcusim.devices.stm32f7_rcc import Stm32F7Rcc
+from mcusim.devices.stm32g0_exti import Stm32G0Exti
+from mcusim.devices.stm32h7_exti import Stm32H7Exti
 from mcusim.devices.stm32h7_flash import Stm32H7Flash
 from mcusim.devices.stm32h7_pwr import Stm32H7Pwr
 from mcusim.devices.stm32h7_rcc import Stm32H7Rcc
@@ -27,14 +39,26 @@ from mcusim.errors import McusimError, unknown_name
 
 DEVICES: dict[str, type[RegisterFile]] = {
     "cmsdk-uart": CmsdkUart,
+    "registers": Registers,
     "stm32-cache": Stm32Cache,
+    "stm32-crc": Stm32Crc,
     "stm32-dbgmcu": Stm32Dbgmcu,
+    "stm32-dma-channels": Stm32DmaChannels,
+    "stm32-dma-streams": Stm32DmaStreams,
+    "stm32-gpio": Stm32Gpio,
     "stm32-hsem": Stm32Hsem,
+    "stm32-iwdg": Stm32Iwdg,
     "stm32-rng": Stm32Rng,
+    "stm32-timer": Stm32Timer,
+    "stm32-usart-v1": Stm32UsartV1,
     "stm32-usart-v2": Stm32Usart,
+    "stm32f1-exti": Stm32F1Exti,
+    "stm32f1-gpio": Stm32F1Gpio,
     "stm32f7-flash": Stm32F7Flash,
     "stm32f7-pwr": Stm32F7Pwr,
     "stm32f7-rcc": Stm32F7Rcc,
+    "stm32g0-exti": Stm32G0Exti,
+    "stm32h7-exti": Stm32H7Exti,
     "stm32h7-flash": Stm32H7Flash,
     "stm32h7-pwr": Stm32H7Pwr,
     "stm32h7-rcc": Stm32H7Rcc,

@@ -90,7 +90,7 @@ class Machine:
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(uart_input), hse_hz=board.clock.hse_hz,
             lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
-            request_cycles=self._request_cycles, request_reset=self._request_reset,
+            reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
         )  # fmt: skip
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
@@ -143,6 +143,11 @@ class Machine:
             self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
+
+    def _reaches(self, address: int, writes: bool) -> bool:
+        if self.memory.holds(address):
+            return not writes or self.memory.writable_host_address(address) != 0
+        return address in PERIPHERAL_SPACE or self.bus.find(address) is not None
 
     def _request_cycles(self, address: int, writes: bool) -> int:
         found = self.bus.find(address)
