@@ -34,7 +34,7 @@ def change(device: Device, offset: int, clear: int, set_bits: int) -> None:
 
 
 def test_f7_reaches_216_mhz_with_over_drive() -> None:
-    """RM0385 4.1.4: over-drive on, wait, switch, wait; PLL from HSE 25 MHz / 25 * 432 / 2."""
+    """RM0385, PWR: over-drive on, wait, switch, wait; PLL from HSE 25 MHz / 25 * 432 / 2."""
     rcc, world = made("stm32f7-rcc", hse_hz=25_000_000)
     power, _ = made("stm32f7-pwr")
     assert world.clock.core_hz == 16_000_000
@@ -183,7 +183,7 @@ def test_h7_kernel_clocks_of_usarts() -> None:
 
 
 def test_u575_reaches_160_mhz_from_msi() -> None:
-    """MSI 4 MHz / 1 * 80 / 2, in range 1 with the booster (RM0456 10.5.4)."""
+    """MSI 4 MHz / 1 * 80 / 2, in range 1 with the booster (RM0456, PWR_VOSR)."""
     power, _ = made("stm32u5-pwr")
     assert power.read(0x0C, 4) == 1 << 15
     change(power, 0x0C, 0, 3 << 16)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """STM32 debug component: tells which part it is, by the option `idcode` (DEV_ID, and REV_ID from bit 16).
 
-Source: ST RM0433 60.5.8, RM0385 40.6.1, RM0456 75.12.4. The other registers remember what is written.
+Source: ST RM0385 and RM0456, DBGMCU_IDCODE; RM0433, DBGMCU_IDC. The other registers remember what is written.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """STM32F7 flash interface; ST RM0385 and RM0410, chapter 3: ACR reads back what was written, nothing is ever busy.
 
-The key sequences unlock CR and OPTCR (RM0385 3.3.5). Wait states are remembered, not timed: the core's table says so.
-Erasing and programming are not modelled: the report says so when the firmware tries. Bits: ST cmsis_device_f7 v1.2.9,
-stm32f746xx.h. The flash interfaces of H7 and U5 differ in where the same registers are, and build on this one.
+The key sequences unlock CR and OPTCR (RM0385, FLASH_KEYR, FLASH_OPTKEYR). Wait states are remembered, not timed: the
+core's table says so. Erasing and programming are not modelled: the report says so when the firmware tries. Bits: ST
+cmsis_device_f7 v1.2.9, stm32f746xx.h. The flash interfaces of H7 and U5 differ in where the same registers are, and
+build on this one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ OPTION_KEYS = (0x0819_2A3B, 0x4C5D_6E7F)
 class Stm32F7Flash(RegisterFile):
     """FLASH registers."""
 
-    options = {"option_control": 0xC0FF_AAFD}  # noqa: RUF012 - OPTCR as shipped (RM0385 3.7.6; RM0410: 0xFFFFAAFD)
+    options = {"option_control": 0xC0FF_AAFD}  # noqa: RUF012 - OPTCR as shipped (RM0385; RM0410: 0xFFFFAAFD)
     reset = {CR: 0x8000_0000, OPTCR1: 0x0040_0080}  # noqa: RUF012 - a class constant
     # Where keys are written -> the keys, the register that they unlock, and its lock bit.
     locks: dict[int, tuple[tuple[int, int], int, int]] = {  # noqa: RUF012 - a class constant

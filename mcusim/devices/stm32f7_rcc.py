@@ -2,7 +2,7 @@
 """STM32F7 reset and clock control; ST RM0385 (F74x, F75x) chapter 5, RM0410 (F76x, F77x) chapter 5.
 
 Ready flags follow enables, the clock tree gives the core's clock, the buses' and the timers'. Offsets and bits: ST
-cmsis_device_f7 v1.2.9, stm32f746xx.h; reset values: RM0385 5.3 (those
+cmsis_device_f7 v1.2.9, stm32f746xx.h; reset values: RM0385, RCC registers (those
 of the enables in low-power modes are left out).
 """
 
@@ -24,7 +24,7 @@ HSI_HZ = 16_000_000
 LSI_HZ = 32_000  # typical (STM32F746 datasheet DS10916, 6.3.11)
 TIMPRE_BIT = 24
 MULTIPLIERS = {"pll": PLLCFGR, "plli2s": PLLI2SCFGR, "pllsai": PLLSAICFGR}  # N is bits 6 to 14 of each
-# Kernel clocks of USARTs in DCKCFGR2: two bits each; 0 the bus, 1 SYSCLK, 2 HSI, 3 LSE (RM0385 5.3.26).
+# Kernel clocks of USARTs in DCKCFGR2: two bits each; 0 the bus, 1 SYSCLK, 2 HSI, 3 LSE (RM0385, RCC_DCKCFGR2).
 USARTS = ("usart1", "usart2", "usart3", "uart4", "uart5", "usart6", "uart7", "uart8")
 ON_APB2 = ("usart1", "usart6")
 
@@ -69,7 +69,7 @@ class Stm32F7Rcc(ClockController):
         hclk = divided_hz(system_hz, AHB_DIVIDERS[self.field(CFGR, 4, 15)])
         pclk1 = divided_hz(hclk, APB_DIVIDERS[self.field(CFGR, 10, 7)])
         pclk2 = divided_hz(hclk, APB_DIVIDERS[self.field(CFGR, 13, 7)])
-        factor = 4 if self.field(DCKCFGR1, TIMPRE_BIT, 1) else 2  # RM0385 5.3.25
+        factor = 4 if self.field(DCKCFGR1, TIMPRE_BIT, 1) else 2  # RM0385, RCC_DCKCFGR1.TIMPRE
         self.host.clock.set_core_hz(hclk)
         bus |= {"sysclk": system_hz, "hclk": hclk, "pclk1": pclk1, "pclk2": pclk2, "hsi": HSI_HZ, "lsi": LSI_HZ,
                 "lse": self.host.lse_hz, "timclk1": timer_hz(hclk, pclk1, factor),

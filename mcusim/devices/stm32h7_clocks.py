@@ -11,10 +11,10 @@ from __future__ import annotations
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Host, RegisterFile
 
-# HPRE (four bits) and PPRE (three bits): ST RM0385 5.3.3, RM0433 8.7.7, RM0456 11.8.7.
+# HPRE (four bits) and PPRE (three bits): ST RM0385, RCC_CFGR; RM0433, RCC_D1CFGR; RM0456, RCC_CFGR2.
 AHB_DIVIDERS = (1,) * 8 + (2, 4, 8, 16, 64, 128, 256, 512)
 APB_DIVIDERS = (1,) * 4 + (2, 4, 8, 16)
-FRACTION = 8192  # the fractional part of a PLL's multiplier counts in these (RM0433 8.7.14, RM0456 11.8.15)
+FRACTION = 8192  # the fractional part of a PLL's multiplier counts in these (RM0433, RCC_PLL1FRACR)
 
 
 def pll_output_hz(source_hz: int, multiplier: int, m: int, divider: int) -> int:

@@ -2,7 +2,7 @@
 """STM32H7 flash interface, two banks; ST RM0433 (H743, H750) chapter 4, RM0455 (H7A3, H7B3) chapter 4.
 
 As that of the F7 (`stm32f7_flash.py`), with the registers of bank 2 at 0x100. Offsets and bits: ST cmsis_device_h7
-v1.9.0, stm32h743xx.h and stm32h7a3xxq.h; reset values: RM0433 4.9, RM0455 4.9.
+v1.9.0, stm32h743xx.h and stm32h7a3xxq.h; reset values: RM0433 and RM0455, FLASH registers.
 """
 
 from __future__ import annotations

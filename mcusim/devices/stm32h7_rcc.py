@@ -3,7 +3,7 @@
 
 Ready flags follow enables; PLL1 to PLL3 with their fractional parts and outputs P, Q, R; the core's clock (D1CPRE,
 CDCPRE), the buses' and the timers'. Both families have the registers at the same places: offsets and bits are those of
-ST cmsis_device_h7 v1.9.0, stm32h743xx.h and stm32h7a3xxq.h; reset values: RM0433 8.7.
+ST cmsis_device_h7 v1.9.0, stm32h743xx.h and stm32h7a3xxq.h; reset values: RM0433, RCC registers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HSI_HZ, CSI_HZ, HSI48_HZ, LSI_HZ = 64_000_000, 4_000_000, 48_000_000, 32_000
 TIMPRE_BIT = 15
 PLL_SOURCES = ("hsi", "csi", "hse")  # PLLSRC; 3 is none
 OUTPUTS = {"p": (9, 0x7F), "q": (16, 0x7F), "r": (24, 0x7F)}  # bit and mask of each divider in PLLxDIVR
-# What USART1/6 (and 9, 10), the other USARTs and LPUART1 may run on: USART16SEL, USART234578SEL, LPUART1SEL (RM0433
-# 8.7.20, 8.7.21); "pclk" stands for the bus that each is on.
+# What USART1/6 (and 9, 10), the other USARTs and LPUART1 may run on: USART16SEL, USART234578SEL, LPUART1SEL (RM0433,
+# RCC_D2CCIP2R, RCC_D3CCIPR); "pclk" stands for the bus that each is on.
 USART_SOURCES = ("pclk", "pll2q", "pll3q", "hsi", "csi", "lse")
 
 
@@ -85,7 +85,7 @@ class Stm32H7Rcc(ClockController):
         pclk = {
             name: divided_hz(hclk, APB_DIVIDERS[self.field(offset, bit, 7)]) for name, (offset, bit) in fields.items()
         }
-        factor = 4 if self.field(CFGR, TIMPRE_BIT, 1) else 2  # RM0433 table 56, ratio of the timers' clock
+        factor = 4 if self.field(CFGR, TIMPRE_BIT, 1) else 2  # RM0433, RCC_CFGR.TIMPRE: ratio of the timers' clock
         self.host.clock.set_core_hz(core)
         self.host.bus_hz |= {
             "sysclk": system_hz, "hclk": hclk, **pclk, "timclk1": timer_hz(hclk, pclk["pclk1"], factor),

@@ -2,7 +2,7 @@
 """STM32U5 flash interface; ST RM0456, chapter 7, without the secure registers' own state.
 
 As that of the F7 (`stm32f7_flash.py`). Offsets and bits: ST cmsis_device_u5 v1.4.0, stm32u575xx.h; reset values:
-RM0456 7.9.
+RM0456, FLASH registers.
 """
 
 from __future__ import annotations

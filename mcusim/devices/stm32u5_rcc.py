@@ -3,7 +3,7 @@
 
 Ready flags follow enables; MSI ranges, PLL1 to PLL3 with their fractional parts; the core's clock, the buses' and the
 timers'. Offsets, bits and MSI ranges: ST cmsis_device_u5 v1.4.0, stm32u575xx.h and system_stm32u5xx.c; reset values:
-RM0456 11.8.
+RM0456, RCC registers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HSI_HZ, HSI48_HZ, SHSI_HZ, LSI_HZ = 16_000_000, 48_000_000, 48_000_000, 32_000
 MSI_HZ = (48_000_000, 24_000_000, 16_000_000, 12_000_000, 4_000_000, 2_000_000, 1_330_000, 1_000_000,
           3_072_000, 1_536_000, 1_024_000, 768_000, 400_000, 200_000, 133_000, 100_000)  # fmt: skip
 PLL_SOURCES = (None, "msis", "hsi", "hse")
-# USART1 to UART5: two bits each of CCIPR1; LPUART1: three bits of CCIPR3 (RM0456 11.8.47, 11.8.49).
+# USART1 to UART5: two bits each of CCIPR1; LPUART1: three bits of CCIPR3 (RM0456, RCC_CCIPR1, RCC_CCIPR3).
 USARTS = {"usart1": (CCIPR1, 0, 3, "pclk2"), "usart2": (CCIPR1, 2, 3, "pclk1"), "usart3": (CCIPR1, 4, 3, "pclk1"),
           "uart4": (CCIPR1, 6, 3, "pclk1"), "uart5": (CCIPR1, 8, 3, "pclk1"),
           "lpuart1": (CCIPR3, 0, 7, "pclk3")}  # fmt: skip
