@@ -45,6 +45,7 @@ EVIDENCE = {
     "particular part": 1,  # a part before a stand-in, other things being equal
 }
 ROUND_BYTES = 1024
+OTHERS_NAMED = 3  # boards that would fit, too: how many the reason names
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def guess_board(image: Image) -> tuple[Board, str]:
         raise McusimError(
             f"{image.name}: no known board fits ({_seen(image)}): {why}: describe yours with --board FILE.toml"
         )
-    best = fitting[0].board
-    others = ", ".join(c.board.name for c in fitting[1:])
-    return best, f"{_seen(image)}: fits {best.name} best" + (f", also {others}" if others else "")
+    best, others = fitting[0].board, [c.board.name for c in fitting[1:]]
+    also = f", also {', '.join(others[:OTHERS_NAMED])}" if others else ""
+    more = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
+    return best, f"{_seen(image)}: fits {best.name} best{also}{more}"
 
 
 def check_fits(image: Image, board: Board) -> None:

@@ -19,12 +19,24 @@ from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_timer import Stm32Timer
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32_usart_v1 import Stm32UsartV1
+from mcusim.devices.stm32f0_flash import Stm32F0Flash
+from mcusim.devices.stm32f0_pwr import Stm32F0Pwr
+from mcusim.devices.stm32f0_rcc import Stm32F0Rcc
 from mcusim.devices.stm32f1_exti import Stm32F1Exti
+from mcusim.devices.stm32f1_flash import Stm32F1Flash
 from mcusim.devices.stm32f1_gpio import Stm32F1Gpio
+from mcusim.devices.stm32f1_pwr import Stm32F1Pwr
+from mcusim.devices.stm32f1_rcc import Stm32F1Rcc
+from mcusim.devices.stm32f4_flash import Stm32F4Flash
+from mcusim.devices.stm32f4_pwr import Stm32F4Pwr
+from mcusim.devices.stm32f4_rcc import Stm32F4Rcc
 from mcusim.devices.stm32f7_flash import Stm32F7Flash
 from mcusim.devices.stm32f7_pwr import Stm32F7Pwr
 from mcusim.devices.stm32f7_rcc import Stm32F7Rcc
 from mcusim.devices.stm32g0_exti import Stm32G0Exti
+from mcusim.devices.stm32g0_flash import Stm32G0Flash
+from mcusim.devices.stm32g0_pwr import Stm32G0Pwr
+from mcusim.devices.stm32g0_rcc import Stm32G0Rcc
 from mcusim.devices.stm32h7_exti import Stm32H7Exti
 from mcusim.devices.stm32h7_flash import Stm32H7Flash
 from mcusim.devices.stm32h7_pwr import Stm32H7Pwr
@@ -52,12 +64,24 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "stm32-timer": Stm32Timer,
     "stm32-usart-v1": Stm32UsartV1,
     "stm32-usart-v2": Stm32Usart,
+    "stm32f0-flash": Stm32F0Flash,
+    "stm32f0-pwr": Stm32F0Pwr,
+    "stm32f0-rcc": Stm32F0Rcc,
     "stm32f1-exti": Stm32F1Exti,
+    "stm32f1-flash": Stm32F1Flash,
     "stm32f1-gpio": Stm32F1Gpio,
+    "stm32f1-pwr": Stm32F1Pwr,
+    "stm32f1-rcc": Stm32F1Rcc,
+    "stm32f4-flash": Stm32F4Flash,
+    "stm32f4-pwr": Stm32F4Pwr,
+    "stm32f4-rcc": Stm32F4Rcc,
     "stm32f7-flash": Stm32F7Flash,
     "stm32f7-pwr": Stm32F7Pwr,
     "stm32f7-rcc": Stm32F7Rcc,
     "stm32g0-exti": Stm32G0Exti,
+    "stm32g0-flash": Stm32G0Flash,
+    "stm32g0-pwr": Stm32G0Pwr,
+    "stm32g0-rcc": Stm32G0Rcc,
     "stm32h7-exti": Stm32H7Exti,
     "stm32h7-flash": Stm32H7Flash,
     "stm32h7-pwr": Stm32H7Pwr,

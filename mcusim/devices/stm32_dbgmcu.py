@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STM32 debug component: tells which part it is, by the option `idcode` (DEV_ID, and REV_ID from bit 16).
+"""STM32 debug support registers (DBGMCU): which part it is; the rest is remembered.
 
-Source: ST RM0385 and RM0456, DBGMCU_IDCODE; RM0433, DBGMCU_IDC. The other registers remember what is written.
+Sources: debug chapters of RM0008, RM0090, RM0351, RM0385, RM0433, RM0444, RM0456: IDCODE at 0, DEV_ID in bits 11:0, REV_ID in bits 31:16.
 """
 
 from __future__ import annotations
 
-from mcusim.devices.base import RegisterFile
+from mcusim.devices.base import Option, RegisterFile
 
 IDCODE = 0x00
 
 
 class Stm32Dbgmcu(RegisterFile):
-    """DBGMCU."""
+    """DBGMCU. The option `idcode` is what IDCODE reads as; which clocks a halted debugger stops is remembered."""
 
-    options = {"idcode": 0}  # noqa: RUF012 - a class constant
+    options: dict[str, Option] = {"idcode": 0}  # noqa: RUF012 - a class constant
 
     def read_register(self, offset: int) -> int:
-        """Return a register; IDCODE cannot be written."""
-        return int(self.option["idcode"]) if offset == IDCODE else super().read_register(offset)
+        """Return a register."""
+        return int(self.option["idcode"]) & 0xFFFF_FFFF if offset == IDCODE else super().read_register(offset)
