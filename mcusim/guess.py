@@ -38,6 +38,7 @@ EVIDENCE = {
     "stack at the end of RAM": 4,  # link scripts put it there, and sizes of RAM differ between parts
     "stack elsewhere, though at a round address": -4,  # it is the end of a RAM, but of another part
     "core named": 2,
+    "another core named": -6,  # it may run (Cortex-M0+ code on a Cortex-M0), but it was built for another part
     "same instruction set": 1,
     "built for a smaller core": -6,  # it would run, but nobody compiles for a core that the board does not have
     "same floating-point unit": 1,
@@ -117,8 +118,9 @@ def _article(title: str) -> str:
 
 def _core_score(cpu: CpuHint, name: str, architecture: str, fpu: str) -> int:
     score = 0
-    if cpu.cpu_name is not None and cpu.cpu_name.lower().replace("+", "plus") == name:
-        score += EVIDENCE["core named"]
+    if cpu.cpu_name is not None and cpu.cpu_name.lower().startswith("cortex"):
+        named = cpu.cpu_name.lower().replace("+", "plus")
+        score += EVIDENCE["core named" if named == name else "another core named"]
     if cpu.arch is not None:
         score += EVIDENCE["same instruction set" if cpu.arch == architecture else "built for a smaller core"]
     if cpu.fpu is not None and cpu.fpu == fpu:

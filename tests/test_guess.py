@@ -47,6 +47,7 @@ def image(flash: int, stack: int, cpu: CpuHint = M4F, bss: int = 0x20000000, bss
         (image(0x08000000, 0x20014000), "generic-cortex-m4"),  # the end of another part's RAM
         (image(0x08000000, 0x20005000, CpuHint("Cortex-M3", "armv7-m", "none")), "nucleo-f103rb"),
         (image(0x08000000, 0x20004000, CpuHint("Cortex-M0", "armv6-m", "none")), "nucleo-f072rb"),
+        (image(0x08000000, 0x20004000, CpuHint("Cortex-M0+", "armv6-m", "none")), "generic-cortex-m0plus"),
         (image(0x08000000, 0x20024000, CpuHint("Cortex-M0+", "armv6-m", "none")), "nucleo-g0b1re"),
         (image(0, 0x20400000), "mps2-an386"),
         (image(0, 0x21100000, bss=0x21000000), "mps2-an386"),
