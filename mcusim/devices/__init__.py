@@ -10,12 +10,15 @@ from mcusim.devices.registers import Registers
 from mcusim.devices.stm32_cache import Stm32Cache
 from mcusim.devices.stm32_crc import Stm32Crc
 from mcusim.devices.stm32_dbgmcu import Stm32Dbgmcu
+from mcusim.devices.stm32_dma2d import Stm32Dma2d
 from mcusim.devices.stm32_dma_channels import Stm32DmaChannels
 from mcusim.devices.stm32_dma_streams import Stm32DmaStreams
 from mcusim.devices.stm32_gpio import Stm32Gpio
 from mcusim.devices.stm32_hsem import Stm32Hsem
+from mcusim.devices.stm32_i2c_v2 import Stm32I2cV2
 from mcusim.devices.stm32_iwdg import Stm32Iwdg
 from mcusim.devices.stm32_rng import Stm32Rng
+from mcusim.devices.stm32_spi_v2 import Stm32SpiV2
 from mcusim.devices.stm32_timer import Stm32Timer
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32_usart_v1 import Stm32UsartV1
@@ -57,10 +60,13 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "stm32-dbgmcu": Stm32Dbgmcu,
     "stm32-dma-channels": Stm32DmaChannels,
     "stm32-dma-streams": Stm32DmaStreams,
+    "stm32-dma2d": Stm32Dma2d,
     "stm32-gpio": Stm32Gpio,
     "stm32-hsem": Stm32Hsem,
+    "stm32-i2c-v2": Stm32I2cV2,
     "stm32-iwdg": Stm32Iwdg,
     "stm32-rng": Stm32Rng,
+    "stm32-spi-v2": Stm32SpiV2,
     "stm32-timer": Stm32Timer,
     "stm32-usart-v1": Stm32UsartV1,
     "stm32-usart-v2": Stm32Usart,
