@@ -54,6 +54,9 @@ REGISTERS: dict[str, int] = {f"r{n}": arm_const.UC_ARM_REG_R0 + n for n in range
 }
 REGISTERS |= {f"s{n}": arm_const.UC_ARM_REG_S0 + n for n in range(32)}
 
+# Armv7-M ARM B3.1, default memory map: peripherals; external devices, the private peripheral bus and vendor space.
+NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 1 << 32))
+
 INTERRUPT_SVC = 2
 INTERRUPT_RETURN = (3, 8)  # a branch to EXC_RETURN, and (3 only) the fetch of an address that may not be executed
 INTERRUPT_BREAKPOINT = 7
@@ -192,7 +195,12 @@ class Engine:
         self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)
 
     def drop_translation(self, start: int, size_bytes: int) -> None:
-        """Forget translated code of a range that the host has written."""
+        """Forget translated code of a range that the host has written.
+
+        Where nothing may be executed there is none, and asking the engine would raise an exception in the firmware.
+        """
+        if start in NEVER_EXECUTED[0] or start in NEVER_EXECUTED[1]:
+            return
         self._uc.ctl_remove_cache(start, start + size_bytes)
 
     # registers
