@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Device, Host, RegisterFile
+from mcusim.devices.cmsdk_dual_timer import CmsdkDualTimer
+from mcusim.devices.cmsdk_gpio import CmsdkGpio
+from mcusim.devices.cmsdk_timer import CmsdkTimer
 from mcusim.devices.cmsdk_uart import CmsdkUart
+from mcusim.devices.cmsdk_watchdog import CmsdkWatchdog
+from mcusim.devices.iotkit_system import IotKitSystem
+from mcusim.devices.mps2_fpgaio import Mps2FpgaIo
+from mcusim.devices.mps2_scc import Mps2Scc
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
@@ -14,7 +21,14 @@ from mcusim.devices.stm32l4_rcc import Stm32L4Rcc
 from mcusim.errors import McusimError, unknown_name
 
 DEVICES: dict[str, type[RegisterFile]] = {
+    "cmsdk-dual-timer": CmsdkDualTimer,
+    "cmsdk-gpio": CmsdkGpio,
+    "cmsdk-timer": CmsdkTimer,
     "cmsdk-uart": CmsdkUart,
+    "cmsdk-watchdog": CmsdkWatchdog,
+    "iotkit-system": IotKitSystem,
+    "mps2-fpgaio": Mps2FpgaIo,
+    "mps2-scc": Mps2Scc,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
     "stm32l4-flash": Stm32L4Flash,
