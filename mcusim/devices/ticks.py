@@ -44,7 +44,7 @@ class Ticks:
         self._base_cycles = now
 
     def _core(self) -> int:
-        """Return the core's frequency; a change of it has been synced, so the part of a tick is all there is to adapt."""
+        """Return the core's frequency; a change has been synced: only the part of a tick is left to adapt."""
         core_hz = self._host.clock.core_hz
         if core_hz != self._core_hz:
             self._part = self._part * core_hz // self._core_hz
