@@ -13,6 +13,18 @@ from mcusim.devices.cmsdk_watchdog import CmsdkWatchdog
 from mcusim.devices.iotkit_system import IotKitSystem
 from mcusim.devices.mps2_fpgaio import Mps2FpgaIo
 from mcusim.devices.mps2_scc import Mps2Scc
+from mcusim.devices.nrf_clock import NrfClock
+from mcusim.devices.nrf_egu import NrfEgu
+from mcusim.devices.nrf_gpio import NrfGpio
+from mcusim.devices.nrf_gpiote import NrfGpiote
+from mcusim.devices.nrf_nvmc import NrfNvmc
+from mcusim.devices.nrf_ppi import NrfPpi
+from mcusim.devices.nrf_rng import NrfRng
+from mcusim.devices.nrf_rtc import NrfRtc
+from mcusim.devices.nrf_temp import NrfTemp
+from mcusim.devices.nrf_timer import NrfTimer
+from mcusim.devices.nrf_uarte import NrfUarte
+from mcusim.devices.nrf_wdt import NrfWdt
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
@@ -29,6 +41,18 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "iotkit-system": IotKitSystem,
     "mps2-fpgaio": Mps2FpgaIo,
     "mps2-scc": Mps2Scc,
+    "nrf-clock": NrfClock,
+    "nrf-egu": NrfEgu,
+    "nrf-gpio": NrfGpio,
+    "nrf-gpiote": NrfGpiote,
+    "nrf-nvmc": NrfNvmc,
+    "nrf-ppi": NrfPpi,
+    "nrf-rng": NrfRng,
+    "nrf-rtc": NrfRtc,
+    "nrf-temp": NrfTemp,
+    "nrf-timer": NrfTimer,
+    "nrf-uarte": NrfUarte,
+    "nrf-wdt": NrfWdt,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
     "stm32l4-flash": Stm32L4Flash,

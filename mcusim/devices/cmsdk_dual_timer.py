@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arm CMSDK APB dual timer, as on the MPS2 boards; Arm DDI 0479D, section 4.4 (programmed as an SP804).
+"""Arm CMSDK APB dual timer, as on the MPS2 boards; Arm DDI 0479D, chapter 4, APB dual-input timers (like an SP804).
 
 Two counters that go down, of 16 or 32 bits, prescaled by 1, 16 or 256: free-running (they wrap), periodic (again from
 LOAD) or one-shot (they stop at 0). Interrupts in the order combined, first, second. The integration test registers are
@@ -17,9 +17,9 @@ from mcusim.devices.ticks import DownCounter, Ticks
 LOAD, VALUE, CONTROL, INTCLR, RIS, MIS, BGLOAD = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18
 UNIT_BYTES = 0x20  # the second timer's registers start here
 ONE_SHOT, SIZE_32, INTERRUPT_ENABLE, PERIODIC, ENABLE = 1 << 0, 1 << 1, 1 << 5, 1 << 6, 1 << 7
-PRESCALERS = (1, 16, 256, 256)  # the last is undefined (DDI 0479D, 4.4)
+PRESCALERS = (1, 16, 256, 256)  # the last is undefined (DDI 0479D, chapter 4)
 CONTROL_BITS = 0xEF
-# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, 4.4).
+# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, chapter 4).
 IDENTIFICATION = (0x04, 0x00, 0x00, 0x00, 0x23, 0xB8, 0x1B, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arm CMSDK AHB GPIO, as on the MPS2 boards; Arm DDI 0479D, section 3.2.
+"""Arm CMSDK AHB GPIO, as on the MPS2 boards; Arm DDI 0479D, chapter 3, AHB GPIO.
 
 Outputs and settings are remembered; an output reads as it is driven, an input as 0, and no pin interrupts.
 """
@@ -12,7 +12,7 @@ DATA, DATAOUT, OUTENSET = 0x00, 0x04, 0x10
 # Pairs of registers, one to set bits and the next to clear them: OUTEN, ALTFUNC, INTEN, INTTYPE, INTPOL.
 SET_REGISTERS = (0x10, 0x18, 0x20, 0x28, 0x30)
 MASKED = range(0x400, 0xC00)  # MASKLOWBYTE, MASKHIGHBYTE: the address holds the mask
-# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, table 3-2).
+# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, chapter 3).
 IDENTIFICATION = (0x04, 0x00, 0x00, 0x00, 0x20, 0xB8, 0x1B, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
 

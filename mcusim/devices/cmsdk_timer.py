@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arm CMSDK APB timer, as on the MPS2 boards; Arm DDI 0479D, section 4.2.
+"""Arm CMSDK APB timer, as on the MPS2 boards; Arm DDI 0479D, chapter 4, APB timer.
 
 A 32-bit counter that goes down by one each clock; from 1 to 0 it interrupts, a clock later it starts again from RELOAD.
 The external input (SELEXTEN, SELEXTCLK) is not wired on these boards: the bits are remembered.
@@ -13,7 +13,7 @@ from mcusim.devices.ticks import DownCounter, Ticks
 
 CTRL, VALUE, RELOAD, INTSTATUS = 0x00, 0x04, 0x08, 0x0C
 ENABLE, EXTERNAL, INTERRUPT_ENABLE = 1 << 0, 3 << 1, 1 << 3
-# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, 4.2).
+# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, chapter 4).
 IDENTIFICATION = (0x04, 0x00, 0x00, 0x00, 0x22, 0xB8, 0x1B, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
 

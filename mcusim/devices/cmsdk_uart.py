@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arm CMSDK APB UART, as on the MPS2 boards; Arm DDI 0479D, section 4.3.
+"""Arm CMSDK APB UART, as on the MPS2 boards; Arm DDI 0479D, chapter 4, APB UART.
 
 Interrupts in the order transmit, receive, overflow, combined; a board lists those that it wires, or the combined one.
 Console input comes a frame after the byte before it, and waits while the buffer is full: nothing of it is lost, so the
@@ -17,7 +17,7 @@ TX_FULL, RX_FULL, TX_OVERRUN, RX_OVERRUN = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 TX_ENABLE, RX_ENABLE, TX_INTERRUPT, RX_INTERRUPT, TX_OVERRUN_INTERRUPT = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4
 INT_TX, INT_RX, INT_TX_OVERRUN, INT_RX_OVERRUN = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 FRAME_BITS = 10  # start, eight data, stop
-# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, 4.3).
+# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, chapter 4).
 IDENTIFICATION = (0x04, 0x00, 0x00, 0x00, 0x21, 0xB8, 0x1B, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
 

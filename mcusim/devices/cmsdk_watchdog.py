@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arm CMSDK APB watchdog, as on the MPS2 boards; Arm DDI 0479D, section 4.5.
+"""Arm CMSDK APB watchdog, as on the MPS2 boards; Arm DDI 0479D, chapter 4, APB watchdog.
 
 A counter that goes down from LOAD while INTEN is set. At 0 it interrupts and starts again; at 0 once more, the
 interrupt not cleared, it resets the part if RESEN is set. Where the board wires the interrupt to NMI it is not raised,
@@ -15,7 +15,7 @@ from mcusim.devices.ticks import DownCounter, Ticks
 LOAD, VALUE, CONTROL, INTCLR, RIS, MIS, LOCK = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0xC00
 INTERRUPT_ENABLE, RESET_ENABLE = 1 << 0, 1 << 1
 UNLOCK = 0x1ACC_E551
-# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, 4.5).
+# PID4 to PID7, PID0 to PID3, CID0 to CID3 (DDI 0479D, chapter 4).
 IDENTIFICATION = (0x04, 0x00, 0x00, 0x00, 0x24, 0xB8, 0x1B, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MPS2 FPGA I/O: LEDs, buttons and counters; Arm DAI 0385D, section 3.9 (the same in DAI 0386, 0400, 0505)."""
+"""MPS2 FPGA I/O: LEDs, buttons and counters; Arm DAI 0385D, FPGA system control and I/O (so in DAI 0505)."""
 
 from __future__ import annotations
 

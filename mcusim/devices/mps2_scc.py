@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MPS2 serial configuration controller; Arm DDI 100112, section 4.1, and the application notes' section "SCC".
+"""MPS2 serial configuration controller; Arm DDI 100112 and the application notes' section "SCC".
 
 Identification comes from the board (`id`); requests to the board's controller are done at once. Oscillators that
 firmware sets are remembered: the simulated clocks do not follow.
