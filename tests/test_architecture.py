@@ -224,7 +224,8 @@ def test_devices_table_equals_the_folder() -> None:
     classes = [model for model in DEVICES.values() if isinstance(model, type)]
     assert len(classes) == len(DEVICES)
     assert {model.__module__ for model in classes} == {
-        f"mcusim.devices.{name}" for name in modules_in("devices", "base", "ticks", "nrf_peripheral")
+        f"mcusim.devices.{name}"
+        for name in modules_in("devices", "base", "ticks", "nrf_peripheral", "rp2040_peripheral")
     }
 
 

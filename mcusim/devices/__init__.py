@@ -25,6 +25,14 @@ from mcusim.devices.nrf_temp import NrfTemp
 from mcusim.devices.nrf_timer import NrfTimer
 from mcusim.devices.nrf_uarte import NrfUarte
 from mcusim.devices.nrf_wdt import NrfWdt
+from mcusim.devices.rp2040_clocks import Rp2040Clocks
+from mcusim.devices.rp2040_oscillator import Rp2040Oscillator
+from mcusim.devices.rp2040_pll import Rp2040Pll
+from mcusim.devices.rp2040_registers import Rp2040Registers
+from mcusim.devices.rp2040_sio import Rp2040Sio
+from mcusim.devices.rp2040_timer import Rp2040Timer
+from mcusim.devices.rp2040_uart import Rp2040Uart
+from mcusim.devices.rp2040_watchdog import Rp2040Watchdog
 from mcusim.devices.stm32_rng import Stm32Rng
 from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32l4_flash import Stm32L4Flash
@@ -53,6 +61,14 @@ DEVICES: dict[str, type[RegisterFile]] = {
     "nrf-timer": NrfTimer,
     "nrf-uarte": NrfUarte,
     "nrf-wdt": NrfWdt,
+    "rp2040-clocks": Rp2040Clocks,
+    "rp2040-oscillator": Rp2040Oscillator,
+    "rp2040-pll": Rp2040Pll,
+    "rp2040-registers": Rp2040Registers,
+    "rp2040-sio": Rp2040Sio,
+    "rp2040-timer": Rp2040Timer,
+    "rp2040-uart": Rp2040Uart,
+    "rp2040-watchdog": Rp2040Watchdog,
     "stm32-rng": Stm32Rng,
     "stm32-usart-v2": Stm32Usart,
     "stm32l4-flash": Stm32L4Flash,

@@ -55,6 +55,7 @@ class Host:
     request_cycles: Callable[[int, bool], int] = lambda _address, _writes: 0  # see Device.request_cycles
     request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
     listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
+    clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
     before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 
     def hz(self, name: str) -> int:
