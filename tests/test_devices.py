@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import inspect
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_counters import FakeClock
 
-import mcusim.devices
 from mcusim.board import Device as DeviceEntry
-from mcusim.devices import DEVICES, make_device
+from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host, RegisterFile
 from mcusim.devices.cmsdk_uart import CmsdkUart
 from mcusim.devices.stm32_rng import Stm32Rng
@@ -201,14 +197,6 @@ def test_narrow_writes_keep_the_rest_of_a_register(size: int) -> None:
     assert device.read(9, 1) == wanted >> 8 & 0xFF
     assert device.read(10, 2) == wanted >> 16
     assert device.read(12, 4) == 0
-
-
-def test_the_table_of_devices_and_the_folder_agree() -> None:
-    folder = Path(mcusim.devices.__file__).parent
-    shared = {"__init__", "base", "stm32_clocks", "stm32_flash", "stm32h7_clocks"}  # what models are made from
-    files = {path.stem for path in folder.glob("*.py")} - shared
-    classes = {inspect.getmodule(factory).__name__.rpartition(".")[2] for factory in DEVICES.values()}  # type: ignore[union-attr]
-    assert files == classes
 
 
 def test_an_unknown_type_is_named_with_near_ones() -> None:

@@ -35,6 +35,8 @@ class Memory:
         for region in board.region:
             writable = region.writable
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
+            content = bytes.fromhex(region.content)
+            array[: len(content)] = np.frombuffer(content, np.uint8)
             for offset, word in region.words.items():
                 array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
