@@ -19,7 +19,9 @@ from mcusim.errors import McusimError
 from mcusim.profile import SCHEMA_VERSION, Profile
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda raw: {**raw, "schema_version": 2, "guessed": []},  # they were notes, and stay so
+}
 
 
 class _Head(msgspec.Struct):

@@ -25,7 +25,7 @@ from mcusim.machine.machine import Machine
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.semihosting import Semihosting
 from mcusim.machine.settings import Progress, Settings, parse_until
-from mcusim.trace import End, GuessedAccess, Trace
+from mcusim.trace import End, Trace
 
 CHUNK_CYCLES = 10_000_000  # how long native code runs before Python looks at the wall clock
 IDLE_LIMIT_S = 2.0  # simulated time that `b .` may go on while only interrupts run
@@ -78,7 +78,7 @@ class RunLoop:
         progress: ProgressListener | None,
     ) -> None:
         self.settings = settings
-        self.machine = machine = Machine(image, board, load_core(board.core), settings.uart_input)
+        self.machine = machine = Machine(image, board, load_core(board.core), settings)
         if console is not None:
             machine.console_listener.append(console)
         self.progress = progress
@@ -433,7 +433,7 @@ class RunLoop:
             divisions=tables.arrays["divisions"][: tables.division_count].copy(),
             probes=tables.probes[: tables.probe_count].copy(),
             extra_cycles=dict(machine.extra_cycles),
-            guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
+            guessed=machine.guesses.listed(),
             refused=sorted(self.semihosting.refused), unknown_classes=dict(self.unknown_classes),
             interrupts=self.handlers.entered, worst_lateness_cycles=self.worst_lateness_cycles,
             output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,

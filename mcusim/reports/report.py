@@ -12,6 +12,7 @@ from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
 from mcusim.reports.functions import causes_in_order, functions_table
+from mcusim.reports.guessed import guessed_table
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.table import Column, Name, Row, Table
 from mcusim.reports.tree import tree_table
@@ -55,10 +56,16 @@ def build(profile: Profile, options: RenderOptions) -> Report:
         title=f"{profile.image.name} on {profile.board.title}",
         run=_run(profile),
         totals=_totals(profile),
-        tables=[causes_table(profile), *detail_tables(profile, options, audience="people")],
+        tables=_tables(profile, options),
         notes=[_note(note.kind, note.text, note.count) for note in profile.notes],
         accuracy=profile.accuracy.text,
     )
+
+
+def _tables(profile: Profile, options: RenderOptions) -> list[Table]:
+    guessed = guessed_table(profile)
+    tables = [causes_table(profile), *detail_tables(profile, options, audience="people")]
+    return tables if guessed is None else [*tables, guessed]
 
 
 def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
