@@ -56,6 +56,10 @@ class Memory:
         for segment in image.segments:
             self.write(segment.load_address, segment.data)
 
+    def windows(self) -> list[tuple[int, npt.NDArray[np.uint8], bool]]:
+        """Return every start address, the array that lies there, and whether the guest can write it."""
+        return [(window.start, window.array, window.writable) for window in self._windows]
+
     def holds(self, address: int) -> bool:
         """Return whether an address is in some region."""
         return self._window(address) is not None
