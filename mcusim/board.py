@@ -46,7 +46,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     size_bytes: int
     source: str
     aliases: tuple[int, ...] = ()
-    words: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    words: dict[str, int] = {}
 
     @property
     def end(self) -> int:
@@ -79,7 +79,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     interrupt: int | None = None
     interrupts: tuple[int, ...] = ()
     console: bool = False  # what it transmits is the firmware's output
-    options: dict[str, int | str | bool] = {}  # noqa: RUF012 - msgspec copies it
+    options: dict[str, int | str | bool] = {}
     aliases: tuple[int, ...] = ()
 
     @property

@@ -224,7 +224,7 @@ def test_devices_table_equals_the_folder() -> None:
     classes = [model for model in DEVICES.values() if isinstance(model, type)]
     assert len(classes) == len(DEVICES)
     assert {model.__module__ for model in classes} == {
-        f"mcusim.devices.{name}" for name in modules_in("devices", "base")
+        f"mcusim.devices.{name}" for name in modules_in("devices", "base", "stm32_clocks", "stm32_flash")
     }
 
 

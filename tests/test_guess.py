@@ -39,8 +39,16 @@ def image(flash: int, stack: int, cpu: CpuHint = M4F, bss: int = 0x20000000, bss
     [
         (image(0x08000000, 0x200A0000), "nucleo-l4r5zi"),
         (image(0x08000000, 0x20030000), "nucleo-l4r5zi"),
-        (image(0x08000000, 0x20001238), "nucleo-l4r5zi"),  # a stack among the variables tells nothing
-        (image(0x08000000, 0x20020000), "generic-cortex-m4"),  # the end of another part's RAM
+        (image(0x08000000, 0x20001238), "nucleo-f446re"),  # a stack among the variables tells nothing: the smallest
+        (image(0x08000000, 0x20020000), "nucleo-f446re"),
+        (image(0x08080000, 0x20020000), "stm32f407-discovery"),  # beyond the flash of the F446
+        (image(0x08000000, 0x20040000), "nucleo-f412zg"),
+        (image(0x08000000, 0x20018000), "nucleo-l476rg"),
+        (image(0x08000000, 0x20014000), "generic-cortex-m4"),  # the end of another part's RAM
+        (image(0x08000000, 0x20005000, CpuHint("Cortex-M3", "armv7-m", "none")), "nucleo-f103rb"),
+        (image(0x08000000, 0x20004000, CpuHint("Cortex-M0", "armv6-m", "none")), "nucleo-f072rb"),
+        (image(0x08000000, 0x20004000, CpuHint("Cortex-M0+", "armv6-m", "none")), "generic-cortex-m0plus"),
+        (image(0x08000000, 0x20024000, CpuHint("Cortex-M0+", "armv6-m", "none")), "nucleo-g0b1re"),
         (image(0, 0x20400000), "mps2-an386"),
         (image(0, 0x21100000, bss=0x21000000), "mps2-an386"),
         (image(0, 0x20010000), "generic-cortex-m4"),

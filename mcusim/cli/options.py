@@ -31,6 +31,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after this much real time")
     group.add_argument("--uart-in", metavar="FILE|-", help="bytes the firmware receives on its UART (-: stdin)")
+    group.add_argument(
+        "--stub", action="append", default=[], metavar="FUNCTION[=VALUE]", help="let a function return at once"
+    )
+    group.add_argument(
+        "--call", metavar="FUNCTION[(ARGS)]", help="after the start-up code call a function in the place of main"
+    )
+    group.add_argument("--skip-to", metavar="SYMBOL", help="when main is reached, go on at SYMBOL")
     group.add_argument("--files", type=Path, metavar="DIR", help="let semihosting open files in this folder only")
     group.add_argument(
         "--allow-unknown", action="store_true", help="go on when an instruction has no timing class, at a guessed cost"

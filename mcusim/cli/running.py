@@ -37,6 +37,9 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         files=args.files,
         allow_unknown=args.allow_unknown,
         uart_input=options.read_input(args.uart_in),
+        stubs=tuple(args.stub),
+        call=args.call,
+        skip_to=args.skip_to,
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:

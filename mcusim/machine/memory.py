@@ -88,6 +88,13 @@ class Memory:
         """Return the little-endian 32-bit word at an address."""
         return int.from_bytes(self.read(address, 4), "little")
 
+    def writable(self, address: int, size_bytes: int) -> bool:
+        """Return whether the firmware may write all of a range (which spans less than a region)."""
+        return all(
+            window is not None and window.writable
+            for window in (self._window(address), self._window(address + size_bytes - 1))
+        )
+
     def write_word(self, address: int, value: int) -> None:
         """Write a little-endian 32-bit word."""
         self.write(address, (value & 0xFFFF_FFFF).to_bytes(4, "little"))

@@ -21,6 +21,9 @@ class Settings:
     files: Path | None = None  # the folder that semihosting may open files in
     allow_unknown: bool = False  # go on at one cycle where the core has no timing for an instruction
     uart_input: bytes = b""
+    stubs: tuple[str, ...] = ()  # FUNCTION[=VALUE]: functions that return at once
+    call: str | None = None  # FUNCTION[(ARGS)]: what runs in the place of main
+    skip_to: str | None = None  # where execution goes on when main is reached
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
@@ -31,6 +34,9 @@ class Settings:
             "files": self.files is not None,
             "allow_unknown": self.allow_unknown,
             "uart_in": _fingerprint(self.uart_input),
+            "stub": ", ".join(self.stubs) or None,
+            "call": self.call,
+            "skip_to": self.skip_to,
         }
 
 
