@@ -38,6 +38,7 @@ LAYERS = (
     ("guess", "engine", "devices"),
     ("trace",),
     ("machine",),
+    ("gdb",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution",),
