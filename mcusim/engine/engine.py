@@ -11,7 +11,7 @@ Habits we work around, found by trying:
 - A code hook cannot stop the engine within an IT block; an exit address ends the translated block before it instead,
   whatever stands there, and nothing reports a block that would start at one.
 - Stopping in a memory hook leaves PC at the instruction and its registers as they were, but a store has been done; an
-  instruction in an IT block completes, and the engine stops at a block boundary behind it.
+  instruction in an IT block completes, and the engine stops at a block boundary behind it, with a stale IT state.
 """
 
 from __future__ import annotations

@@ -92,6 +92,8 @@ class Line:
 
     def is_interrupted(self) -> bool:
         """Return whether Ctrl-C has arrived, without waiting; what else has arrived stays for later."""
+        if self._connection.fileno() < 0:  # after a detach
+            return False
         while select.select([self._connection], [], [], 0)[0]:
             self._receive()
         found = Interrupt() in self._events

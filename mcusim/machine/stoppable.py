@@ -159,9 +159,9 @@ class StoppableLoop(RunLoop):
 
     def go_to(self, pc: int) -> None:
         """Continue somewhere else: no branch of the firmware leads there."""
-        m, engine = self.machine.tables.m, self.machine.engine
+        m = self.machine.tables.m
         m["flow"], m["last_block"], m["last_outcome"] = FLOW_NEXT, -1, -1
-        engine.write_register("xpsr", engine.read_register("xpsr") & ~XPSR_IT)
+        self._leave_it_block()
         self.pc, self._reported = pc, None
 
     def _start(self) -> None:
@@ -238,7 +238,20 @@ class StoppableLoop(RunLoop):
         if self.watcher.hit is not None and self.end is None:
             watchpoint, waits = self.watcher.take_hit(self.pc)
             self._pause(Stop(WATCHPOINT, watchpoint=watchpoint))
-            self._reported = self.pc if waits else None
+            if waits:
+                self._reported = self.pc
+            else:
+                self._mend_it_state()
+
+    def _mend_it_state(self) -> None:
+        """Clear what the engine, asked to stop in an IT block that it then ran to the end, still holds of it."""
+        last = int(self.machine.tables.m["last_block"])
+        if last < 0 or not self.machine.pricer.decoded[last].pending_it:
+            self._leave_it_block()
+
+    def _leave_it_block(self) -> None:
+        engine = self.machine.engine
+        engine.write_register("xpsr", engine.read_register("xpsr") & ~XPSR_IT)
 
     def _due_cycles(self) -> int:
         # A block that ends in a branch has no exit behind it: it ends the step because the next one is due too late.
