@@ -67,7 +67,7 @@ class FakeTarget:
         self.memory[address - RAM : address - RAM + len(data)] = data
 
     def holds(self, address: int, size_bytes: int = 1) -> bool:
-        return RAM <= address and address + size_bytes <= RAM + len(self.memory)
+        return address >= RAM and address + size_bytes <= RAM + len(self.memory)
 
     def set_breakpoint(self, address: int) -> None:
         self.breakpoints.add(address)

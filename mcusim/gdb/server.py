@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections import deque
@@ -65,7 +66,7 @@ def _listen(port: int) -> socket.socket:
         # Not reusable while another listens: two servers on one port would share its clients.
         return socket.create_server((HOST, port), backlog=1)
     except OSError as error:
-        raise McusimError(f"--gdb {port}: cannot listen on {HOST}:{port}: {error.strerror or error}") from None
+        raise McusimError(f"--gdb {port}: cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}") from None
 
 
 class Line:

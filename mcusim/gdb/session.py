@@ -68,7 +68,7 @@ class Session:
     def handle(self, event: Event) -> None:
         """Do what an event asks for, and answer. Garbage is answered as the protocol says."""
         if isinstance(event, Acknowledged):
-            if not event.ok and self._last_sent:
+            if not event.ok and self._acknowledging and self._last_sent:
                 self._send(self._last_sent)
         elif isinstance(event, Damaged):
             if self._acknowledging:
