@@ -115,7 +115,7 @@ class RunLoop:
             for number in count():
                 if self._interrupted or number % STEPS_PER_LOOK == 0:
                     self._look_at_wall_clock()  # firmware that often comes back to Python never gets to `due_cycles`
-                if self.end is None:
+                if self.end is None and not self._in_flight():  # a block that awaits its price is charged first
                     self._deliver()
                 if self.end is not None:
                     break
@@ -148,8 +148,14 @@ class RunLoop:
         else:
             self._sleep()
 
+    def _in_flight(self) -> bool:
+        """Return whether a block has run that is not charged yet."""
+        return int(self.machine.tables.m["current_entry"]) >= 0
+
     def _due_cycles(self) -> int:
         machine = self.machine
+        if self._in_flight():
+            return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
         due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:

@@ -216,10 +216,6 @@ class StoppableLoop(RunLoop):
                 self._pause(Stop(STEPPED))
         self.watcher.enabled = True
 
-    def _in_flight(self) -> bool:
-        """Return whether a block has run, or runs, that is not charged yet."""
-        return int(self.machine.tables.m["current_entry"]) >= 0
-
     def _engage(self, exits: set[int]) -> None:
         if exits != self._exits:
             self._exits = set(exits)
