@@ -38,7 +38,7 @@ class Traps:
         self._fp_places: dict[int, Callable[[], Deferred | None]] = {}
         self._word_places: set[int] = set()
         self._event_places: set[int] = set()
-        self._looked_at: list[tuple[int, Action]] = []
+        self._looked_at: dict[int, Action] = {}  # by place: it may run several times before it is unhooked
         self._has_fpu = machine.core.fpu != "none"
         self.event = False  # the event register (B1.5.18)
 
@@ -113,7 +113,7 @@ class Traps:
         def arrive() -> Deferred | None:
             deferred = watch()
             if deferred is None:
-                self._looked_at.append((address, arrive))
+                self._looked_at[address] = arrive
             return deferred
 
         self._places.add(address, arrive)
@@ -121,7 +121,7 @@ class Traps:
     def tidy(self) -> None:
         """Unhook places that were to be looked at once. The engine must stand still."""
         while self._looked_at:
-            self._places.remove(*self._looked_at.pop())
+            self._places.remove(*self._looked_at.popitem())
 
     def _misaligned(self, op: np.void) -> bool:
         number = int(op["address_reads"]).bit_length() - 1
