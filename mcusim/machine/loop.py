@@ -311,7 +311,7 @@ class RunLoop:
             self._enter(SVCALL)
         else:
             words = "SVC where its handler cannot run: masked, or in a handler of the same priority"
-            self.faulting.raise_fault(faults.Fault(HARD_FAULT, 0, words, self.pc))
+            self.faulting.raise_fault(faults.Fault(SVCALL, 0, words, self.pc))
 
     def _exception_return(self, link: int) -> None:
         machine, exceptions = self.machine, self.machine.exceptions
