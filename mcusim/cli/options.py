@@ -43,6 +43,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-unknown", action="store_true", help="go on when an instruction has no timing class, at a guessed cost"
     )
+    group.add_argument(
+        "--device-overlay", action="append", default=[], type=Path, metavar="FILE",
+        help="fix what single registers answer (TOML); may be given several times",
+    )  # fmt: skip
+    group.add_argument("--svd", type=Path, metavar="FILE", help="names and reset values of registers nobody models")
+    group.add_argument(
+        "--strict-mmio", action="store_true", help="end with an error at the first register that nobody models"
+    )
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:

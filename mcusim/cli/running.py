@@ -24,6 +24,8 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
     from mcusim.board import load_board
     from mcusim.guess import guess_board
     from mcusim.machine import Settings, run
+    from mcusim.overlay import load_overlay
+    from mcusim.svd import load_svd
 
     if args.files is not None and not args.files.is_dir():
         raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
@@ -42,6 +44,9 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         call=args.call,
         skip_to=args.skip_to,
         uart_script=_script(args.uart_script),
+        overlays=tuple(load_overlay(path) for path in args.device_overlay),
+        svd=load_svd(args.svd) if args.svd is not None else None,
+        strict_mmio=args.strict_mmio,
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:

@@ -83,7 +83,7 @@ class RunLoop:
         progress: ProgressListener | None,
     ) -> None:
         self.settings = settings
-        self.machine = machine = Machine(image, board, load_core(board.core), settings.uart_input)
+        self.machine = machine = Machine(image, board, load_core(board.core), settings)
         if console is not None:
             machine.console_listener.append(console)
         self.limits = Limits(self, progress)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcusim.machine.stacks import Stacks
-from mcusim.trace import GuessedAccess, StackUse, TaskUse, Trace
+from mcusim.trace import StackUse, TaskUse, Trace
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
@@ -33,7 +33,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         divisions=tables.arrays["divisions"][: tables.division_count].copy(),
         probes=tables.probes[: tables.probe_count].copy(),
         extra_cycles=dict(machine.extra_cycles),
-        guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
+        guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),
         interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
         output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
