@@ -22,7 +22,8 @@ from mcusim.board import Board
 from mcusim.errors import McusimError
 from mcusim.image.model import Image
 from mcusim.machine.exceptions import XPSR_THUMB
-from mcusim.machine.loop import Console, ProgressListener
+from mcusim.machine.limits import ProgressListener
+from mcusim.machine.loop import Console
 from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
 from mcusim.machine.stoppable import ENDED, FAULT, Stop, StoppableLoop, Watchpoint

@@ -371,7 +371,7 @@ class Machine:
         """Return the cycles so far as the profiling counters of the DWT count them."""
         entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
         total = np.zeros(len(CAUSES) + 1, np.int64)
-        for number in np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count]):
+        for number in map(int, np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count])):
             if number not in self._cause_cycles:
                 entry = entries[number // 2]
                 key = (int(entry["block"]), int(entry["state"]), int(entry["predicates"]))
