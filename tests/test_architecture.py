@@ -42,6 +42,7 @@ LAYERS = (
     ("guess", "engine", "devices"),
     ("trace",),
     ("machine",),
+    ("gdb",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution",),

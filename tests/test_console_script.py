@@ -16,6 +16,7 @@ from mcusim.devices.base import NEVER
 from mcusim.errors import McusimError
 from mcusim.image import load
 from mcusim.machine.console_script import ConsoleScript, Script, Step, parse_script
+from mcusim.machine.result import make_trace
 
 SCRIPT = r"""
 # a comment
@@ -114,7 +115,7 @@ def test_a_firmware_is_answered() -> None:
     image = load(prebuilt("echo", "nucleo-l4r5zi"))
     loop = run_loop(image, uart_script=parse_script(text, "s"))
     assert loop.machine.output.decode() == "HELLO, YOU.\nreceived 11\n"
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     assert "sha256" in str(profile.settings["uart_script"])
     assert loop.machine.clock.seconds_at(loop.machine.clock.cycles) > 0.003
 
@@ -123,7 +124,7 @@ def test_what_never_came_is_a_note() -> None:
     image = load(prebuilt("echo", "nucleo-l4r5zi"))
     script = parse_script('expect "HELLO"\nsend "."', "s")
     loop = run_loop(image, uart_script=script, max_cycles=1_000_000)
-    notes = [note.text for note in attribute(loop.trace("given")).notes]
+    notes = [note.text for note in attribute(make_trace(loop, "given")).notes]
     assert '--uart-script: line 1, expect "HELLO", never came, nor did the step after it' in notes
 
 

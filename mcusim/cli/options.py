@@ -112,6 +112,13 @@ def number(text: str) -> int:
     return value
 
 
+def port(text: str) -> int:
+    """A TCP port; 0 stands for any free one."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: give a number from 0 to 65535, such as 3333")
+    return int(text)
+
+
 def count_or_zero(text: str) -> int:
     """A whole number of things: 250, 1_000, 1e9, 10M."""
     match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?)([kKmMgG]?)", text)

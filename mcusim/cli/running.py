@@ -19,11 +19,22 @@ if TYPE_CHECKING:
     from mcusim.trace import Trace
 
 
-def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: ProgressLine, image: Image) -> Trace:
-    """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace."""
+def execute(
+    args: argparse.Namespace,
+    *,
+    stream: TextIO | None,
+    progress: ProgressLine,
+    image: Image,
+    run: Callable[..., Trace] | None = None,
+) -> Trace:
+    """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace.
+
+    `run` is what runs it, if not `mcusim.machine.run`.
+    """
     from mcusim.board import load_board
     from mcusim.guess import guess_board
-    from mcusim.machine import Settings, run
+    from mcusim.machine import Settings
+    from mcusim.machine import run as run_alone
     from mcusim.overlay import load_overlay
     from mcusim.svd import load_svd
 
@@ -50,7 +61,7 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:
-        return run(
+        return (run or run_alone)(
             image,
             board,
             settings,

@@ -146,12 +146,13 @@ class Traps:
     def divided_by_zero(self) -> Fault | None:
         """Return the fault of a division that native code has noticed, once."""
         m = self._machine.tables.m
-        number = int(m["divided_by_zero"]) - 1
-        if number < 0:
+        found = int(m["divided_by_zero"])
+        if not found:
             return None
         m["divided_by_zero"] = 0
-        block = int(m["last_block"])
-        index = int(self._machine.tables.arrays["divisions"][number]["op_index"])
-        address = int(self._machine.pricer.decoded[block].ops[index]["address"])
+        address = -found
+        if found > 0:
+            index = int(self._machine.tables.arrays["divisions"][found - 1]["op_index"])
+            address = int(self._machine.pricer.decoded[int(m["last_block"])].ops[index]["address"])
         words = "division by zero; what follows it in its block has run already"
         return Fault(USAGE_FAULT, bits("DIVBYZERO"), words, address)
