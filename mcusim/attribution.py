@@ -28,6 +28,7 @@ from mcusim.profile import (
     EndInfo,
     FaultInfo,
     FunctionCost,
+    GuessedRegister,
     ImageInfo,
     InstructionCost,
     Note,
@@ -71,7 +72,7 @@ def attribute(trace: Trace) -> Profile:
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
-        notes=_notes(trace),
+        notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
         stacks=_stacks(trace), tasks=_tasks(trace, tree), fault=_fault(trace, costs.sources),
     )  # fmt: skip
@@ -260,9 +261,6 @@ def _accuracy(trace: Trace) -> Accuracy:
 
 def _notes(trace: Trace) -> list[Note]:
     notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
-    for register in sorted(trace.guessed, key=lambda guess: guess.address):
-        text = f"register 0x{register.address:08x} is not modelled: it remembers what is written"
-        notes.append(Note("guessed", text, register.reads + register.writes))
     for text in trace.refused:
         notes.append(Note("not-modelled", f"refused: {text}", 0))
     for klass, address in trace.unknown_classes.items():

@@ -43,6 +43,7 @@ EVIDENCE = {
     "built for a smaller core": -6,  # it would run, but nobody compiles for a core that the board does not have
     "same floating-point unit": 1,
     "vectors at the start of a memory": 2,  # not of its alias
+    "vectors in RAM, though there is flash": -4,  # a program for a debugger, or for a part whose flash is there
     "particular part": 1,  # a part before a stand-in, other things being equal
 }
 ROUND_BYTES = 1024
@@ -172,7 +173,10 @@ def _memory_score(image: Image, board: Board) -> int:
             score += EVIDENCE["stack at the end of RAM"]
         elif stack % ROUND_BYTES == 0:
             score += EVIDENCE["stack elsewhere, though at a round address"]
-    if any(vectors == region.start for region in board.region):
+    has_flash = any(region.kind == "flash" for region in board.region)
+    if has_flash and _inside(board, vectors, vectors + 4, writable=True):
+        score += EVIDENCE["vectors in RAM, though there is flash"]
+    elif any(vectors == region.start for region in board.region):
         score += EVIDENCE["vectors at the start of a memory"]
     return score
 

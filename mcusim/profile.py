@@ -149,6 +149,34 @@ class Note:
 
 
 @dataclass
+class GuessedRegister:
+    """A register that no model answered for: nobody has modelled it, or the user's overlay fixed its answer.
+
+    `answer` says how it was answered: guessed (it remembers writes), constant, sequence or passthrough. `name` is ''
+    where nothing gives it one; `function` and `place` are where it was read first (or written, where it never was
+    read), and `places` says how many instructions used it. `answered` is what the last read gave. `decides` says
+    whether control flow depended on a read: yes, no, 'not seen' (it may have), '' (never read). Loops that waited for
+    it were let through `waits_ended` times, the first at `waiter`, by changing the bits in `flipped`; `stuck` means
+    that nothing that was tried ended such a wait.
+    """
+
+    address: int
+    name: str
+    answer: str
+    reads: int
+    writes: int
+    function: str
+    place: int
+    places: int
+    answered: int | None
+    decides: str
+    waits_ended: int
+    waiter: str
+    flipped: int
+    stuck: bool
+
+
+@dataclass
 class Accuracy:
     """How sure the core model is, in words, with the evidence.
 
@@ -231,6 +259,7 @@ class Profile:
     instructions: list[InstructionCost]
     sources: dict[str, dict[int, str]]  # file -> line number -> text, only lines that instructions name
     notes: list[Note]
+    guessed: list[GuessedRegister]  # by address
     accuracy: Accuracy
     output: str  # what the firmware printed (bounded; a note says if it was cut)
     stacks: list[StackInfo] = field(default_factory=list)

@@ -20,7 +20,8 @@ from mcusim.profile import SCHEMA_VERSION, Profile
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    1: lambda raw: {**raw, "schema_version": 2},  # 2 adds stacks, tasks and the fault, which may be missing
+    # 2 adds guessed registers (notes before), and what may be missing: stacks, tasks, the fault
+    1: lambda raw: {**raw, "schema_version": 2, "guessed": []},
 }
 
 

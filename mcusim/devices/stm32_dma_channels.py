@@ -125,8 +125,15 @@ class DmaEngine(RegisterFile):
 
     def _run(self, number: int, transfer: Transfer) -> None:
         now = self.host.clock.cycles
-        if not transfer.between_memories:
-            self._note_unknown(transfer)
+        if transfer.between_memories:
+            beat = self._beat_cycles()
+            for _ in range(min((now - transfer.last_cycles) // beat, transfer.left, MAX_BEATS)):
+                transfer.last_cycles += beat
+                self._beat(number, transfer)
+                if not transfer.active:
+                    return
+            return
+        self._note_unknown(transfer)
         for _ in range(MAX_BEATS):
             due = self._due_cycles(transfer) if transfer.active else NEVER
             if due > now:

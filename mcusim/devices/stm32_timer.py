@@ -53,6 +53,7 @@ class Stm32Timer(RegisterFile):
         # when the state above was true: a cycle, the clocks then, and what of a tick had passed (in 1/core_hz)
         self._since_cycles, self._core_hz, self._timer_hz, self._part = 0, 1, 1, 0
         self._counts = False
+        self._lines_are_old = False  # flags were set where lines may not change
         self._lines = self._interrupt_masks()
 
     def _interrupt_masks(self) -> tuple[int, ...]:
@@ -68,7 +69,12 @@ class Stm32Timer(RegisterFile):
         return core_hz, self.host.bus_hz.get(self._clock_name, core_hz)
 
     def _sync(self) -> None:
-        """Bring the counter to this cycle."""
+        """Bring the counter to this cycle, and the interrupt lines with it."""
+        self._count_on()
+        if self.registers.get(DIER):
+            self._update_interrupts()
+
+    def _count_on(self) -> None:
         now = self.host.clock.cycles
         if self._counts and now > self._since_cycles:
             ticks, self._part = divmod((now - self._since_cycles) * self._timer_hz + self._part, self._core_hz)
@@ -232,7 +238,9 @@ class Stm32Timer(RegisterFile):
         elif offset == CR1:
             self._control(value)
         else:
-            if offset == ARR or CCR1 <= offset <= CCR4:
+            if offset in (PSC, RCR):
+                value &= 0xFFFF
+            elif offset == ARR or CCR1 <= offset <= CCR4:
                 value &= self._largest
             registers[offset] = value
             self._load_direct()
@@ -288,6 +296,7 @@ class Stm32Timer(RegisterFile):
 
     def _update_interrupts(self) -> None:
         raised = self.registers.get(SR, 0) & self.registers.get(DIER, 0)
+        self._lines_are_old = False
         for index, mask in enumerate(self._lines):
             self.set_interrupt(bool(raised & mask), index)
 
@@ -315,7 +324,10 @@ class Stm32Timer(RegisterFile):
             return NEVER
         wanted = self.registers.get(DIER, 0) & ~self.registers.get(SR, 0) & (UIF | CHANNEL_FLAGS)
         if (self._core_hz, self._timer_hz) != self._rates():
-            self._sync()
+            self._count_on()
+            self._lines_are_old = True
+        if self._lines_are_old:
+            return self.host.clock.cycles
         ticks = self._ticks_to_flags(wanted)
         return NEVER if ticks is None else self._cycle_after(ticks)
 
@@ -333,5 +345,5 @@ class Stm32Timer(RegisterFile):
 
     def wake(self) -> None:
         """Set the interrupt lines as the flags now say."""
-        self._sync()
+        self._count_on()
         self._update_interrupts()

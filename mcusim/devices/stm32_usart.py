@@ -56,6 +56,7 @@ class SerialLine(RegisterFile):
         self._line_quiet_cycles = 0  # when the line may carry the next byte of the input
         self._idle_cycles = NEVER  # when the line will have been idle for a frame after the last byte
         self._idle = False
+        self._level = False  # of the interrupt line
         if entry.console:
             host.listeners.append(self._on_input)
 
@@ -101,28 +102,32 @@ class SerialLine(RegisterFile):
         return now
 
     def _receive(self, now: int) -> None:
-        received = self.host.received
+        received, start = self.host.received, now
         while True:
             if self._arrival_cycles == NEVER:
                 if not received or len(self._taken) >= self.depth() or not self.on(RE):
                     break
-                self._arrival_cycles = max(now, self._line_quiet_cycles) + self.frame_cycles()
+                self._arrival_cycles = max(start, self._line_quiet_cycles) + self.frame_cycles()
                 self._idle_cycles = NEVER
             if self._arrival_cycles > now:
                 break
             if received and self.on(RE):
                 self._taken.append(received.pop(0))
-                self._line_quiet_cycles = self._arrival_cycles
+                self._line_quiet_cycles = start = self._arrival_cycles
                 self._idle_cycles = self._arrival_cycles + self.frame_cycles()
             self._arrival_cycles = NEVER
         if self._idle_cycles <= now:
-            self._idle, self._idle_cycles = True, NEVER
+            self._idle, self._idle_cycles = self._idle or not received, NEVER  # a sender that waits is not idle
 
     def send(self, byte: int) -> None:
         """Take a byte into the transmit buffer."""
         if not self.on(TE):
             return
         now = self.sync()
+        if len(self._leaving) >= self.depth():
+            self.host.remarks.add(
+                f"{self.entry.name}: a byte was written before there was room; it is sent, silicon loses one"
+            )
         start = max(now, self._line_free_cycles)
         self._line_free_cycles = start + self.frame_cycles()
         self._complete = True
@@ -180,23 +185,19 @@ class SerialLine(RegisterFile):
 
     def update_interrupt(self) -> None:
         """Set the interrupt line as the flags say."""
-        self.set_interrupt(self.raised(self.status()))
-
-    def _changes(self) -> list[int]:
-        """Return when flags will change by themselves."""
-        times = [self._arrival_cycles, self._idle_cycles]
-        now = self.host.clock.cycles
-        if len(self._leaving) >= self.depth():
-            times.append(self._leaving[-self.depth()])
-        if self._line_free_cycles > now:
-            times.append(self._line_free_cycles)
-        return [time for time in times if now < time < NEVER]
+        self._level = self.raised(self.status())
+        self.set_interrupt(self._level)
 
     def unchanged_until_cycles(self, offset: int) -> int:
         """The status changes when the buffer or the line is free, and when a byte is here."""
         if offset != self.status_offset:
             return 0
-        return min([*self._changes(), *(time for time in self._leaving if time > self.host.clock.cycles)], default=0)
+        now, until = self.host.clock.cycles, NEVER
+        leaves = self._leaving[0] if self._leaving else NEVER
+        for time in (leaves, self._line_free_cycles, self._arrival_cycles, self._idle_cycles):
+            if now < time < until:
+                until = time
+        return until if until < NEVER else 0
 
     def request_cycles(self, offset: int, writes: bool) -> int:
         """From when DMA may serve the data register: while DMAT (DMAR) is set and there is room (a byte)."""
@@ -213,15 +214,19 @@ class SerialLine(RegisterFile):
         return 0
 
     def next_event_cycles(self) -> int:
-        """Wake when a flag that an interrupt waits for will be set, and when a byte comes."""
-        control = self.registers.get(self.control1, 0)
-        if not control & self.enable:
+        """Wake when a flag that an interrupt waits for will be set. While the line is high nothing is waited for."""
+        wanted = self.registers.get(self.control1, 0)
+        if self._level or not wanted & self.enable:
             return NEVER
-        event = min(self._arrival_cycles, self._idle_cycles)
-        if control & TXE and len(self._leaving) >= self.depth():
-            event = min(event, self._leaving[-self.depth()])
-        if control & TC and self._line_free_cycles > self.host.clock.cycles:
+        now, event = self.host.clock.cycles, NEVER
+        if wanted & TXE:
+            event = self._leaving[-self.depth()] if len(self._leaving) >= self.depth() else now
+        if wanted & TC and self._complete:
             event = min(event, self._line_free_cycles)
+        if wanted & (RXNE | IDLE):
+            event = min(event, self._arrival_cycles, self._idle_cycles)
+            if (self._taken and wanted & RXNE) or (self._idle and wanted & IDLE):
+                event = min(event, now)
         return event
 
     def wake(self) -> None:
@@ -316,6 +321,6 @@ class Stm32Usart(SerialLine):
     def next_event_cycles(self) -> int:
         """The FIFO's flags change with every byte."""
         event = super().next_event_cycles()
-        if self._leaving and self.registers.get(CR1, 0) & FIFOEN:
-            event = min(event, self._leaving[0])
-        return event
+        if self._level or not self.registers.get(CR1, 0) & FIFOEN:
+            return event
+        return min([event, self._arrival_cycles, *list(self._leaving)[:1]])

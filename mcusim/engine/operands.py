@@ -114,6 +114,9 @@ def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         probe.flags = register(m, REG_CPSR)
         return
     dividend, divisor = core_register(m, probe.dividend), core_register(m, probe.divisor)
+    if divisor == 0 and m.divide_trap:
+        m.divided_by_zero = -int64(probe.address)
+        stop(m, t.DUE)
     extra = division_cycles(dividend, divisor, probe.signed) - 2
     probe.extra_cycles += extra
     m.clock_cycles += extra

@@ -177,7 +177,7 @@ MACHINE = np.dtype(
         ("node_count", np.int64),
         ("divide_model", np.int64),  # how division cycles follow from the operands
         ("divide_trap", np.int64),  # CCR.DIV_0_TRP
-        ("divided_by_zero", np.int64),  # the number of the division that did, plus one, while that trap is set
+        ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
         ("stack_low", np.int64),  # lowest SP of the current stack
         ("stack_limit", np.int64),  # its bounds; see mcusim.machine.stacks
         ("stack_top", np.int64),

@@ -157,7 +157,6 @@ class Exceptions:
         engine.write_register("sp", frame)
         self.lazy_frame = with_fp and bool(self.fpccr & FPCCR_LSPEN)
         if with_fp:
-            engine.write_register("control", control & ~CONTROL_FPCA)
             self.fpcar = frame + BASIC_FRAME_BYTES
         return self.vector(number, link)
 
@@ -169,9 +168,11 @@ class Exceptions:
     def vector(self, number: int, link: int) -> int:
         """Make an exception active and go to its handler, `link` in LR; return its address as the vector gives it."""
         self.pending.discard(number)
-        if number in self.lines:
-            self.pending.add(number)  # the device still asks: pending again once this activation ends
         self.active.append(number)
+        # The handler starts on the main stack without floating-point context (B1.5.6, ExceptionTaken), tail-chained too.
+        control = self.engine.read_register("control")
+        if control & (CONTROL_SPSEL | CONTROL_FPCA):
+            self.engine.write_register("control", control & ~(CONTROL_SPSEL | CONTROL_FPCA))
         # Thumb bit and exception number; flags are unknown on entry, IT state is cleared.
         self.engine.write_register("xpsr", XPSR_THUMB | number)
         self.engine.write_register("lr", link)
@@ -186,10 +187,10 @@ class Exceptions:
     # return
 
     def deactivate(self) -> None:
-        """End the innermost exception. One whose device let go of its line meanwhile is no longer pending."""
+        """End the innermost exception. It is pending again if its device still asks (B3.4.1)."""
         number = self.active.pop()
-        if number >= FIRST_EXTERNAL and number in self.pending and number not in self.lines:
-            self.pending.discard(number)
+        if number in self.lines:
+            self.pending.add(number)
         if self.mainline and number != NMI:
             self.engine.write_register("faultmask", 0)
 

@@ -40,6 +40,8 @@ class Faulting:
         """A fault happens at `fault.pc`, where the engine stands: enter its handler, or end the run."""
         loop, machine = self._loop, self._loop.machine
         machine.split_at(fault.pc)
+        if loop.before_fault(fault):
+            return
         exceptions, scb = machine.exceptions, machine.system.scb
         first = self.record is None or not self.active
         if first:

@@ -36,7 +36,7 @@ NUMBER = {name: bit for bit, (name, _) in STATUS_BITS.items()}
 FORCED, VECTTBL = 1 << 30, 1 << 1
 ENGINE_NO_COPROCESSOR = (17, 18)  # the engine's numbers
 ENGINE_INVALID_STATE, ENGINE_UNALIGNED, ENGINE_PREFETCH_ABORT, ENGINE_DATA_ABORT = 19, 22, 3, 4
-ENGINE_STACK_OVERFLOW, ENGINE_UNDEFINED = 21, 1
+ENGINE_STACK_OVERFLOW, ENGINE_UNDEFINED = 20, 1
 NULL_REACH_BYTES = 0x1000  # an access this near to address 0 went through a null pointer, probably
 NEAR_BYTES = 0x1_0000
 

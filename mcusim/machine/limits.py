@@ -31,6 +31,10 @@ class Limits:
         self._last_progress = 0.0
         self._accesses = 0
 
+    def leave_out(self, seconds: float) -> None:
+        """Let wall time that has passed not count, such as while a person thinks."""
+        self._wall_start += seconds
+
     @property
     def reached(self) -> bool:
         """True when the user or the wall clock ends the run."""

@@ -16,6 +16,7 @@ from mcusim.guess import check_fits
 from mcusim.image.model import Image
 from mcusim.isa import decode as isa
 from mcusim.machine import faults
+from mcusim.machine.console_script import ConsoleScript
 from mcusim.machine.detours import Detours
 from mcusim.machine.exceptions import (
     BUS_FAULT,
@@ -82,10 +83,14 @@ class RunLoop:
         progress: ProgressListener | None,
     ) -> None:
         self.settings = settings
-        self.machine = machine = Machine(image, board, load_core(board.core), settings.uart_input)
+        self.machine = machine = Machine(image, board, load_core(board.core), settings)
         if console is not None:
             machine.console_listener.append(console)
-        self.limits = Limits(self, progress)
+        self.limits = self._make_limits(progress)
+        self.script = ConsoleScript(settings.uart_script, machine.host) if settings.uart_script else None
+        if self.script is not None:
+            machine.console_listener.append(self.script.hear)
+            machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
@@ -98,7 +103,7 @@ class RunLoop:
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)
         self.waiting = Waiting(self)
         self._arrivals = 0
-        self._written: set[int] = set()  # registers of the SCB that others must hear of
+        self._unit_switched = False  # CPACR has been written
         self.worst_lateness_cycles = 0
         self.unknown_classes: dict[str, int] = {}
         machine.engine.write_register("sp", image.vectors.initial_sp)
@@ -107,8 +112,11 @@ class RunLoop:
         if self._until is not None:
             self.places.add(self._until[0], self._arrive)
         self.detours = Detours(self)
-        machine.system.scb.on_change = self._written.add
+        machine.system.scb.on_change = self._on_register
         machine.engine.on_access = self.limits.on_access
+
+    def _make_limits(self, progress: ProgressListener | None) -> Limits:
+        return Limits(self, progress)
 
     # the loop
 
@@ -149,8 +157,12 @@ class RunLoop:
             machine.split_at(self.pc)
             self.limits.look()
         else:
-            machine.split_at(self.pc)
-            self.waiting.for_interrupt()
+            self._sleep()
+
+    def _sleep(self) -> None:
+        """The engine stopped and nothing says why: it ran WFI."""
+        self.machine.split_at(self.pc)
+        self.waiting.for_interrupt()
 
     def _in_flight(self) -> bool:
         """Return whether a block has run that is not charged yet."""
@@ -233,8 +245,9 @@ class RunLoop:
         fault = self.traps.divided_by_zero()
         if fault is not None:
             self.faulting.raise_fault(fault)
-        if self._written:
-            self._look_at_registers()
+        if self._unit_switched:  # hooks may change only while the engine stands still
+            self._unit_switched = False
+            self.traps.fpu_switched()
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()
@@ -248,13 +261,11 @@ class RunLoop:
                 self.worst_lateness_cycles = max(self.worst_lateness_cycles, machine.clock.cycles - event)
             self._enter(number)
 
-    def _look_at_registers(self) -> None:
-        """Registers of the SCB have been written that change what can fault."""
-        if CPACR in self._written:
-            self.traps.fpu_switched()
-        if CCR in self._written:
+    def _on_register(self, offset: int) -> None:
+        """A register of the SCB has been written, which may change what can fault."""
+        if offset == CCR:
             self.traps.division_switched()
-        self._written.clear()
+        self._unit_switched |= offset == CPACR
 
     def _reset(self, reason: str) -> None:
         if self.faulting.active:
@@ -300,7 +311,7 @@ class RunLoop:
             self._enter(SVCALL)
         else:
             words = "SVC where its handler cannot run: masked, or in a handler of the same priority"
-            self.faulting.raise_fault(faults.Fault(HARD_FAULT, 0, words, self.pc))
+            self.faulting.raise_fault(faults.Fault(SVCALL, 0, words, self.pc))
 
     def _exception_return(self, link: int) -> None:
         machine, exceptions = self.machine, self.machine.exceptions
@@ -378,6 +389,10 @@ class RunLoop:
         self.end = End(kind, text, status, self.pc if address is None else address)
 
     # faults
+
+    def before_fault(self, fault: faults.Fault) -> bool:
+        """A fault is about to be raised. True if it is not to be, for a debugger to have a look."""
+        return False
 
     def _on_fault(self, fault: EngineFault) -> None:
         machine = self.machine

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcusim.machine.stacks import Stacks
-from mcusim.trace import GuessedAccess, StackUse, TaskUse, Trace
+from mcusim.trace import StackUse, TaskUse, Trace
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
@@ -20,6 +20,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
     machine.stacks.flush()
     faulted = loop.end.kind == "fault" or loop.faulting.active
+    assumptions = sorted(machine.host.remarks) + (loop.script.unfinished() if loop.script is not None else [])
     return Trace(
         image=machine.image, board=machine.board, board_reason=board_reason, core=machine.core,
         settings=loop.settings.recorded(), end=loop.end, clock_cycles=cycles,
@@ -32,10 +33,10 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         divisions=tables.arrays["divisions"][: tables.division_count].copy(),
         probes=tables.probes[: tables.probe_count].copy(),
         extra_cycles=dict(machine.extra_cycles),
-        guessed=[GuessedAccess(g.address, g.reads, g.writes) for g in machine.bus.guessed.values()],
+        guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),
         interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
-        output=bytes(machine.output), output_cut=machine.output_cut, assumptions=sorted(machine.host.remarks),
+        output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
         detours=loop.detours.notes(), fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],

@@ -38,7 +38,7 @@ class Traps:
         self._fp_places: dict[int, Callable[[], Deferred | None]] = {}
         self._word_places: set[int] = set()
         self._event_places: set[int] = set()
-        self._looked_at: list[tuple[int, Action]] = []
+        self._looked_at: dict[int, Action] = {}  # by place: it may run several times before it is unhooked
         self._has_fpu = machine.core.fpu != "none"
         self.event = False  # the event register (B1.5.18)
 
@@ -113,7 +113,7 @@ class Traps:
         def arrive() -> Deferred | None:
             deferred = watch()
             if deferred is None:
-                self._looked_at.append((address, arrive))
+                self._looked_at[address] = arrive
             return deferred
 
         self._places.add(address, arrive)
@@ -121,7 +121,7 @@ class Traps:
     def tidy(self) -> None:
         """Unhook places that were to be looked at once. The engine must stand still."""
         while self._looked_at:
-            self._places.remove(*self._looked_at.pop())
+            self._places.remove(*self._looked_at.popitem())
 
     def _misaligned(self, op: np.void) -> bool:
         number = int(op["address_reads"]).bit_length() - 1
@@ -146,12 +146,13 @@ class Traps:
     def divided_by_zero(self) -> Fault | None:
         """Return the fault of a division that native code has noticed, once."""
         m = self._machine.tables.m
-        number = int(m["divided_by_zero"]) - 1
-        if number < 0:
+        found = int(m["divided_by_zero"])
+        if not found:
             return None
         m["divided_by_zero"] = 0
-        block = int(m["last_block"])
-        index = int(self._machine.tables.arrays["divisions"][number]["op_index"])
-        address = int(self._machine.pricer.decoded[block].ops[index]["address"])
+        address = -found
+        if found > 0:
+            index = int(self._machine.tables.arrays["divisions"][found - 1]["op_index"])
+            address = int(self._machine.pricer.decoded[int(m["last_block"])].ops[index]["address"])
         words = "division by zero; what follows it in its block has run already"
         return Fault(USAGE_FAULT, bits("DIVBYZERO"), words, address)

@@ -13,6 +13,7 @@ from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
 from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
+from mcusim.reports.guessed import guessed_table
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.table import Column, Name, Row, Table
 from mcusim.reports.tasks import stack_fact, tasks_table
@@ -58,15 +59,18 @@ def build(profile: Profile, options: RenderOptions) -> Report:
         title=f"{profile.image.name} on {profile.board.title}",
         run=_run(profile),
         totals=_totals(profile),
-        tables=[*_run_tables(profile), causes_table(profile), *detail_tables(profile, options, audience="people")],
+        tables=_tables(profile, options),
         notes=[_note(note.kind, note.text, note.count) for note in profile.notes],
         accuracy=profile.accuracy.text,
     )
 
 
-def _run_tables(profile: Profile) -> list[Table]:
+def _tables(profile: Profile, options: RenderOptions) -> list[Table]:
     tables = [backtrace_table(profile)] if profile.fault is not None else []
-    return [*tables, tasks_table(profile)] if profile.tasks else tables
+    tables += [tasks_table(profile)] if profile.tasks else []
+    tables += [causes_table(profile), *detail_tables(profile, options, audience="people")]
+    guessed = guessed_table(profile)
+    return tables if guessed is None else [*tables, guessed]
 
 
 def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
