@@ -117,12 +117,14 @@ class RegisterFile:
         self.entry = entry
         self.host = host
         self.registers: dict[int, int] = dict(self.reset)
+        self._levels: dict[int, bool] = {}  # of the interrupt lines, as last set
         self.option: dict[str, Option] = {**self.options, **entry.options}
 
     def set_interrupt(self, level: bool, index: int = 0) -> None:
         """Set the device's interrupt line: the only one, or one of several by its place in the board's list."""
         numbers = self.entry.interrupts if self.entry.interrupt is None else (self.entry.interrupt,)
-        if index < len(numbers):
+        if index < len(numbers) and self._levels.get(index) != level:  # telling the machine makes it look
+            self._levels[index] = level
             self.host.set_interrupt(numbers[index], level)
 
     def read_register(self, offset: int) -> int:

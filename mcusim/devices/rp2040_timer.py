@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """RP2040 timer; RP2040 Datasheet (build 2023-03-02), 4.6: 64 bits of microseconds and four alarms.
 
-It counts the watchdog's tick. An alarm fires when the low word equals it. Reading TIMELR latches TIMEHR; writing TIMEHW and then TIMELW sets the time.
-Interrupts in the order of the alarms.
+It counts the watchdog's tick. An alarm fires when the low word equals it. Reading TIMELR latches TIMEHR; writing TIMEHW
+and then TIMELW sets the time. Interrupts in the order of the alarms.
 """
 
 from __future__ import annotations

@@ -121,6 +121,7 @@ class RunLoop:
                     break
                 self._step()
         finally:
+            self.machine.rtt.wake()
             self.semihosting.close()
 
     def _step(self) -> None:
@@ -151,7 +152,7 @@ class RunLoop:
     def _due_cycles(self) -> int:
         machine = self.machine
         now = machine.clock.cycles
-        due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
+        due = min(machine.next_event_cycles(), machine.rtt.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
             due = min(due, self.settings.max_cycles)
         return due
@@ -204,6 +205,8 @@ class RunLoop:
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()
+        if machine.rtt.next_event_cycles() <= machine.clock.cycles:
+            machine.rtt.wake()
         if machine.system.reset_requested:
             self._finish("reset", "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
             return

@@ -25,16 +25,16 @@ from mcusim.machine.clock import Clock
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
+from mcusim.machine.itm import ITM_START, Instrumentation
 from mcusim.machine.memory import Memory
 from mcusim.machine.polling import PollingLoops
+from mcusim.machine.rtt import Rtt, control_block
 from mcusim.machine.system import (
     DWT_START,
-    ITM_START,
     PPB_BYTES,
     PPB_START,
     SCS_START,
     DataWatchpoint,
-    Instrumentation,
     SystemControl,
 )
 
@@ -95,6 +95,7 @@ class Machine:
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over)
+        self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
         self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
         self._connect()
         m = self.tables.m

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core's own registers (System Control Space): SysTick, NVIC, SCB, DWT, ITM. Armv7-M ARM B3, C1.
+"""The core's own registers (System Control Space): SysTick, NVIC, SCB, DWT. Armv7-M ARM B3, C1.
 
 Registers without a meaning here remember what is written.
 """
@@ -10,7 +10,7 @@ from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import NEVER, Host, RegisterFile
 from mcusim.machine.exceptions import FIRST_EXTERNAL, NMI, PENDSV, SYSTICK, Exceptions
 
-SCS_START, DWT_START, ITM_START = 0xE000_E000, 0xE000_1000, 0xE000_0000
+SCS_START, DWT_START = 0xE000_E000, 0xE000_1000
 PPB_START, PPB_BYTES = 0xE000_0000, 0x10_0000
 EXTERNAL_CLOCK_DIVIDER = 8  # SysTick's external reference on STM32 is HCLK/8 (ST RM0432, 6.2)
 
@@ -242,14 +242,3 @@ class DataWatchpoint(RegisterFile):
             self._running = bool(value & self.CYCCNTENA)
             value &= 0x0FFF_FFFF
         super().write_register(offset, value)
-
-
-class Instrumentation(RegisterFile):
-    """0xE0000000: ITM stimulus ports. They are always ready; nothing listens yet."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(_entry("ITM", ITM_START), host)
-
-    def read_register(self, offset: int) -> int:
-        """Return a register; a stimulus port reads 1 when it can take data."""
-        return 1 if offset < 0x80 else super().read_register(offset)
