@@ -151,7 +151,8 @@ def _load_range(segment: Segment) -> tuple[int, int]:
 
 def _inside(board: Board, start: int, end: int, *, writable: bool) -> bool:
     """Return whether [start, end) lies in memory (RAM if `writable`), over adjacent regions if need be."""
-    ranges = sorted(span for region in board.region if region.writable or not writable for span in region.ranges)
+    regions = [region for region in board.region if (region.writable or not writable) and not region.made_with_part]
+    ranges = sorted(span for region in regions for span in region.ranges)
     for low, high in ranges:
         if low <= start < high:
             start = high
@@ -168,7 +169,7 @@ def _memory_score(image: Image, board: Board) -> int:
             score += EVIDENCE["stack at the end of RAM"]
         elif stack % ROUND_BYTES == 0:
             score += EVIDENCE["stack elsewhere, though at a round address"]
-    if any(vectors == region.start for region in board.region):
+    if any(vectors == region.start for region in board.region if not region.made_with_part):
         score += EVIDENCE["vectors at the start of a memory"]
     return score
 

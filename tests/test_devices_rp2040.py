@@ -351,5 +351,5 @@ def test_a_rom_with_wrong_content_is_refused(content: str) -> None:
     source = "x"
     content = "{content}"
     """
-    with pytest.raises(McusimError, match="content: (not bytes|more than)"):
+    with pytest.raises(McusimError, match=r"content: (not bytes|more than)"):
         parse_board(text, "x.toml")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcusim.devices.base import Device
+from mcusim.devices.base import Device, RegisterFile
 
 PAGE_SHIFT = 8  # devices are found by 256-byte pages; smaller ones do not share a page
 
@@ -34,12 +34,13 @@ class Bus:
         self._exact, self._pass_over = exact, pass_over
         self._pages: dict[int, tuple[int, Device]] = {}
         self._guessed_values: dict[int, int] = {}
-        self.devices: list[Device] = []
+        self.devices: list[Device] = []  # those for which something may happen by itself
         self.guessed: dict[int, GuessedRegister] = {}
 
     def add(self, start: int, size_bytes: int, device: Device) -> None:
         """Let a device answer for a range."""
-        self.devices.append(device)
+        if type(device).next_event_cycles is not RegisterFile.next_event_cycles:
+            self.devices.append(device)
         self.add_alias(start, size_bytes, device)
 
     def add_alias(self, start: int, size_bytes: int, device: Device) -> None:
