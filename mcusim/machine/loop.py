@@ -132,6 +132,7 @@ class RunLoop:
                     break
                 self._step()
         finally:
+            self.machine.rtt.wake()
             self.semihosting.close()
 
     def _step(self) -> None:
@@ -173,7 +174,7 @@ class RunLoop:
         if self._in_flight():
             return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
-        due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
+        due = min(machine.next_event_cycles(), machine.rtt.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
             due = min(due, self.settings.max_cycles)
         return due
@@ -251,6 +252,8 @@ class RunLoop:
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()
+        if machine.rtt.next_event_cycles() <= machine.clock.cycles:
+            machine.rtt.wake()
         if machine.system.scb.reset_requested or machine.reset_reason:
             self._reset(machine.reset_reason or "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
             return
