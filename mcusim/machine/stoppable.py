@@ -26,7 +26,6 @@ STEPPED, BREAKPOINT, WATCHPOINT, INSTRUCTION, ASKED, ENDED, FAULT = (
 )  # fmt: skip
 WIDEST_ACCESS_BYTES = 8
 LOOK_SECONDS = 0.05  # between questions whether the run is to stop
-XPSR_IT = 0x0600_FC00
 WFI = (0xBF30, 0xF3AF_8003)
 LONG_OPCODES = (0x1D, 0x1E, 0x1F)  # the top five bits of a 32-bit instruction's first halfword (A5.1)
 
@@ -161,7 +160,7 @@ class StoppableLoop(RunLoop):
         """Continue somewhere else: no branch of the firmware leads there."""
         m = self.machine.tables.m
         m["flow"], m["last_block"], m["last_outcome"] = FLOW_NEXT, -1, -1
-        self._leave_it_block()
+        self.machine.engine.leave_it_block()
         self.pc, self._reported = pc, None
 
     def _start(self) -> None:
@@ -234,20 +233,7 @@ class StoppableLoop(RunLoop):
         if self.watcher.hit is not None and self.end is None:
             watchpoint, waits = self.watcher.take_hit(self.pc)
             self._pause(Stop(WATCHPOINT, watchpoint=watchpoint))
-            if waits:
-                self._reported = self.pc
-            else:
-                self._mend_it_state()
-
-    def _mend_it_state(self) -> None:
-        """Clear what the engine, asked to stop in an IT block that it then ran to the end, still holds of it."""
-        last = int(self.machine.tables.m["last_block"])
-        if last < 0 or not self.machine.pricer.decoded[last].pending_it:
-            self._leave_it_block()
-
-    def _leave_it_block(self) -> None:
-        engine = self.machine.engine
-        engine.write_register("xpsr", engine.read_register("xpsr") & ~XPSR_IT)
+            self._reported = self.pc if waits else None
 
     def _due_cycles(self) -> int:
         # A block that ends in a branch has no exit behind it: it ends the step because the next one is due too late.
@@ -255,7 +241,8 @@ class StoppableLoop(RunLoop):
 
     def _sleep(self) -> None:
         """The engine stopped and no part of the machine says why: we stopped it, or the firmware sleeps."""
-        if self.watcher.hit is not None or (self.pc in self._exits and not self._wfi_has_run()):
+        stopped = self.watcher.hit is not None or self.pc in self._exits
+        if stopped and not self._wfi_has_run():
             self.machine.split_at(self.pc)
         else:
             super()._sleep()
