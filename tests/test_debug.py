@@ -190,6 +190,17 @@ def test_a_watched_store_in_an_it_block_is_reported_after_its_block(tmp_path: Pa
     assert target.resume().reason == ENDED
 
 
+@pytest.mark.parametrize("watched", [RAM, RAM + 4])  # hit, and near enough for the hook to be asked
+def test_watching_leaves_the_conditions_of_later_blocks_alone(tmp_path: Path, watched: int) -> None:
+    # movs r0, #3; cmp r4, r0; itt ne; strne r1, [r4]; addne r3, #1; (0:) subs r0, #1; bne 0b; wfi
+    target = target_of(tmp_path, f"{RAM_IN_R4} 2003 4284 bf1c 6021 3301 3801 d1fd bf30")
+    target.set_watchpoint(Watchpoint(watched, 4, reads=False, writes=True))
+    if watched == RAM:
+        assert target.resume().reason == WATCHPOINT
+    assert target.resume().reason == ENDED
+    assert (target.read_register("r0"), target.read_register("r3")) == (0, 1)
+
+
 def test_watching_does_not_change_the_clock(tmp_path: Path) -> None:
     image = load(prebuilt("calls", "mps2-an386"))
     plain = run_loop(image, "mps2-an386")
