@@ -14,6 +14,7 @@ from mcusim.errors import McusimError
 if TYPE_CHECKING:
     from mcusim.image.model import Image
     from mcusim.machine import Progress
+    from mcusim.machine.console_script import Script
     from mcusim.reports.progress import ProgressLine
     from mcusim.trace import Trace
 
@@ -34,6 +35,8 @@ def execute(
     from mcusim.guess import guess_board
     from mcusim.machine import Settings
     from mcusim.machine import run as run_alone
+    from mcusim.overlay import load_overlay
+    from mcusim.svd import load_svd
 
     if args.files is not None and not args.files.is_dir():
         raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
@@ -48,6 +51,13 @@ def execute(
         files=args.files,
         allow_unknown=args.allow_unknown,
         uart_input=options.read_input(args.uart_in),
+        stubs=tuple(args.stub),
+        call=args.call,
+        skip_to=args.skip_to,
+        uart_script=_script(args.uart_script),
+        overlays=tuple(load_overlay(path) for path in args.device_overlay),
+        svd=load_svd(args.svd) if args.svd is not None else None,
+        strict_mmio=args.strict_mmio,
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:
@@ -63,6 +73,14 @@ def execute(
         progress.clear()
         if output is not None:
             output.end_line()
+
+
+def _script(name: str | None) -> Script | None:
+    if name is None:
+        return None
+    from mcusim.machine.console_script import parse_script
+
+    return parse_script(options.read_text("--uart-script", name), f"--uart-script {name}")
 
 
 def load_image(args: argparse.Namespace) -> Image:

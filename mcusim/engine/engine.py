@@ -62,24 +62,24 @@ REGISTERS: dict[str, int] = {f"r{n}": arm_const.UC_ARM_REG_R0 + n for n in range
 }
 REGISTERS |= {f"s{n}": arm_const.UC_ARM_REG_S0 + n for n in range(32)}
 
+# Armv7-M ARM B3.1, default memory map: peripherals; external devices, the private peripheral bus and vendor space.
+NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 1 << 32))
+
 INTERRUPT_SVC = 2
 INTERRUPT_RETURN = (3, 8)  # a branch to EXC_RETURN, and (3 only) the fetch of an address that may not be executed
 INTERRUPT_BREAKPOINT = 7
 
-_FAULT_WORDS = {
-    unicorn_const.UC_ERR_READ_UNMAPPED: "read from unmapped address",
-    unicorn_const.UC_ERR_WRITE_UNMAPPED: "write to unmapped address",
-    unicorn_const.UC_ERR_FETCH_UNMAPPED: "jump to unmapped address",
-    unicorn_const.UC_ERR_READ_PROT: "read from protected address",
-    unicorn_const.UC_ERR_WRITE_PROT: "write to read-only memory at",
-    unicorn_const.UC_ERR_FETCH_PROT: "jump to memory that cannot be executed at",
-    unicorn_const.UC_ERR_READ_UNALIGNED: "unaligned read at",
-    unicorn_const.UC_ERR_WRITE_UNALIGNED: "unaligned write at",
-    unicorn_const.UC_ERR_FETCH_UNALIGNED: "unaligned fetch at",
-    unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
-    unicorn_const.UC_ERR_EXCEPTION: "exception that the engine cannot deliver",
+# Kinds of faults.
+READ, WRITE, FETCH, UNDEFINED, OTHER = range(5)
+_FAULT_KINDS = {
+    unicorn_const.UC_ERR_READ_UNMAPPED: READ,
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: WRITE,
+    unicorn_const.UC_ERR_FETCH_UNMAPPED: FETCH,
+    unicorn_const.UC_ERR_READ_PROT: READ,
+    unicorn_const.UC_ERR_WRITE_PROT: WRITE,
+    unicorn_const.UC_ERR_FETCH_PROT: FETCH,
+    unicorn_const.UC_ERR_INSN_INVALID: UNDEFINED,
 }
-_WITHOUT_ADDRESS = (unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION)
 
 # uc_cb_mmio_read_t and uc_cb_mmio_write_t
 _READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
@@ -99,11 +99,11 @@ OnAccess = Callable[[int, int, bool], None]  # (address, size in bytes, is it a 
 
 @dataclass(frozen=True)
 class EngineFault:
-    """Execution cannot go on: what happened in words, and the address accessed (None for an instruction)."""
+    """Execution cannot go on: the kind, the address accessed (None for an instruction), the engine's own words."""
 
-    words: str
+    kind: int
     address: int | None
-    undefined_instruction: bool
+    words: str
 
 
 class Engine:
@@ -193,9 +193,16 @@ class Engine:
             make: Any = UcError  # untyped
             raise make(status)
 
-    def watch(self, address: int, arrive: Callable[[], None]) -> None:
-        """Call a function each time the instruction at `address` is about to run."""
-        self._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *_: arrive(), None, address, address)
+    def watch(self, address: int, arrive: Callable[[], None]) -> int:
+        """Call a function each time the instruction at `address` is about to run; return a handle for `unwatch`."""
+        handle: int = self._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *_: arrive(), None, address, address)
+        self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)  # what is translated has no hook
+        return handle
+
+    def unwatch(self, address: int, handle: int) -> None:
+        """End a `watch`."""
+        self._uc.hook_del(handle)
+        self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)
 
     # what a debugger needs: nothing of it costs anything while it is not used
 
@@ -237,7 +244,12 @@ class Engine:
         self._uc.ctl_flush_tb()
 
     def drop_translation(self, start: int, size_bytes: int) -> None:
-        """Forget translated code of a range that the host has written."""
+        """Forget translated code of a range that the host has written.
+
+        Where nothing may be executed there is none, and asking the engine would raise an exception in the firmware.
+        """
+        if start in NEVER_EXECUTED[0] or start in NEVER_EXECUTED[1]:
+            return
         self._uc.ctl_remove_cache(start, start + size_bytes)
 
     # registers
@@ -264,9 +276,9 @@ class Engine:
             raise raised
         if status == unicorn_const.UC_ERR_OK:
             return None
-        words = _FAULT_WORDS.get(status, f"engine error {status}")
-        undefined = status == unicorn_const.UC_ERR_INSN_INVALID
-        return EngineFault(words, None if status in _WITHOUT_ADDRESS else self._bad_address, undefined)
+        kind = _FAULT_KINDS.get(status, OTHER)
+        address = self._bad_address if kind in (READ, WRITE, FETCH) else None
+        return EngineFault(kind, address, f"the engine cannot go on (its error {status})")
 
     def stop(self) -> None:
         """Stop before the access or block that is being reported."""

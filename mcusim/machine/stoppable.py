@@ -15,14 +15,16 @@ from mcusim.board import Board
 from mcusim.engine.engine import Engine
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_NEXT
+from mcusim.machine.faults import Fault
+from mcusim.machine.limits import Limits
 from mcusim.machine.loop import STEPS_PER_LOOK, Console, ProgressListener, RunLoop
 from mcusim.machine.memory import Memory
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.settings import Settings
 
 # Why a run stopped.
-STEPPED, BREAKPOINT, WATCHPOINT, INSTRUCTION, ASKED, ENDED, FAULT = (
-    "stepped", "breakpoint", "watchpoint", "breakpoint instruction", "asked", "ended", "fault"
+STEPPED, BREAKPOINT, WATCHPOINT, INSTRUCTION, ASKED, FAULT, ENDED, FAILED = (
+    "stepped", "breakpoint", "watchpoint", "breakpoint instruction", "asked", "fault", "ended", "failed"
 )  # fmt: skip
 WIDEST_ACCESS_BYTES = 8
 LOOK_SECONDS = 0.05  # between questions whether the run is to stop
@@ -105,6 +107,25 @@ class Watcher:
         return hit.watchpoint, hit.pc == pc
 
 
+class AskingLimits(Limits):
+    """Looks at the clocks, and asks the debugger now and then whether the run is to stop."""
+
+    def __init__(self, loop: StoppableLoop, progress: ProgressListener | None, is_asked: Callable[[], bool]) -> None:
+        super().__init__(loop, progress)
+        self._stoppable, self._is_asked = loop, is_asked
+        self._next_look_s = 0.0
+
+    def look(self) -> bool:
+        """Look at the limits, and ask."""
+        super().look()
+        loop, now = self._stoppable, time.monotonic()
+        if loop.end is None and loop.stop is None and now >= self._next_look_s:
+            self._next_look_s = now + LOOK_SECONDS
+            if self._is_asked():
+                loop.pause(Stop(ASKED))
+        return loop.end is None and loop.stop is None
+
+
 class StoppableLoop(RunLoop):
     """The run loop, with a way to leave it before the end: `stop` says why."""
 
@@ -117,24 +138,28 @@ class StoppableLoop(RunLoop):
         progress: ProgressListener | None,
         is_asked: Callable[[], bool],
     ) -> None:
+        self._is_asked = is_asked
         super().__init__(image, board, settings, console, progress)
         self.stop: Stop | None = None
         self.attached = True  # there is a debugger: breakpoint instructions are for it
         self.breakpoints: set[int] = set()
         self.watcher = Watcher(self.machine.engine, self.machine.memory)
-        self._is_asked = is_asked
-        self._next_look_s = 0.0
         self._one_instruction = False
         self._exits: set[int] = set()
         self._reported: int | None = None  # the instruction that a stop was for, which goes on past it
         self._stopped_s = time.monotonic()
+        self._fault: Fault | None = None  # the one that the run stopped before
+        self._taken: Fault | None = None  # the one that goes to its handler now
+
+    def _make_limits(self, progress: ProgressListener | None) -> Limits:
+        return AskingLimits(self, progress, self._is_asked)
 
     # what a debugger asks for
 
     def resume(self) -> None:
         """Run until something stops it."""
         self._start()
-        if self.pc in self.breakpoints or self.pc == self._reported:
+        if not self._take_fault() and (self.pc in self.breakpoints or self.pc == self._reported):
             self._one()
             if self.stop == Stop(STEPPED):
                 self.stop = None
@@ -143,6 +168,10 @@ class StoppableLoop(RunLoop):
     def step(self, addresses: range) -> None:
         """Run one instruction, and more as long as they lie in a range."""
         self._start()
+        if self._take_fault():
+            if self.stop is None and self.end is None:
+                self.pause(Stop(STEPPED))
+            return
         for number in count(1):
             self._one()
             if self.end is not None or self.stop != Stop(STEPPED):
@@ -152,12 +181,15 @@ class StoppableLoop(RunLoop):
             elif self.pc in addresses:
                 self.stop = None
                 if number % STEPS_PER_LOOK == 0:
-                    self._look_at_wall_clock()
+                    self.limits.look()
             if self.stop is not None or self.end is not None:
                 return
 
     def go_to(self, pc: int) -> None:
-        """Continue somewhere else: no branch of the firmware leads there."""
+        """Continue somewhere else, where no branch of the firmware leads; the same place runs again after a fault."""
+        self._fault = None
+        if pc == self.pc:
+            return
         m = self.machine.tables.m
         m["flow"], m["last_block"], m["last_outcome"] = FLOW_NEXT, -1, -1
         self.machine.engine.leave_it_block()
@@ -165,9 +197,10 @@ class StoppableLoop(RunLoop):
 
     def _start(self) -> None:
         self.stop = None
-        self._wall_start += time.monotonic() - self._stopped_s  # --timeout does not count while a person thinks
+        self.limits.leave_out(time.monotonic() - self._stopped_s)
 
-    def _pause(self, stop: Stop) -> None:
+    def pause(self, stop: Stop) -> None:
+        """Stop the run here."""
         if self._in_flight():  # it has ended and waited for its price
             self.machine.settle(self.pc)
         self.stop = stop
@@ -179,16 +212,16 @@ class StoppableLoop(RunLoop):
     def _advance(self, arrived: Callable[[], bool]) -> None:
         """Run until there is a reason to stop, or `arrived` says that it is enough."""
         for number in count():
-            if self._interrupted or number % STEPS_PER_LOOK == 0:
-                self._look_at_wall_clock()
+            if self.limits.interrupted or number % STEPS_PER_LOOK == 0:
+                self.limits.look()
             if self.stop is not None or self.end is not None:
                 return
             if not self._in_flight():
                 self._deliver()
-                if self.end is not None or arrived():
+                if self.stop is not None or self.end is not None or arrived():
                     return
                 if self.pc in self.breakpoints:
-                    self._pause(Stop(BREAKPOINT))
+                    self.pause(Stop(BREAKPOINT))
                     return
             self._engage(self.breakpoints)
             self._step()
@@ -203,7 +236,7 @@ class StoppableLoop(RunLoop):
                 if self.stop is not None or self.end is not None:
                     break
                 if self.pc != origin:  # a handler returned elsewhere: another task runs
-                    self._pause(Stop(STEPPED))
+                    self.pause(Stop(STEPPED))
                     break
             began_cycles = self.machine.clock.cycles
             self._engage(self.breakpoints - {origin} | {origin + self._length(origin)})
@@ -212,7 +245,7 @@ class StoppableLoop(RunLoop):
             self._one_instruction = False
             has_run = self.pc != origin or self.machine.clock.cycles > began_cycles
             if self.stop is None and self.end is None and not self._in_flight() and has_run:
-                self._pause(Stop(STEPPED))
+                self.pause(Stop(STEPPED))
         self.watcher.enabled = True
 
     def _engage(self, exits: set[int]) -> None:
@@ -232,7 +265,7 @@ class StoppableLoop(RunLoop):
         super()._step()
         if self.watcher.hit is not None and self.end is None:
             watchpoint, waits = self.watcher.take_hit(self.pc)
-            self._pause(Stop(WATCHPOINT, watchpoint=watchpoint))
+            self.pause(Stop(WATCHPOINT, watchpoint=watchpoint))
             self._reported = self.pc if waits else None
 
     def _due_cycles(self) -> int:
@@ -265,14 +298,22 @@ class StoppableLoop(RunLoop):
             self._reported = None
         else:
             machine.split_at(self.pc)
-            self._pause(Stop(INSTRUCTION, f"breakpoint instruction (BKPT 0x{opcode & 0xFF:02x})"))
+            self.pause(Stop(INSTRUCTION, f"breakpoint instruction (BKPT 0x{opcode & 0xFF:02x})"))
             self._reported = self.pc
 
-    def _look_at_wall_clock(self) -> bool:
-        super()._look_at_wall_clock()
-        now = time.monotonic()
-        if self.end is None and self.stop is None and now >= self._next_look_s:
-            self._next_look_s = now + LOOK_SECONDS
-            if self._is_asked():
-                self._pause(Stop(ASKED))
-        return self.end is None and self.stop is None
+    def before_fault(self, fault: Fault) -> bool:
+        """Stop at a fault before its handler is entered; going on goes there."""
+        if not self.attached or fault is self._taken:
+            return False
+        self.pc = fault.pc
+        self.pause(Stop(FAULT, fault.words))
+        self._fault = fault
+        return True
+
+    def _take_fault(self) -> bool:
+        """Let the fault that the run stopped before go to its handler, or end the run; return whether there was one."""
+        self._taken, self._fault = self._fault, None
+        if self._taken is None or self._taken.pc != self.pc:
+            return False
+        self.faulting.raise_fault(self._taken)
+        return True
