@@ -21,10 +21,9 @@ from mcusim.devices.stm32_usart import Stm32Usart
 from mcusim.devices.stm32l4_rcc import CFGR, CR, MSI_HZ, PLLCFGR, Stm32L4Rcc
 from mcusim.engine.tables import Tables
 from mcusim.errors import McusimError
-from mcusim.engine.tables import Tables
 from mcusim.machine.bus import Bus
-from mcusim.machine.guesses import Guesses
 from mcusim.machine.clock import Clock
+from mcusim.machine.guesses import Guesses
 
 CR1, BRR, ISR, RDR, TDR = 0x00, 0x0C, 0x1C, 0x24, 0x28
 UE, RE, TE, RXNEIE, TCIE, TXEIE = 1, 1 << 2, 1 << 3, 1 << 5, 1 << 6, 1 << 7
