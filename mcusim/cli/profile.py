@@ -11,6 +11,7 @@ Examples:
   mcusim profile firmware.elf --max-cycles 100M --tree   stop after 100 million cycles, show the call tree
   mcusim profile firmware.elf --annotate conv2d          cycles of each instruction of one function
   mcusim profile firmware.elf -q --format csv > run.csv  functions as numbers for other tools
+  mcusim profile firmware.elf --stub camera_init=0       let a function return at once, with a value
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report'
 """
