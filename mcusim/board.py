@@ -25,6 +25,8 @@ ADDRESS_SPACE = 1 << 32
 # and no device covers there is answered by guessed registers. Elsewhere it faults.
 PERIPHERAL_SPACE = range(0x40000000, 0x60000000)
 PPB_SPACE = range(0xE0000000, ADDRESS_SPACE)
+# Armv7-M ARM B3.1.1: (start of the alias, its size, what its words are the bits of). The alias is 32 times as large.
+BIT_BANDS = ((0x22000000, 0x2000000, 0x20000000), (0x42000000, 0x2000000, 0x40000000))
 SECURITY = ("none", "secure")
 MAX_MEMORY_BYTES = 512 << 20  # every region is an array in the simulator's memory
 MAX_INTERRUPT = 495  # Armv7-M ARM B3.4: at most 496 external interrupts
@@ -47,7 +49,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: str
     aliases: tuple[int, ...] = ()
     content: str = ""  # what a rom holds from its start: bytes in hexadecimal, white space left out
-    words: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    words: dict[str, int] = {}
 
     @property
     def end(self) -> int:
@@ -85,7 +87,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     interrupt: int | None = None
     interrupts: tuple[int, ...] = ()
     console: bool = False  # what it transmits is the firmware's output
-    options: dict[str, int | str | bool] = {}  # noqa: RUF012 - msgspec copies it
+    options: dict[str, int | str | bool] = {}
     aliases: tuple[int, ...] = ()
 
     @property
@@ -222,7 +224,8 @@ def _problems(board: Board) -> Iterator[str]:
                 yield f"{kind} '{name}': there are {names.count(name)} {kind}s of this name"
     memories = [(f"region '{r.name}'", start, end) for r in board.region for start, end in r.ranges]
     devices = [(f"device '{d.name}'", start, end) for d in board.device for start, end in d.ranges]
-    yield from _overlaps(memories + devices)
+    bands = [("the bit-band alias", start, start + size) for start, size, _ in BIT_BANDS] if board.bit_band else []
+    yield from _overlaps(memories + devices + bands)
     if board.interrupts is not None and not 1 <= board.interrupts.priority_bits <= 8:
         yield f"interrupts.priority_bits: {board.interrupts.priority_bits} is not between 1 and 8"
     if board.security not in SECURITY:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop
+from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop, run_profile
 
 from mcusim.attribution import attribute
 from mcusim.image import load
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 
 NUCLEO, MPS2 = "nucleo-l4r5zi", "mps2-an386"
 
@@ -23,13 +24,22 @@ def printed(loop: RunLoop) -> str:
     return bytes(loop.machine.output).decode()
 
 
-@pytest.mark.parametrize(("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO)])
+@pytest.mark.parametrize(
+    ("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO), ("peripherals", NUCLEO)]
+)
 def test_firmware_prints_what_it_should(name: str, board: str) -> None:
     assert printed(run_firmware(name, board)) == (FIRMWARE / name / "expected.txt").read_text()
 
 
 @pytest.mark.parametrize(
-    ("name", "board"), [("hello", NUCLEO), ("keyword_spotting", NUCLEO), ("keyword_spotting", MPS2)]
+    ("name", "board"),
+    [
+        ("hello", NUCLEO),
+        ("keyword_spotting", NUCLEO),
+        ("keyword_spotting", MPS2),
+        ("two_tasks", NUCLEO),
+        ("two_tasks", MPS2),
+    ],
 )
 def test_examples_print_what_they_should(name: str, board: str) -> None:
     lines = printed(run_firmware(name, board, max_cycles=100_000_000)).splitlines(keepends=True)
@@ -81,7 +91,7 @@ def test_cycles_between_two_reads_are_those_counted_by_hand(timing: RunLoop, cou
 
 def test_what_it_skips_is_right_or_assumed_to_run_with_a_note(timing: RunLoop) -> None:
     measured = dict(line.rsplit(": ", 1) for line in printed(timing).splitlines())
-    notes = [note.text for note in attribute(timing.trace("given")).notes if note.kind == "assumed"]
+    notes = [note.text for note in attribute(make_trace(timing, "given")).notes if note.kind == "assumed"]
     for name in ASSUMED:
         if int(measured[name]) != HAND_COUNTS[name]:
             assert int(measured[name]) == HAND_COUNTS[name] + 1  # the data cycle of a load that never was
@@ -155,7 +165,7 @@ def test_semihosting_without_a_folder() -> None:
         "open for writing: 0\nnot written: 5\nclose: -1\nopen for reading: 0\nlength: -1\nseek: -1\nnot read: 10\n"
         "read: \nclose: -1\nclose again: -1\noutside: -1\nabsolute: -1\nremove: -1\n"
     )
-    notes = [note.text for note in attribute(loop.trace("given")).notes]
+    notes = [note.text for note in attribute(make_trace(loop, "given")).notes]
     assert "refused: file 'out.txt' (give --files DIR to allow it)" in notes
 
 
@@ -173,7 +183,7 @@ def test_sleep_passes_time_and_a_masked_interrupt_wakes() -> None:
     assert printed(loop) == "three periods\nawake, masked\ntaken\n"
     assert loop.end is not None
     assert loop.end.kind == "sleep"
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     assert profile.totals.causes["sleep"] > 300_000
     assert profile.end.function == "main"
 
@@ -183,7 +193,7 @@ def test_cortex_m0plus_firmware() -> None:
     symbol = loop.machine.image.find_symbol("results")
     assert symbol is not None
     assert [loop.machine.memory.read_word(symbol.address + 4 * index) for index in range(4)] == [55, 132, 105, 78]
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     cycles = {function.name: (function.calls, function.self_cycles) for function in profile.functions}
     # DDI 0484C table 3-1: PUSH 1 + 2; 1; ten times ADDS 1, SUBS 1, BNE 2 or at last 1; MOV 1; POP with PC 3 + 2.
     assert cycles["sum_to"] == (1, 3 + 1 + 10 * 4 - 1 + 1 + 5)
@@ -191,3 +201,23 @@ def test_cortex_m0plus_firmware() -> None:
     assert cycles["SVC_Handler"] == (1, 15 + 3 + 2 + 1 + 2 + 2 + 13)
     assert cycles["finish"][0] == 1
     assert profile.end.kind == "loop"
+
+
+def test_tasks_have_trees_and_stacks_of_their_own() -> None:
+    profile = run_profile(load(prebuilt("two_tasks", NUCLEO)), NUCLEO)
+    assert [task.name for task in profile.tasks] == ["reset", "filter_task", "sort_task"]
+    roots = {task.name: profile.tree[task.root] for task in profile.tasks}
+    assert [roots[name].kind for name in roots] == ["thread", "task", "task"]
+    children = {
+        name: {profile.functions[node.function].name for node in profile.tree if node.parent == task.root}
+        for name, task in zip(roots, profile.tasks, strict=True)
+    }
+    assert children["filter_task"] == {"low_pass", "task_yield"}
+    assert {"sort.constprop.0", "scheduler_stop"} <= children["sort_task"]
+    assert "main" in children["reset"]
+    stacks = {stack.name: stack for stack in profile.stacks}
+    assert stacks["filter_task"].size_bytes == 512
+    assert stacks["sort_task"].size_bytes == 768
+    assert stacks["filter_task"].used_bytes >= 0x68  # the frame of an exception with floating point
+    assert not any(stack.overflow for stack in profile.stacks)
+    assert sum(task.total_cycles for task in profile.tasks) < profile.totals.cycles

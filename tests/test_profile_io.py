@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,15 +17,19 @@ from mcusim.errors import McusimError
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
+    BacktraceLine,
     BoardInfo,
     ClockPhase,
     EndInfo,
+    FaultInfo,
     FunctionCost,
     ImageInfo,
     InstructionCost,
     Note,
     Profile,
     SectionInfo,
+    StackInfo,
+    TaskInfo,
     Totals,
     TreeNode,
 )
@@ -35,6 +40,14 @@ ADDRESS = st.integers(0, 2**32 - 1)
 CAUSES = st.dictionaries(TEXT, COUNT, max_size=3)
 REAL = st.floats(0, allow_nan=False, allow_infinity=False)
 FUNCTION = st.builds(FunctionCost, TEXT, st.none() | TEXT, ADDRESS, COUNT, COUNT, COUNT, COUNT, COUNT, CAUSES)
+
+
+TASK = st.builds(TaskInfo, TEXT, COUNT, TEXT, COUNT, COUNT)
+LINE = st.builds(BacktraceLine, ADDRESS, TEXT, TEXT, COUNT, st.none() | TEXT, st.none() | COUNT)
+FAULT = st.builds(
+    FaultInfo, TEXT, TEXT, st.none() | ADDRESS, COUNT, TEXT, st.dictionaries(TEXT, ADDRESS, max_size=3),
+    st.dictionaries(TEXT, TEXT, max_size=3), st.lists(LINE, max_size=3), TEXT, TEXT,
+)  # fmt: skip
 
 
 @st.composite
@@ -67,6 +80,9 @@ def profiles(draw: st.DrawFn) -> Profile:
             st.builds(Accuracy, TEXT, st.none() | REAL, TEXT),
             TEXT,
             st.dictionaries(TEXT, TEXT, max_size=2),
+            st.lists(st.builds(StackInfo, TEXT, ADDRESS, ADDRESS, COUNT, TEXT), min_size=1, max_size=2),
+            st.just([]) if not tree else st.lists(TASK.map(lambda task: replace(task, root=0)), max_size=2),
+            st.none() | FAULT,
         )
     )
 
@@ -115,10 +131,10 @@ def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'"schema_version": 1', b'"schema_version": 2', "saved by a newer mcusim (schema 2, this one reads up to 1)"),
-        (b'"schema_version": 1', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
-        (b'"schema_version": 1', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
-        (b'"schema_version": 1,', b"", "not a saved profile: object missing required field 'schema_version'"),
+        (b'"schema_version": 2', b'"schema_version": 3', "saved by a newer mcusim (schema 3, this one reads up to 2)"),
+        (b'"schema_version": 2', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
+        (b'"schema_version": 2', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
+        (b'"schema_version": 2,', b"", "not a saved profile: object missing required field 'schema_version'"),
         (b'"cycles":10973137', b'"cycles":"many"', "damaged profile: totals.cycles: expected `int`, got `str`"),
         (b'{"parent":0,"function":1,', b'{"parent":0,"function":99,', "tree[1].function: no function 99, there are 13"),
         (b'{"parent":0,"function":1,', b'{"parent":1,"function":1,', "tree[1].parent: parent 1 is not an earlier node"),
@@ -153,5 +169,5 @@ def test_an_older_profile_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPat
         return {"tool" if key == "program" else key: value for key, value in raw.items()} | {"schema_version": 1}
 
     monkeypatch.setitem(profile_io.MIGRATIONS, 0, rename)
-    old = profile_io.dumps(make_profile()).replace(b'"schema_version": 1', b'"schema_version": 0')
+    old = profile_io.dumps(make_profile()).replace(b'"schema_version": 2', b'"schema_version": 0')
     assert profile_io.loads(old.replace(b'"tool"', b'"program"')) == make_profile()

@@ -52,9 +52,11 @@ class Host:
     lse_hz: int = 0
     read_bus: Callable[[int, int], int] = lambda _address, _size_bytes: 0  # as a bus master: memory or a device
     write_bus: Callable[[int, int, int], None] = lambda _address, _size_bytes, _value: None
+    reaches: Callable[[int, bool], bool] = lambda _address, _writes: True  # may a bus master read (write) there?
     request_cycles: Callable[[int, bool], int] = lambda _address, _writes: 0  # see Device.request_cycles
     request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
     listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
+    raised: dict[int, set[tuple[str, int]]] = field(default_factory=dict)  # who holds an interrupt line that is shared
     clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
     before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 
@@ -121,11 +123,16 @@ class RegisterFile:
         self.option: dict[str, Option] = {**self.options, **entry.options}
 
     def set_interrupt(self, level: bool, index: int = 0) -> None:
-        """Set the device's interrupt line: the only one, or one of several by its place in the board's list."""
+        """Set the device's interrupt line: the only one, or one of several by its place in the board's list.
+
+        A number may appear several times, in one device or in several: the line is high while any of them holds it.
+        """
         numbers = self.entry.interrupts if self.entry.interrupt is None else (self.entry.interrupt,)
         if index < len(numbers) and self._levels.get(index) != level:  # telling the machine makes it look
             self._levels[index] = level
-            self.host.set_interrupt(numbers[index], level)
+            holders = self.host.raised.setdefault(numbers[index], set())
+            (holders.add if level else holders.discard)((self.entry.name, index))
+            self.host.set_interrupt(numbers[index], bool(holders))
 
     def read_register(self, offset: int) -> int:
         """Return the 32-bit register at a word offset. Models override it for registers that mean something."""

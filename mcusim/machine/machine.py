@@ -9,40 +9,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.board import PERIPHERAL_SPACE, Board
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.board import BIT_BANDS, PERIPHERAL_SPACE, PPB_SPACE, Board
 from mcusim.core import Core
 from mcusim.devices import make_device
-from mcusim.devices.base import NEVER, Host
+from mcusim.devices.base import NEVER, Device, Host, RegisterFile
 from mcusim.engine import calltree, hooks
 from mcusim.engine import tables as t
 from mcusim.engine.engine import PAGE_BYTES, Engine
 from mcusim.engine.pricing import Pricer
+from mcusim.engine.trial import Trial
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import address_of
-from mcusim.machine.bus import Bus
+from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.clock import Clock
+from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
+from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
 from mcusim.machine.memory import Memory
+from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.polling import PollingLoops
 from mcusim.machine.rtt import Rtt, control_block
+from mcusim.machine.settings import Settings
+from mcusim.machine.stacks import Stacks
 from mcusim.machine.system import (
-    DWT_START,
     PPB_BYTES,
     PPB_START,
     SCS_START,
-    DataWatchpoint,
     SystemControl,
 )
+from mcusim.machine.waits import Waits
+from mcusim.pipelines.causes import CAUSES, LOAD, STORE, TRANSFER
 
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
-# CPUID by engine model: implementer Arm, part number, revision as the tables describe (Armv7-M ARM B3.2.3).
-CPUID = {"cortex-m0": 0x410C_C601, "cortex-m3": 0x412F_C231, "cortex-m4": 0x410F_C241, "cortex-m7": 0x411F_C272,
-         "cortex-m33": 0x410F_D214}  # fmt: skip
+ARMV6M_PRIORITY_BITS = 2  # ARM DDI 0419E, B1.5.4
+Counts = npt.NDArray[np.int64]
 
 
 def device_ranges(board: Board) -> list[tuple[int, int]]:
@@ -57,7 +65,8 @@ def device_ranges(board: Board) -> list[tuple[int, int]]:
         if start not in PERIPHERAL_SPACE and start < PPB_START
     ]
     wanted = sorted([(PERIPHERAL_SPACE.start, PERIPHERAL_SPACE.stop), *set(pages)])
-    memories = sorted(span for region in board.region for span in region.ranges)
+    bands = [(start, start + size_bytes) for start, size_bytes, _ in BIT_BANDS] if board.bit_band else []
+    memories = sorted([*(span for region in board.region for span in region.ranges), *bands])
     ranges: list[tuple[int, int]] = []
     for start, end in wanted:
         for low, high in memories:
@@ -68,10 +77,21 @@ def device_ranges(board: Board) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ranges if start < end]
 
 
+def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Memory) -> Exceptions:
+    """Return the exception model of a board's core."""
+    mainline = core.architecture not in ("armv6-m", "armv8-m.base")
+    default_bits = 8 if mainline else ARMV6M_PRIORITY_BITS
+    return Exceptions(
+        engine, memory, core.fpu != "none", mainline, image.vectors.address,
+        priority_bits=board.interrupts.priority_bits if board.interrupts else default_bits,
+        armv8m=core.architecture.startswith("armv8"), secure=board.security == "secure",
+    )  # fmt: skip
+
+
 class Machine:
     """The parts and their wiring. `RunLoop` drives it."""
 
-    def __init__(self, image: Image, board: Board, core: Core, uart_input: bytes) -> None:
+    def __init__(self, image: Image, board: Board, core: Core, settings: Settings) -> None:
         self.image, self.board, self.core = image, board, core
         self.tables = t.Tables()
         self._due_cycles = self.tables.machine["due_cycles"]  # a view
@@ -85,19 +105,26 @@ class Machine:
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
-        armv6m = core.architecture == "armv6-m"
-        self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
+        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
+        self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
-            self.clock, self._transmit, self._set_interrupt, bytearray(uart_input), hse_hz=board.clock.hse_hz,
+            self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
             lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
-            request_cycles=self._request_cycles, request_reset=self._request_reset,
+            reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
         )  # fmt: skip
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
-        self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over)
+        self._cause_cycles: dict[int, Counts] = {}  # outcome -> its cycles by cause, and instructions without any
+        self.guesses = Guesses(self.tables, self.pricer, self.engine, self.functions, image.name, settings.strict_mmio)
+        self.guesses.svd = settings.svd
+        self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
+        self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
         self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
-        self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
+        self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu)
+        self._bands: list[tuple[int, int, BitBand]] = []
+        self._timed_of, self._timed_devices = -1, list[Device]()
         self._connect()
+        apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
         m = self.tables.m
         m["state"] = self.pricer.reset_state
         m["divide_model"] = core.divide_model
@@ -109,9 +136,12 @@ class Machine:
     def _connect(self) -> None:
         bus = self.bus
         bus.add(ITM_START, CORE_DEVICE_BYTES, Instrumentation(self.host))
-        bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host))
+        bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host, self.spent))
         bus.add(SCS_START, CORE_DEVICE_BYTES, self.system)
+        declare_devices(self.guesses, self.board)
         for entry in self.board.device:
+            if entry.type == REMEMBERING:
+                continue
             device = make_device(entry, self.host)
             bus.add(entry.start, entry.size_bytes, device)
             for alias in entry.aliases:
@@ -119,6 +149,25 @@ class Machine:
         for start, end in device_ranges(self.board):
             self.engine.map_device(start, end - start, self.device_read, self.device_write)
         self.engine.map_device(PPB_START, PPB_BYTES, self.device_read, self.device_write)
+        for start, size_bytes, target in BIT_BANDS if self.board.bit_band else ():
+            self._add_band(start, size_bytes, target)
+
+    def _add_band(self, start: int, size_bytes: int, target: int) -> None:
+        """Map a bit-band alias."""
+        band = BitBand(start, target, self.bus, self.memory, self.guesses, self.exact)
+
+        def read(address: int, size_bytes: int) -> int:
+            value = band.read(address, size_bytes)
+            self.clock.access_offset = 0
+            return value
+
+        def write(address: int, size_bytes: int, value: int) -> None:
+            band.write(address, size_bytes, value)
+            self.clock.access_offset = 0
+            self._due_cycles[0] = 0
+
+        self.engine.map_device(start, size_bytes, read, write)
+        self._bands.append((start, start + size_bytes, band))
 
     def device_read(self, address: int, size_bytes: int) -> int:
         """Answer a device read that the engine reports."""
@@ -132,6 +181,27 @@ class Machine:
         self.clock.access_offset = 0
         self._due_cycles[0] = 0
 
+    # looking ahead, for registers that nobody models
+
+    def _make_trial(self) -> Trial:
+        ranges = [*device_ranges(self.board), (PPB_START, PPB_START + PPB_BYTES)]
+        bands = [(start, end) for start, end, _ in self._bands]
+        return Trial(self.core.file.engine_cpu, self.memory.windows(), [*ranges, *bands])
+
+    def _peek(self, address: int, size_bytes: int) -> int | None:
+        """Return what a read of a device would give, if it is known and has no effect; else None."""
+        for start, end, band in self._bands:
+            if start <= address < end:
+                word, bit = band.locate(address)
+                value = None if self.memory.holds(word) else self._peek(word, 4)
+                return None if value is None else value >> bit & 1
+        if self.bus.guesses_at(address):
+            return self.guesses.peek(address, size_bytes)
+        if address in PPB_SPACE and address & ~3 != SCS_START + SystemControl.CSR:  # reading that clears its flag
+            start, device = self.bus.find(address) or (0, self.guesses)
+            return device.read(address - start, size_bytes)
+        return None
+
     # what devices may do as masters of the bus
 
     def _read_bus(self, address: int, size_bytes: int) -> int:
@@ -144,6 +214,11 @@ class Machine:
             self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
+
+    def _reaches(self, address: int, writes: bool) -> bool:
+        if self.memory.holds(address):
+            return not writes or self.memory.writable_host_address(address) != 0
+        return address in PERIPHERAL_SPACE or self.bus.find(address) is not None
 
     def _request_cycles(self, address: int, writes: bool) -> int:
         found = self.bus.find(address)
@@ -273,16 +348,44 @@ class Machine:
         key = (int(m["function"]), cause)
         self.extra_cycles[key] = self.extra_cycles.get(key, 0) + cycles
 
+    @property
+    def _timed(self) -> list[Device]:
+        """The devices in which something happens by itself; asking the others each time would cost."""
+        if len(self.bus.devices) != self._timed_of:
+            self._timed_of = len(self.bus.devices)
+            still = RegisterFile.next_event_cycles
+            self._timed_devices = [d for d in self.bus.devices if type(d).next_event_cycles is not still]
+        return self._timed_devices
+
     def next_event_cycles(self) -> int:
         """Return when the first device wants to be woken; NEVER if none does."""
-        return min((device.next_event_cycles() for device in self.bus.devices), default=NEVER)
+        return min((device.next_event_cycles() for device in self._timed), default=NEVER)
 
     def wake_devices(self) -> None:
         """Wake every device whose time has come."""
         now = self.clock.cycles
-        for device in self.bus.devices:
+        for device in self._timed:
             if device.next_event_cycles() <= now:
                 device.wake()
+
+    def spent(self) -> Spent:
+        """Return the cycles so far as the profiling counters of the DWT count them."""
+        entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
+        total = np.zeros(len(CAUSES) + 1, np.int64)
+        for number in np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count]):
+            if number not in self._cause_cycles:
+                entry = entries[number // 2]
+                key = (int(entry["block"]), int(entry["state"]), int(entry["predicates"]))
+                costs = self.pricer.costs(*key, bool(number & 1))[1]
+                self._cause_cycles[number] = np.append(costs.sum(axis=0), (costs.sum(axis=1) == 0).sum())
+            total += self._cause_cycles[number] * int(outcomes[number]["count"])
+        outside = dict.fromkeys(CAUSES, 0)
+        for (_, cause), cycles in self.extra_cycles.items():
+            outside[cause] += cycles
+        lsu, folded = int(total[[TRANSFER, LOAD, STORE]].sum()), int(total[-1])
+        inside = int(self.tables.m["clock_cycles"]) - sum(outside.values())
+        cpi = inside - self.instructions() - lsu + folded
+        return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)
 
     def instructions(self) -> int:
         """Return the instructions issued so far."""

@@ -56,6 +56,10 @@ class Memory:
         for segment in image.segments:
             self.write(segment.load_address, segment.data)
 
+    def windows(self) -> list[tuple[int, npt.NDArray[np.uint8], bool]]:
+        """Return every start address, the array that lies there, and whether the guest can write it."""
+        return [(window.start, window.array, window.writable) for window in self._windows]
+
     def holds(self, address: int) -> bool:
         """Return whether an address is in some region."""
         return self._window(address) is not None
@@ -89,6 +93,13 @@ class Memory:
     def read_word(self, address: int) -> int:
         """Return the little-endian 32-bit word at an address."""
         return int.from_bytes(self.read(address, 4), "little")
+
+    def writable(self, address: int, size_bytes: int) -> bool:
+        """Return whether the firmware may write all of a range (which spans less than a region)."""
+        return all(
+            window is not None and window.writable
+            for window in (self._window(address), self._window(address + size_bytes - 1))
+        )
 
     def write_word(self, address: int, value: int) -> None:
         """Write a little-endian 32-bit word."""
