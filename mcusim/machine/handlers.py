@@ -182,7 +182,7 @@ class Handlers:
             root = left.node
             while nodes[root]["parent"] >= 0:
                 root = int(nodes[root]["parent"])
-            left.task = Task("reset", root, left.stack, 1)
+            left.task = Task("reset", root, left.stack, switches=1)
             self.tasks.insert(0, left.task)
 
     def _start(self, frame: int, pc: int) -> Context:

@@ -423,8 +423,8 @@ class RunLoop:
     def last_op(self) -> Any:
         """Return the last instruction of the block that ran last, a row of `isa.OP_DTYPE`; None before the first."""
         last = int(self.machine.tables.m["last_block"])
-        ops = self.machine.pricer.decoded[last].ops if last >= 0 else ()
-        return ops[-1] if len(ops) else None
+        ops = self.machine.pricer.decoded[last].ops if last >= 0 else None
+        return ops[-1] if ops is not None and len(ops) else None
 
     def last_address(self) -> int:
         """Return where the core stands, or if that is no memory, where it came from."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mcusim.board import BIT_BANDS, PERIPHERAL_SPACE, PPB_SPACE, Board
 from mcusim.core import Core
 from mcusim.devices import make_device
-from mcusim.devices.base import NEVER, Device, Host, RegisterFile
+from mcusim.devices.base import NEVER, Host
 from mcusim.engine import calltree, hooks
 from mcusim.engine import tables as t
 from mcusim.engine.engine import PAGE_BYTES, Engine
@@ -122,7 +122,6 @@ class Machine:
         self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu)
         self._bands: list[tuple[int, int, BitBand]] = []
-        self._timed_of, self._timed_devices = -1, list[Device]()
         self._connect()
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
         m = self.tables.m
@@ -348,23 +347,14 @@ class Machine:
         key = (int(m["function"]), cause)
         self.extra_cycles[key] = self.extra_cycles.get(key, 0) + cycles
 
-    @property
-    def _timed(self) -> list[Device]:
-        """The devices in which something happens by itself; asking the others each time would cost."""
-        if len(self.bus.devices) != self._timed_of:
-            self._timed_of = len(self.bus.devices)
-            still = RegisterFile.next_event_cycles
-            self._timed_devices = [d for d in self.bus.devices if type(d).next_event_cycles is not still]
-        return self._timed_devices
-
     def next_event_cycles(self) -> int:
         """Return when the first device wants to be woken; NEVER if none does."""
-        return min((device.next_event_cycles() for device in self._timed), default=NEVER)
+        return min((device.next_event_cycles() for device in self.bus.devices), default=NEVER)
 
     def wake_devices(self) -> None:
         """Wake every device whose time has come."""
         now = self.clock.cycles
-        for device in self._timed:
+        for device in self.bus.devices:
             if device.next_event_cycles() <= now:
                 device.wake()
 
@@ -372,7 +362,7 @@ class Machine:
         """Return the cycles so far as the profiling counters of the DWT count them."""
         entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
         total = np.zeros(len(CAUSES) + 1, np.int64)
-        for number in np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count]):
+        for number in map(int, np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count])):
             if number not in self._cause_cycles:
                 entry = entries[number // 2]
                 key = (int(entry["block"]), int(entry["state"]), int(entry["predicates"]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core's own registers (System Control Space): SysTick, NVIC. Armv7-M ARM B3, C1.
+"""The core's own registers (System Control Space): SysTick and NVIC. Armv7-M ARM B3.
 
 Registers without a meaning here remember what is written.
 """
