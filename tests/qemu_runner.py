@@ -25,6 +25,7 @@ from thumb_code import Code, encode_wide_branch
 
 from mcusim.image import load
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 
 POOL_WORDS = 1024  # random words that windows are filled from
 VECTOR_WORDS = 64
@@ -252,7 +253,7 @@ def executed(loop: RunLoop, bodies: Sequence[tuple[int, int]]) -> Counter[int]:
     spans = sorted(set(bodies))
     starts = np.array([start for start, _ in spans])
     ends = np.array([end for _, end in spans])
-    trace = loop.trace("given")
+    trace = make_trace(loop, "given")
     by_block: Counter[int] = Counter()
     for outcome in np.flatnonzero(trace.outcomes["count"]):
         by_block[int(trace.entries[outcome // 2]["block"])] += int(trace.outcomes[outcome]["count"])

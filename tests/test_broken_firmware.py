@@ -24,7 +24,8 @@ from mcusim.image import load
 from mcusim.machine import Settings, run
 from mcusim.profile_io import dumps, loads
 
-MAX_CYCLES = 50_000
+MAX_CYCLES = 20_000
+ENDS = ("fault", "max-cycles", "reset", "loop", "sleep", "return", "breakpoint", "exit")
 EXAMPLES = 40 if LONG else 3  # of each way to break
 BOARDS = ("nucleo-l4r5zi", "generic-cortex-m0plus")
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -39,8 +40,13 @@ def how_it_ends(path: Path, board: str) -> str:
         assert "\n" not in text
         assert path.name in text
         return text
-    assert trace.end.kind
+    assert trace.end.kind in ENDS
     assert trace.end.text
+    if trace.end.kind == "fault":
+        assert trace.fault is not None
+        assert trace.fault.words
+        assert trace.fault.outcome
+        assert trace.fault.backtrace
     assert trace.clock_cycles < MAX_CYCLES + 20_000  # the last block may be long, not endless
     profile = attribute(trace)
     assert loads(dumps(profile)) == profile
@@ -72,4 +78,4 @@ def test_breakages_are_reached(tmp_path: Path) -> None:
     firmware.code.hex("e7fe")
     path = tmp_path / "broken.elf"
     path.write_bytes(firmware.build())
-    assert "undefined" in how_it_ends(path, BOARDS[0])
+    assert how_it_ends(path, BOARDS[0]) == "fault"

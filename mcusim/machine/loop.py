@@ -367,7 +367,11 @@ class RunLoop:
             self.finish("breakpoint", f"breakpoint (BKPT 0x{opcode & 0xFF:02x})")
             return
         engine = machine.engine
-        answer = self.semihosting.call(engine.read_register("r0"), engine.read_register("r1"))
+        operation = engine.read_register("r0")
+        try:
+            answer = self.semihosting.call(operation, engine.read_register("r1"))
+        except McusimError as error:
+            raise self._error(f"semihosting call 0x{operation:02x}: {error}, from {self.place(self.pc)}") from None
         engine.write_register("r0", answer)
         if self.semihosting.exited:
             status = self.semihosting.exit_status
