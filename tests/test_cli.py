@@ -104,6 +104,25 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
 
 
+def test_what_is_said_of_registers_reaches_the_machine(machine: FakeMachine, tmp_path: Path) -> None:
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text("[[register]]\naddress = 0x40000000\nvalue = 1\n")
+    (tmp_path / "part.svd").write_text("<device/>")
+    words = "--device-overlay a.toml --device-overlay b.toml --svd part.svd --strict-mmio"
+    assert main(["profile", "firmware.elf", *words.split()]) == 0
+    (run,) = machine.runs
+    assert [overlay.name for overlay in run["overlays"]] == ["a.toml", "b.toml"]
+    assert (run["svd"].name, run["strict_mmio"]) == ("part.svd", True)
+
+
+@pytest.mark.parametrize("option", ["--device-overlay", "--svd"])
+def test_a_file_that_cannot_be_read_is_one_line(
+    option: str, machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", "firmware.elf", option, "none"]) == 2
+    assert "none: cannot read the" in capsys.readouterr().err
+
+
 def test_options_reach_the_machine(machine: FakeMachine, tmp_path: Path) -> None:
     (tmp_path / "in.bin").write_bytes(b"hello")
     words = "--board b --until main:3 --max-cycles 10M --timeout 0.5 --uart-in in.bin --files . --allow-unknown"

@@ -53,8 +53,9 @@ def desk(tmp_path: Path) -> Path:
     """A folder like the repository's root, with a firmware.elf and the board file that the documentation writes."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     shutil.copy(ROOT / "examples" / "hello" / "hello-nucleo-l4r5zi.elf", tmp_path / "firmware.elf")
-    (board,) = blocks(ROOT / "docs" / "adding-a-board.md", "toml")
-    (tmp_path / "my_board.toml").write_text(board)
+    for page, name in (("adding-a-board.md", "my_board.toml"), ("guessed-registers.md", "my_overlay.toml")):
+        (text,) = blocks(ROOT / "docs" / page, "toml")
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from machines import CODE, assemble, firmware_elf, prebuilt, run_code, run_loop, run_profile, write_image
 
+from mcusim.cli import main
 from mcusim.errors import McusimError
 from mcusim.image import load
 from mcusim.isa.decode import decode_block
@@ -162,6 +163,12 @@ def test_strict_names_register_place_and_way_out(tmp_path: Path) -> None:
         run_code(tmp_path, WAITS["libopencm3: a bit to be set"][0], BOARD, strict_mmio=True)
     with pytest.raises(McusimError, match="write to register 0x40000004"):
         run_code(tmp_path, WAITS["a bit to be cleared"][0], BOARD, strict_mmio=True)
+
+
+def test_strict_ends_the_command_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_image(tmp_path, firmware_elf(assemble(HAL)))
+    assert main(["profile", str(tmp_path / "firmware.elf"), "--board", BOARD, "--strict-mmio", "-q"]) == 2
+    assert "register 0x40000000, which nobody models" in capsys.readouterr().err
 
 
 def test_strict_is_content_with_modelled_registers() -> None:

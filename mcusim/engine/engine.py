@@ -272,7 +272,8 @@ class Engine:
         status = LIBRARY.uc_emu_start(self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(NO_EXIT), 0, 0)
         raised = self._raised or self._uc._hook_exception
         if raised is not None:
-            self._raised = self._uc._hook_exception = None
+            self._raised = None
+            self._uc._hook_exception = None
             raise raised
         if status == unicorn_const.UC_ERR_OK:
             return None

@@ -43,7 +43,7 @@ Registers = dict[str, int]
 
 @dataclass
 class Outcome:
-    """How a trial ended, which blocks it ran, the registers after it, and whether memory would have changed.
+    """How a trial ended, which blocks it ran, the registers if it came back, and whether memory would have changed.
 
     `highest_sp` is the stack pointer's highest value at the start of a block: it tells whether a function was left.
     """
@@ -66,7 +66,8 @@ class Trial:
         self._undo: list[tuple[npt.NDArray[np.uint8], int, bytes]] = []
         self._blocks: dict[int, int] = {}
         self._block = 0
-        self._highest_sp = 0
+        self._highest_sp = self._sp = 0
+        self._context: Any = None
         self._ended = False  # by a device; in an IT block the engine goes on all the same
         self._read: Callable[[int, int, int], int | None] = lambda *_: None
         self._write: Callable[[int, int], bool] = lambda *_: False
@@ -80,19 +81,26 @@ class Trial:
         self._uc.hook_add(unicorn_const.UC_HOOK_MEM_WRITE, self._before_store)
         self._uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._on_block)
 
-    def begin(self) -> None:
-        """Start on trials of one place. Translations remember where they were to stop, and code may have changed."""
-        self._uc.ctl_flush_tb()
+    def begin(self, registers: Registers) -> None:
+        """Start on trials from one place, where the core's registers are these."""
+        self._uc.ctl_flush_tb()  # translations remember where they were to stop, and code may have changed
+        for name in ("control", "xpsr"):
+            value = registers[name]
+            self._uc.reg_write(REGISTERS[name], value & _XPSR_KEPT | _THUMB if name == "xpsr" else value)
+        for name in (*_TAKEN_OVER, "sp"):
+            self._uc.reg_write(REGISTERS[name], registers[name])
+        self._sp = registers["sp"]
+        self._context = self._uc.context_save()
 
     def run(
         self,
         start: int,
         until: int,
-        registers: Registers,
+        loaded: tuple[str, int],
         read: Callable[[int, int, int], int | None],
         write: Callable[[int, int], bool],
     ) -> Outcome:
-        """Execute from `start` until control reaches `until`.
+        """Execute from `start`, with one register changed, until control reaches `until`.
 
         `read(block, address, size_bytes)` answers the reads of devices and `write(block, address)` is told of writes;
         None or False ends the trial.
@@ -100,20 +108,18 @@ class Trial:
         self._read, self._write = read, write
         self._blocks, self._block = {}, start
         self._undo.clear()
-        self._ended, self._highest_sp = False, registers["sp"]
-        for name in ("control", "xpsr"):
-            value = registers[name]
-            self._uc.reg_write(REGISTERS[name], value & _XPSR_KEPT | _THUMB if name == "xpsr" else value)
-        for name in (*_TAKEN_OVER, "sp"):
-            self._uc.reg_write(REGISTERS[name], registers[name])
+        self._ended, self._highest_sp = False, self._sp
+        self._uc.context_restore(self._context)
+        self._uc.reg_write(REGISTERS[loaded[0]], loaded[1])
         failed = False
         try:
             self._uc.emu_start(start | 1, until, 0, LIMIT_INSTRUCTIONS)
         except UcError:
             failed = True
         pc = self._uc.reg_read(arm_const.UC_ARM_REG_PC)
-        end = CAME_BACK if pc == until and not (failed or self._ended) else self._judge(pc, failed)
-        after = {name: self._uc.reg_read(REGISTERS[name]) for name in (*_TAKEN_OVER, "sp")}
+        came_back = pc == until and not failed and not self._ended
+        after = {name: self._uc.reg_read(REGISTERS[name]) for name in (*_TAKEN_OVER, "sp")} if came_back else {}
+        end = CAME_BACK if came_back else self._judge(pc, failed)
         return Outcome(end, self._blocks, after, self._take_back(), self._highest_sp)
 
     def _judge(self, pc: int, failed: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.devices.base import NEVER, Device
+from mcusim.devices.base import NEVER, Device, RegisterFile
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.guesses import Guesses, Register
 from mcusim.machine.memory import Memory
@@ -30,12 +30,12 @@ class Bus:
     ) -> None:
         self._exact, self._pass_over, self._guesses = exact, pass_over, guesses
         self._pages: dict[int, tuple[int, Device]] = {}
-        self._nobody: tuple[int, Device] = (0, guesses)
-        self.devices: list[Device] = []
+        self.devices: list[Device] = []  # those for which something may happen by itself
 
     def add(self, start: int, size_bytes: int, device: Device) -> None:
         """Let a device answer for a range."""
-        self.devices.append(device)
+        if type(device).next_event_cycles is not RegisterFile.next_event_cycles:
+            self.devices.append(device)
         self.add_alias(start, size_bytes, device)
 
     def add_alias(self, start: int, size_bytes: int, device: Device) -> None:
@@ -70,7 +70,10 @@ class Bus:
 
     def read(self, address: int, size_bytes: int) -> int:
         """Answer a read."""
-        start, device = self._pages.get(address >> PAGE_SHIFT, self._nobody)
+        found = self._pages.get(address >> PAGE_SHIFT)
+        if found is None:
+            return self._guesses.read(address, size_bytes)
+        start, device = found
         offset = address - start
         if offset & ~3 in device.exact_offsets and not self._exact(address, False):
             return 0  # discarded: the engine stops and repeats the access
@@ -82,11 +85,15 @@ class Bus:
 
     def write(self, address: int, size_bytes: int, value: int) -> None:
         """Take a write."""
-        start, device = self._pages.get(address >> PAGE_SHIFT, self._nobody)
+        self._guesses.device_writes += 1
+        found = self._pages.get(address >> PAGE_SHIFT)
+        if found is None:
+            self._guesses.write(address, size_bytes, value)
+            return
+        start, device = found
         offset = address - start
         if offset & ~3 in device.exact_offsets and not self._exact(address, True):
             return
-        self._guesses.device_writes += 1
         device.write(offset, size_bytes, value)
 
 

@@ -61,8 +61,12 @@ class _Reader:
     reads_in_row: int = 0
     last_cycles: int = -1 - WINDOW_CYCLES
     value: int = 0
-    alone_since: tuple[int, int] = (0, 0)  # other accesses at the first read of the row
+    next_look: int = READS_OF_A_WAIT  # when the row has so many reads
+    writes_before: int = 0  # of any device, at the last read
+    others_before: int = 0  # rows of other reads, at the first read of the row
+    stuck: bool = False
     original: int = 0  # value before bits were changed one after another
+    flipped: int = 0  # of the register, before
     attempts: int = 0
 
 
@@ -168,31 +172,40 @@ class Guesses:
             register.answered = value = register.fixed.answer(register.reads - 1, register.value)
             return value
         now = self._clock.item()
-        if now - reader.last_cycles > WINDOW_CYCLES or register.value != reader.value:
-            reader.reads_in_row, reader.attempts, reader.value = 0, 0, register.value
-            reader.alone_since = (self._other_reads, self.device_writes)
+        if (
+            now - reader.last_cycles > WINDOW_CYCLES
+            or register.value != reader.value
+            or self.device_writes != reader.writes_before
+        ):
+            self._begin_row(reader)
         if self._last_reader is not reader:
             self._last_reader = reader
             self._other_reads += 1
         reader.last_cycles = now
         reader.reads_in_row += 1
-        if reader.reads_in_row >= READS_OF_A_WAIT:
-            self._consider(reader)
+        if reader.reads_in_row >= reader.next_look:
+            self._look(reader)
         register.answered = register.value
         return register.value
 
-    def _consider(self, reader: _Reader) -> None:
-        """Change the register if the reader waits for that. Looked at when the row of reads has doubled."""
+    def _begin_row(self, reader: _Reader) -> None:
+        reader.reads_in_row, reader.next_look, reader.attempts = 0, READS_OF_A_WAIT, 0
+        reader.value, reader.writes_before = reader.register.value, self.device_writes
+        reader.others_before = self._other_reads
+        if reader.stuck:
+            reader.stuck = reader.register.stuck = False
+
+    def _look(self, reader: _Reader) -> None:
+        """Change the register if the reader waits for that."""
         register, reads = reader.register, reader.reads_in_row
-        if not reader.address:
+        if not reader.address or self.waits is None:
             return  # a device reads it, as a bus master
         if reader.wait is None:
             self._try_the_next(reader)
             return
-        if reads & reads - 1 or self.waits is None:
-            return
         verdict = self.waits.judge(reader.wait, register.value, patient=reads >= READS_OF_A_PATIENT_WAIT)
-        register.stuck = verdict.stuck
+        reader.next_look = reads * (16 if verdict.searched else 2)
+        reader.stuck = register.stuck = verdict.stuck
         if verdict.values:
             register.readers[reader.address] = YES
             self._refuse_wait(reader)
@@ -207,12 +220,11 @@ class Guesses:
         """Change one bit after the other, then all: for a load that cannot be tried out. Any other access ends it."""
         register, mask = reader.register, reader.mask
         if reader.attempts == 0:
-            reads_before, writes_before = reader.alone_since
-            if self._other_reads - reads_before > 1 or self.device_writes != writes_before:
-                reader.reads_in_row, reader.alone_since = 0, (self._other_reads, self.device_writes)
+            if self._other_reads - reader.others_before > 1:
+                self._begin_row(reader)
                 return
             self._refuse_wait(reader)
-            reader.original = register.value
+            reader.original, reader.flipped = register.value, register.flipped
             register.waits_ended += 1
             register.waiter = register.waiter or reader.address
         original = reader.original
@@ -222,8 +234,8 @@ class Guesses:
         elif reader.attempts == len(values):
             register.value = reader.value = original
             register.waits_ended -= 1
-            register.stuck = True
-        register.flipped = register.value ^ original
+            reader.stuck = register.stuck = True
+        register.flipped = reader.flipped | register.value ^ original
         reader.attempts += 1
 
     # places

@@ -16,8 +16,8 @@ from mcusim.engine.engine import Engine
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_NEXT
 from mcusim.machine.faults import Fault
-from mcusim.machine.limits import Limits
-from mcusim.machine.loop import STEPS_PER_LOOK, Console, ProgressListener, RunLoop
+from mcusim.machine.limits import Limits, ProgressListener
+from mcusim.machine.loop import STEPS_PER_LOOK, Console, RunLoop
 from mcusim.machine.memory import Memory
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.settings import Settings

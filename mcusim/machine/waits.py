@@ -53,8 +53,12 @@ class Wait:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: what ends the wait, as new values by register; or that it cannot end (nothing at all changes)."""
+    """What was found: new values by register that end the wait.
 
+    `searched` says that it is one and values were tried, `stuck` that it cannot end by itself: nothing at all changes.
+    """
+
+    searched: bool = False
     stuck: bool = False
     values: dict[int, int] = field(default_factory=dict)
 
@@ -82,8 +86,8 @@ class Waits:
         assert target is not None, "asked whether it can be tried"
         if self._trial is None:
             self._trial = self._make_trial()
-        self._trial.begin()
         registers = {name: self._engine.read_register(name) for name in (*_CORE_REGISTERS, "xpsr", "control")}
+        self._trial.begin(registers)
         attempt = _Attempt(self._trial, wait, value, target, registers, self._peek)
         turn = attempt.run(value)
         if turn.end != CAME_BACK:
@@ -99,12 +103,12 @@ class Waits:
         if found is not None:
             changed = found ^ value
             wait.worked = [changed, *(bits for bits in wait.worked if bits != changed)][:4]
-            return Verdict(values={wait.register: found})
+            return Verdict(True, values={wait.register: found})
         for other in sorted(others):
             both = self._with_another(attempt, other)
             if both is not None:
-                return Verdict(values={wait.register: both[0], other: both[1]})
-        return Verdict(stuck=repeats)
+                return Verdict(True, values={wait.register: both[0], other: both[1]})
+        return Verdict(True, stuck=repeats)
 
     def _with_another(self, attempt: _Attempt, other: int) -> tuple[int, int] | None:
         """Return values of the register and of another one that end the wait together."""
@@ -166,10 +170,8 @@ class _Attempt:
             loaded = (loaded - (1 << sign_bits)) & _WORD
         start = int(self.wait.op["address"])
         self.seen.clear()
-        outcome = self.trial.run(
-            start + int(self.wait.op["size_bytes"]), start, {**self.registers, f"r{number}": loaded},
-            self._read, lambda _block, _address: False,
-        )  # fmt: skip
+        behind = start + int(self.wait.op["size_bytes"])
+        outcome = self.trial.run(behind, start, (f"r{number}", loaded), self._read, lambda _block, _address: False)
         if outcome.end == CAME_BACK and not self._same_wait(outcome):
             outcome.end = WENT_ON
         return outcome

@@ -15,7 +15,7 @@ _COLUMNS = (
     Column("answered", "answered", "address", rank=3),
     Column("decides", "decides", "text", rank=2),
     Column("function", "first used by", "text", rank=4),
-    Column("meaning", "how it was answered", "text", flexible=True, wrap=True),
+    Column("meaning", "how it was answered", "text", flexible=True, wrap=True, least=18),
 )
 _TITLE = "Registers that nobody models"
 _REMARK = "decides: whether control flow depended on what it gave; docs/guessed-registers.md says how to fix an answer"
