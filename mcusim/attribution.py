@@ -22,9 +22,11 @@ from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
+    BacktraceLine,
     BoardInfo,
     ClockPhase,
     EndInfo,
+    FaultInfo,
     FunctionCost,
     GuessedRegister,
     ImageInfo,
@@ -32,6 +34,8 @@ from mcusim.profile import (
     Note,
     Profile,
     SectionInfo,
+    StackInfo,
+    TaskInfo,
     Totals,
     TreeNode,
 )
@@ -39,7 +43,7 @@ from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
 Counts = npt.NDArray[np.int64]
-KIND_NAMES = {t.KIND_CALL: "call", t.KIND_THREAD: "thread", t.KIND_HANDLER: "handler"}
+KIND_NAMES = {t.KIND_CALL: "call", t.KIND_THREAD: "thread", t.KIND_HANDLER: "handler", t.KIND_TASK: "task"}
 RAM_KINDS = ("sram", "tcm")
 
 
@@ -70,6 +74,7 @@ def attribute(trace: Trace) -> Profile:
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
         notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
+        stacks=_stacks(trace), tasks=_tasks(trace, tree), fault=_fault(trace, costs.sources),
     )  # fmt: skip
     _check(profile, trace)
     return profile
@@ -213,6 +218,42 @@ def _end_info(trace: Trace) -> EndInfo:
     return EndInfo(end.kind, end.text, end.status, end.address, symbol.name if symbol else unnamed)
 
 
+def _stacks(trace: Trace) -> list[StackInfo]:
+    return [StackInfo(use.name, use.limit, use.top, use.top - use.low, use.overflow) for use in trace.stacks]
+
+
+def _tasks(trace: Trace, tree: list[TreeNode]) -> list[TaskInfo]:
+    return [TaskInfo(use.name, use.root, use.stack, use.switches, tree[use.root].total_cycles) for use in trace.tasks]
+
+
+def _fault(trace: Trace, sources: SourceFiles) -> FaultInfo | None:
+    record, image = trace.fault, trace.image
+    if record is None:
+        return None
+    lines = []
+    for place in record.backtrace:
+        symbol, line = image.function_at(place.address), image.line_at(place.address)
+        offset = place.address - symbol.address if symbol else 0
+        lines.append(
+            BacktraceLine(
+                place.address, place.how, symbol.name if symbol else "", offset,
+                sources.shown(line.file) if line else None, line.line if line else None,
+            )
+        )  # fmt: skip
+    return FaultInfo(
+        exception=record.exception, words=record.words, address=record.address, cycles=record.cycles,
+        instruction=_instruction_at(trace, record.pc), registers=record.registers, status=dict(record.status),
+        backtrace=lines, cause=record.cause, outcome=record.outcome,
+    )  # fmt: skip
+
+
+def _instruction_at(trace: Trace, address: int) -> str:
+    for decoded in trace.pricer.decoded:
+        for op in decoded.ops[decoded.ops["address"] == address]:
+            return Disassembler(trace.image).text(address, int(op["opcode"]), int(op["size_bytes"]), ALWAYS)
+    return ""
+
+
 def _accuracy(trace: Trace) -> Accuracy:
     statement = trace.core.file.accuracy
     return Accuracy(statement.level, statement.interval_percent, statement.text)
@@ -225,6 +266,12 @@ def _notes(trace: Trace) -> list[Note]:
     for klass, address in trace.unknown_classes.items():
         notes.append(Note("assumed", f"one cycle for instructions of class {klass}, as at 0x{address:08x}", 0))
     notes += [Note("assumed", text, 0) for text in trace.assumptions]
+    notes += [Note("detour", text, 0) for text in trace.detours]
+    notes += [
+        Note("stack", f"stack '{use.name}' overflowed: {use.overflow}", 0) for use in trace.stacks if use.overflow
+    ]
+    if trace.faults_handled:
+        notes.append(Note("assumed", "faults that the firmware's handlers dealt with", trace.faults_handled))
     notes += _timing_assumptions(trace)
     if trace.worst_lateness_cycles:
         text = f"interrupts arrive at block boundaries: up to {trace.worst_lateness_cycles} cycles late"

@@ -48,7 +48,8 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     size_bytes: int
     source: str
     aliases: tuple[int, ...] = ()
-    words: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    content: str = ""  # what a rom holds from its start: bytes in hexadecimal, white space left out
+    words: dict[str, int] = {}
 
     @property
     def end(self) -> int:
@@ -81,7 +82,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     interrupt: int | None = None
     interrupts: tuple[int, ...] = ()
     console: bool = False  # what it transmits is the firmware's output
-    options: dict[str, int | str | bool] = {}  # noqa: RUF012 - msgspec copies it
+    options: dict[str, int | str | bool] = {}
     aliases: tuple[int, ...] = ()
 
     @property
@@ -263,6 +264,12 @@ def _region_problems(region: Region) -> Iterator[str]:
             yield f"{where}: {key}: {start:#x} to {end:#x} is outside the address space"
         if end > PPB_SPACE.start:
             yield f"{where}: {key}: {start:#x} to {end:#x} reaches into the core's own space at {PPB_SPACE.start:#x}"
+    if region.content and region.kind != "rom":
+        yield f"{where}: content: only a rom has it"
+    elif not re.fullmatch(r"([0-9a-fA-F]{2}|\s)*", region.content):
+        yield f"{where}: content: not bytes in hexadecimal"
+    elif len(bytes.fromhex(region.content)) > region.size_bytes:
+        yield f"{where}: content: more than the region's {region.size_bytes} bytes"
     for offset, word in region.words.items():
         if region.kind != "rom":
             yield f"{where}: words: only a rom has them"

@@ -21,7 +21,7 @@ from mcusim.isa.decode import CLASS_NUMBER, CLASSES
 from mcusim.pipelines import PIPELINES
 
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
-EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles")
+EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 
 
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -38,13 +38,16 @@ EVIDENCE = {
     "stack at the end of RAM": 4,  # link scripts put it there, and sizes of RAM differ between parts
     "stack elsewhere, though at a round address": -4,  # it is the end of a RAM, but of another part
     "core named": 2,
+    "another core named": -6,  # it may run (Cortex-M0+ code on a Cortex-M0), but it was built for another part
     "same instruction set": 1,
     "built for a smaller core": -6,  # it would run, but nobody compiles for a core that the board does not have
     "same floating-point unit": 1,
     "vectors at the start of a memory": 2,  # not of its alias
+    "vectors in RAM, though there is flash": -4,  # a program for a debugger, or for a part whose flash is there
     "particular part": 1,  # a part before a stand-in, other things being equal
 }
 ROUND_BYTES = 1024
+OTHERS_NAMED = 3  # boards that would fit, too: how many the reason names
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,10 @@ def guess_board(image: Image) -> tuple[Board, str]:
         raise McusimError(
             f"{image.name}: no known board fits ({_seen(image)}): {why}: describe yours with --board FILE.toml"
         )
-    best = fitting[0].board
-    others = ", ".join(c.board.name for c in fitting[1:])
-    return best, f"{_seen(image)}: fits {best.name} best" + (f", also {others}" if others else "")
+    best, others = fitting[0].board, [c.board.name for c in fitting[1:]]
+    also = f", also {', '.join(others[:OTHERS_NAMED])}" if others else ""
+    more = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
+    return best, f"{_seen(image)}: fits {best.name} best{also}{more}"
 
 
 def check_fits(image: Image, board: Board) -> None:
@@ -115,8 +119,9 @@ def _article(title: str) -> str:
 
 def _core_score(cpu: CpuHint, name: str, architecture: str, fpu: str) -> int:
     score = 0
-    if cpu.cpu_name is not None and cpu.cpu_name.lower().replace("+", "plus") == name:
-        score += EVIDENCE["core named"]
+    if cpu.cpu_name is not None and cpu.cpu_name.lower().startswith("cortex"):
+        named = cpu.cpu_name.lower().replace("+", "plus")
+        score += EVIDENCE["core named" if named == name else "another core named"]
     if cpu.arch is not None:
         score += EVIDENCE["same instruction set" if cpu.arch == architecture else "built for a smaller core"]
     if cpu.fpu is not None and cpu.fpu == fpu:
@@ -168,7 +173,10 @@ def _memory_score(image: Image, board: Board) -> int:
             score += EVIDENCE["stack at the end of RAM"]
         elif stack % ROUND_BYTES == 0:
             score += EVIDENCE["stack elsewhere, though at a round address"]
-    if any(vectors == region.start for region in board.region):
+    has_flash = any(region.kind == "flash" for region in board.region)
+    if has_flash and _inside(board, vectors, vectors + 4, writable=True):
+        score += EVIDENCE["vectors in RAM, though there is flash"]
+    elif any(vectors == region.start for region in board.region):
         score += EVIDENCE["vectors at the start of a memory"]
     return score
 

@@ -54,9 +54,9 @@ class BoardInfo:
 class EndInfo:
     """Why the run ended.
 
-    `kind` is one of exit, return, loop, sleep, breakpoint, reset, until, max-cycles, timeout, interrupted; `text` says
-    it in words, without the place (`address` and `function` are printed after it); `status` is the firmware's exit
-    status where it gave one.
+    `kind` is one of exit, return, loop, sleep, breakpoint, reset, fault, until, max-cycles, timeout, interrupted;
+    `text` says it in words, without the place (`address` and `function` are printed after it); `status` is the
+    firmware's exit status where it gave one.
     """
 
     kind: str
@@ -112,8 +112,8 @@ class FunctionCost:
 class TreeNode:
     """A node of the call tree: `function` is an index into `Profile.functions`, `parent` into `Profile.tree`.
 
-    The parent of a root is -1. Roots are reset (kind 'thread') and exception handlers (kind 'handler'); every other
-    node is a 'call'. A node's children come after it.
+    The parent of a root is -1. Roots are reset (kind 'thread'), exception handlers (kind 'handler') and tasks of an
+    operating system (kind 'task'); every other node is a 'call'. A node's children come after it.
     """
 
     parent: int
@@ -143,7 +143,7 @@ class InstructionCost:
 class Note:
     """Something the numbers do not cover: `kind` groups notes, `count` says how often it happened (0: always true)."""
 
-    kind: str  # "not-modelled", "guessed", "assumed"
+    kind: str  # "not-modelled", "guessed", "assumed", "detour", "stack"
     text: str
     count: int
 
@@ -189,6 +189,61 @@ class Accuracy:
 
 
 @dataclass
+class BacktraceLine:
+    """A line of a backtrace, innermost first. `how` control left it: at, jump, call, interrupted by ..."""
+
+    address: int
+    how: str
+    function: str  # empty where no symbol says
+    offset: int
+    file: str | None
+    line: int | None
+
+
+@dataclass
+class FaultInfo:
+    """The fault in which the run ended. `cause` is a guess in words, empty where nothing points to one."""
+
+    exception: str
+    words: str
+    address: int | None  # of the data accessed
+    cycles: int
+    instruction: str  # disassembly, empty where there is none
+    registers: dict[str, int]
+    status: dict[str, str]  # bits set in CFSR and HFSR, and what they mean
+    backtrace: list[BacktraceLine]
+    cause: str
+    outcome: str  # how its handling ended
+
+
+@dataclass
+class StackInfo:
+    """A stack and its high-water mark. `limit` is 0 where bounds are not known, `overflow` empty if it kept them."""
+
+    name: str
+    limit: int
+    top: int
+    used_bytes: int
+    overflow: str
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes there are, None where the bounds are not known."""
+        return self.top - self.limit if self.limit else None
+
+
+@dataclass
+class TaskInfo:
+    """A task of an operating system: `root` is an index into `Profile.tree`, `stack` a name in `Profile.stacks`."""
+
+    name: str
+    root: int
+    stack: str
+    switches: int
+    total_cycles: int
+
+
+@dataclass
 class Profile:
     """A run of one image on one board. See the module's docstring for what is promised."""
 
@@ -207,4 +262,7 @@ class Profile:
     guessed: list[GuessedRegister]  # by address
     accuracy: Accuracy
     output: str  # what the firmware printed (bounded; a note says if it was cut)
+    stacks: list[StackInfo] = field(default_factory=list)
+    tasks: list[TaskInfo] = field(default_factory=list)
+    fault: FaultInfo | None = None
     cause_titles: dict[str, str] = field(default_factory=dict)  # cause -> what it means, in report order

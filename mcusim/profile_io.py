@@ -20,7 +20,8 @@ from mcusim.profile import SCHEMA_VERSION, Profile
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    1: lambda raw: {**raw, "schema_version": 2, "guessed": []},  # they were notes, and stay so
+    # 2 adds guessed registers (notes before), and what may be missing: stacks, tasks, the fault
+    1: lambda raw: {**raw, "schema_version": 2, "guessed": []},
 }
 
 
@@ -113,6 +114,9 @@ def _check_references(profile: Profile, name: str) -> None:
         _check_index(node.function, functions, f"$.tree[{index}].function", name)
         if not -1 <= node.parent < index:
             raise _damaged(name, f"parent {node.parent} is not an earlier node - at `$.tree[{index}].parent`")
+    for index, task in enumerate(profile.tasks):
+        if not 0 <= task.root < len(profile.tree):
+            raise _damaged(name, f"no node {task.root} in the tree - at `$.tasks[{index}].root`")
     for index, instruction in enumerate(profile.instructions):
         _check_index(instruction.function, functions, f"$.instructions[{index}].function", name)
 

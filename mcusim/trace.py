@@ -52,6 +52,51 @@ class GuessedAccess:
     answer: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """A line of a backtrace: a code address, and how control left it (at, jump, call, interrupted by ...)."""
+
+    address: int
+    how: str
+
+
+@dataclass
+class FaultRecord:
+    """A fault when it was raised. `status` are (name, meaning) of the bits set in CFSR and HFSR."""
+
+    exception: str  # whose handler it goes to
+    words: str
+    pc: int
+    address: int | None
+    cycles: int
+    registers: dict[str, int]
+    status: list[tuple[str, str]]
+    backtrace: list[Place]
+    cause: str  # likely, in words; empty where nothing points to one
+    outcome: str = ""  # how its handling ended
+
+
+@dataclass(frozen=True)
+class StackUse:
+    """A stack: its bounds where known (limit 0: not), and how low SP came. `overflow` says where it left them."""
+
+    name: str
+    limit: int
+    top: int
+    low: int
+    overflow: str
+
+
+@dataclass(frozen=True)
+class TaskUse:
+    """A task: its root in the call tree, the stack it has, how often it was switched to."""
+
+    name: str
+    root: int
+    stack: str
+    switches: int
+
+
 @dataclass
 class Trace:
     """A finished run. `blocks`, `entries`, `outcomes`, `nodes` and `divisions` are rows of `mcusim.engine.tables`."""
@@ -82,3 +127,8 @@ class Trace:
     output: bytes
     output_cut: bool
     assumptions: list[str] = field(default_factory=list)
+    detours: list[str] = field(default_factory=list)  # what stubs and the like left out, in words
+    fault: FaultRecord | None = None  # the fault that the run ended in
+    faults_handled: int = 0  # faults whose handler returned
+    stacks: list[StackUse] = field(default_factory=list)
+    tasks: list[TaskUse] = field(default_factory=list)

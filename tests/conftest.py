@@ -23,7 +23,7 @@ LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
-TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",)}
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 

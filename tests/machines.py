@@ -20,6 +20,7 @@ from mcusim.core import Core, load_core
 from mcusim.image import Image, load
 from mcusim.isa.decode import decode_block
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES
@@ -131,7 +132,7 @@ def run_code(folder: Path, text: str, board: str = "nucleo-l4r5zi", **settings: 
 
 def run_profile(image: Image, board: str, **settings: object) -> Profile:
     """Run an image to its end and return its profile."""
-    return attribute(run_loop(image, board, **settings).trace("given"))
+    return attribute(make_trace(run_loop(image, board, **settings), "given"))
 
 
 def prebuilt(name: str, board: str) -> Path:

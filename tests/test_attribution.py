@@ -18,6 +18,7 @@ from mcusim.image import load
 from mcusim.isa import decode as isa
 from mcusim.machine import Settings
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 from mcusim.profile import FunctionCost, Profile, TreeNode
 
 MPS2, NUCLEO = "mps2-an386", "nucleo-l4r5zi"
@@ -252,7 +253,7 @@ def test_interrupts_change_no_count() -> None:
     machine.engine._uc.hook_add(unicorn_const.UC_HOOK_CODE, count)
     loop.run()
     assert loop.handlers.entered > 15
-    trace = loop.trace("given")
+    trace = make_trace(loop, "given")
     governed = {
         int(op["address"]) for block in trace.pricer.decoded for op in block.ops if op["flags"] & isa.CONDITIONAL
     }

@@ -206,6 +206,8 @@ def nothing_written() -> bool:
         ("profile firmware.elf -o -", "give the name of a file"),
         ("profile firmware.elf --files none", "--files none: is not a folder"),
         ("profile firmware.elf --uart-in none", "--uart-in none: cannot be read: No such file"),
+        ("profile firmware.elf --uart-script none", "--uart-script none: cannot be read: No such file"),
+        ("profile firmware.elf --uart-script firmware.elf", "--uart-script firmware.elf: line 1: "),
         ("profile firmware.elf --format txt", "unknown format 'txt': did you mean text?"),
         ("profile firmware.elf --sort slef", "unknown sort key 'slef': did you mean self?"),
         ("profile firmware.elf --format json --tree", "json is always the whole profile"),

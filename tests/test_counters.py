@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcusim.devices.base import NEVER, Host
+from mcusim.machine.dwt import DataWatchpoint, Spent
 from mcusim.machine.exceptions import SYSTICK
-from mcusim.machine.system import EXTERNAL_CLOCK_DIVIDER, Counter, DataWatchpoint, SystemControl
+from mcusim.machine.system import EXTERNAL_CLOCK_DIVIDER, Counter, SystemControl
 
 CSR, RVR, CVR = SystemControl.CSR, SystemControl.RVR, SystemControl.CVR
 ENABLE, TICKINT, CLKSOURCE = SystemControl.ENABLE, SystemControl.TICKINT, SystemControl.CLKSOURCE
@@ -39,6 +40,7 @@ class FakeExceptions:
     active: list[int] = field(default_factory=list)
     priority: dict[int, int] = field(default_factory=dict)
     group_shift: int = 0
+    mainline: bool = True
 
     def next_pending(self) -> int | None:
         return min(self.pending, default=None)
@@ -47,7 +49,7 @@ class FakeExceptions:
 def make_system() -> tuple[SystemControl, FakeClock, FakeExceptions]:
     clock, exceptions = FakeClock(), FakeExceptions()
     host = Host(clock, lambda data: None, lambda number, level: None)
-    return SystemControl(host, exceptions, 0x410FC241), clock, exceptions  # type: ignore[arg-type]
+    return SystemControl(host, exceptions, "cortex-m4"), clock, exceptions  # type: ignore[arg-type]
 
 
 class Stepped:
@@ -196,7 +198,9 @@ def test_the_reload_value_has_24_bits() -> None:
 
 def make_dwt() -> tuple[DataWatchpoint, FakeClock]:
     clock = FakeClock()
-    return DataWatchpoint(Host(clock, lambda data: None, lambda number, level: None)), clock
+    return DataWatchpoint(
+        Host(clock, lambda data: None, lambda number, level: None), lambda: Spent(0, 0, 0, 0, 0)
+    ), clock
 
 
 def test_cyccnt_counts_while_it_is_enabled() -> None:

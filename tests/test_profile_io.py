@@ -17,9 +17,11 @@ from mcusim.errors import McusimError
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
+    BacktraceLine,
     BoardInfo,
     ClockPhase,
     EndInfo,
+    FaultInfo,
     FunctionCost,
     GuessedRegister,
     ImageInfo,
@@ -27,6 +29,8 @@ from mcusim.profile import (
     Note,
     Profile,
     SectionInfo,
+    StackInfo,
+    TaskInfo,
     Totals,
     TreeNode,
 )
@@ -41,6 +45,14 @@ GUESSED = st.builds(
     ADDRESS, st.booleans(),
 )  # fmt: skip
 FUNCTION = st.builds(FunctionCost, TEXT, st.none() | TEXT, ADDRESS, COUNT, COUNT, COUNT, COUNT, COUNT, CAUSES)
+
+
+TASK = st.builds(TaskInfo, TEXT, COUNT, TEXT, COUNT, COUNT)
+LINE = st.builds(BacktraceLine, ADDRESS, TEXT, TEXT, COUNT, st.none() | TEXT, st.none() | COUNT)
+FAULT = st.builds(
+    FaultInfo, TEXT, TEXT, st.none() | ADDRESS, COUNT, TEXT, st.dictionaries(TEXT, ADDRESS, max_size=3),
+    st.dictionaries(TEXT, TEXT, max_size=3), st.lists(LINE, max_size=3), TEXT, TEXT,
+)  # fmt: skip
 
 
 @st.composite
@@ -74,6 +86,9 @@ def profiles(draw: st.DrawFn) -> Profile:
             st.builds(Accuracy, TEXT, st.none() | REAL, TEXT),
             TEXT,
             st.dictionaries(TEXT, TEXT, max_size=2),
+            st.lists(st.builds(StackInfo, TEXT, ADDRESS, ADDRESS, COUNT, TEXT), min_size=1, max_size=2),
+            st.just([]) if not tree else st.lists(TASK.map(lambda task: replace(task, root=0)), max_size=2),
+            st.none() | FAULT,
         )
     )
 

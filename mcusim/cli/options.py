@@ -31,6 +31,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop after this much real time")
     group.add_argument("--uart-in", metavar="FILE|-", help="bytes the firmware receives on its UART (-: stdin)")
+    group.add_argument(
+        "--stub", action="append", default=[], metavar="FUNCTION[=VALUE]", help="let a function return at once"
+    )
+    group.add_argument(
+        "--call", metavar="FUNCTION[(ARGS)]", help="after the start-up code call a function in the place of main"
+    )
+    group.add_argument("--skip-to", metavar="SYMBOL", help="when main is reached, go on at SYMBOL")
+    group.add_argument("--uart-script", metavar="FILE", help='answers to what it prints: lines expect "X", send "Y"')
     group.add_argument("--files", type=Path, metavar="DIR", help="let semihosting open files in this folder only")
     group.add_argument(
         "--allow-unknown", action="store_true", help="go on when an instruction has no timing class, at a guessed cost"
@@ -102,6 +110,13 @@ def number(text: str) -> int:
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"'{text}' is not an address: give one such as 0x08000000")
     return value
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 stands for any free one."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: give a number from 0 to 65535, such as 3333")
+    return int(text)
 
 
 def count_or_zero(text: str) -> int:
@@ -182,6 +197,16 @@ def read_input(name: str | None) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise McusimError(f"--uart-in {name}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def read_text(option: str, name: str) -> str:
+    """Return the text of the file that an option names. Raises `McusimError` if it cannot be read."""
+    try:
+        return Path(name).read_text("utf-8")
+    except OSError as error:
+        raise McusimError(f"{option} {name}: cannot be read: {error.strerror or type(error).__name__}") from error
+    except ValueError as error:
+        raise McusimError(f"{option} {name!r}: not a text file in UTF-8") from error
 
 
 def _real(text: str) -> float:

@@ -14,15 +14,27 @@ from mcusim.errors import McusimError
 if TYPE_CHECKING:
     from mcusim.image.model import Image
     from mcusim.machine import Progress
+    from mcusim.machine.console_script import Script
     from mcusim.reports.progress import ProgressLine
     from mcusim.trace import Trace
 
 
-def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: ProgressLine, image: Image) -> Trace:
-    """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace."""
+def execute(
+    args: argparse.Namespace,
+    *,
+    stream: TextIO | None,
+    progress: ProgressLine,
+    image: Image,
+    run: Callable[..., Trace] | None = None,
+) -> Trace:
+    """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace.
+
+    `run` is what runs it, if not `mcusim.machine.run`.
+    """
     from mcusim.board import load_board
     from mcusim.guess import guess_board
-    from mcusim.machine import Settings, run
+    from mcusim.machine import Settings
+    from mcusim.machine import run as run_alone
     from mcusim.overlay import load_overlay
     from mcusim.svd import load_svd
 
@@ -39,13 +51,17 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         files=args.files,
         allow_unknown=args.allow_unknown,
         uart_input=options.read_input(args.uart_in),
+        stubs=tuple(args.stub),
+        call=args.call,
+        skip_to=args.skip_to,
+        uart_script=_script(args.uart_script),
         overlays=tuple(load_overlay(path) for path in args.device_overlay),
         svd=load_svd(args.svd) if args.svd is not None else None,
         strict_mmio=args.strict_mmio,
     )
     output = FirmwareOutput(stream) if stream is not None else None
     try:
-        return run(
+        return (run or run_alone)(
             image,
             board,
             settings,
@@ -57,6 +73,14 @@ def execute(args: argparse.Namespace, *, stream: TextIO | None, progress: Progre
         progress.clear()
         if output is not None:
             output.end_line()
+
+
+def _script(name: str | None) -> Script | None:
+    if name is None:
+        return None
+    from mcusim.machine.console_script import parse_script
+
+    return parse_script(options.read_text("--uart-script", name), f"--uart-script {name}")
 
 
 def load_image(args: argparse.Namespace) -> Image:

@@ -52,13 +52,24 @@ class Host:
     lse_hz: int = 0
     read_bus: Callable[[int, int], int] = lambda _address, _size_bytes: 0  # as a bus master: memory or a device
     write_bus: Callable[[int, int, int], None] = lambda _address, _size_bytes, _value: None
+    reaches: Callable[[int, bool], bool] = lambda _address, _writes: True  # may a bus master read (write) there?
     request_cycles: Callable[[int, bool], int] = lambda _address, _writes: 0  # see Device.request_cycles
     request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
     listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
+    raised: dict[int, set[tuple[str, int]]] = field(default_factory=dict)  # who holds an interrupt line that is shared
+    clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
+    before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 
     def hz(self, name: str) -> int:
         """Return a clock by name, in hertz; the core's where nobody has programmed it."""
         return self.bus_hz.get(name, self.clock.core_hz)
+
+    def set_core_hz(self, core_hz: int) -> None:
+        """Change the core's frequency, after those who count by it have counted up to now."""
+        if core_hz > 0 and core_hz != self.clock.core_hz:
+            for listener in self.before_clock_change:
+                listener()
+            self.clock.set_core_hz(core_hz)
 
 
 class Device(Protocol):
@@ -111,10 +122,15 @@ class RegisterFile:
         self.option: dict[str, Option] = {**self.options, **entry.options}
 
     def set_interrupt(self, level: bool, index: int = 0) -> None:
-        """Set the device's interrupt line: the only one, or one of several by its place in the board's list."""
+        """Set the device's interrupt line: the only one, or one of several by its place in the board's list.
+
+        A number may appear several times, in one device or in several: the line is high while any of them holds it.
+        """
         numbers = self.entry.interrupts if self.entry.interrupt is None else (self.entry.interrupt,)
         if index < len(numbers):
-            self.host.set_interrupt(numbers[index], level)
+            holders = self.host.raised.setdefault(numbers[index], set())
+            (holders.add if level else holders.discard)((self.entry.name, index))
+            self.host.set_interrupt(numbers[index], bool(holders))
 
     def read_register(self, offset: int) -> int:
         """Return the 32-bit register at a word offset. Models override it for registers that mean something."""

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STM32 random number generator; ST RM0432, chapter 31. Seeded, so that runs repeat; a word is always ready."""
+"""STM32 random number generator; ST RM0090 chapter 24, RM0432 chapter 31, RM0433 chapter 34, RM0456 chapter 48.
+
+Seeded, so that runs repeat; a word is always ready, and errors never happen. The conditioning registers of newer parts
+(HTCR, NSCR, CONDRST) are remembered.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Host, RegisterFile
 
 CR, SR, DR = 0x00, 0x04, 0x08
-RNGEN, DRDY = 1 << 2, 1 << 0
+RNGEN, IE, DRDY = 1 << 2, 1 << 3, 1 << 0
 SEED = 0
 
 
@@ -28,3 +32,11 @@ class Stm32Rng(RegisterFile):
         if offset == DR:
             return self._random.getrandbits(32) if enabled else 0
         return super().read_register(offset)
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Set a register; the error flags of SR, which software clears with zeros, are never set."""
+        if offset in (SR, DR):
+            return
+        super().write_register(offset, value)
+        if offset == CR:
+            self.set_interrupt(value & (RNGEN | IE) == RNGEN | IE)

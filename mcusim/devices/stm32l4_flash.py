@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STM32L4 flash interface; ST RM0432, chapter 3: ACR reads back what was written, nothing is ever busy.
-
-Wait states are remembered, not timed yet: the core's table says so.
-"""
+"""STM32L4 and L4+ flash interface; ST RM0351 (L476), RM0432 (L4R5), chapter 3, FLASH registers."""
 
 from __future__ import annotations
 
-from mcusim.devices.base import RegisterFile
-
-ACR, SR, CR = 0x00, 0x10, 0x14
+from mcusim.devices.stm32_flash import Stm32Flash
 
 
-class Stm32L4Flash(RegisterFile):
-    """FLASH registers with caches enabled at reset."""
+class Stm32L4Flash(Stm32Flash):
+    """FLASH registers; the caches are on at reset."""
 
-    reset = {ACR: 0x0000_0600, CR: 0xC000_0000}  # noqa: RUF012 - a class constant
-
-    def write_register(self, offset: int, value: int) -> None:
-        """Set a register; wait states are remarked on."""
-        super().write_register(offset, value)
-        wait_states = value & 15
-        if offset == ACR and wait_states:
-            self.host.remarks.add(f"no flash wait states, though the firmware set {wait_states}: real cycles are more")
+    KEYR, OPTKEYR, SR, CR = 0x08, 0x0C, 0x10, 0x14
+    OPTCR = CR
+    option_lock = 1 << 30
+    program_mask = 1 << 0 | 1 << 17 | 1 << 18  # PG, OPTSTRT, FSTPG
+    # ACR 0x600, CR 0xC0000000 (both locked): RM0432, FLASH_ACR, _CR; OPTR as delivered, no protection.
+    reset = {0x00: 0x0000_0600, 0x14: 0xC000_0000, 0x20: 0xFFEF_F8AA}  # noqa: RUF012 - a class constant

@@ -110,7 +110,7 @@ def unwind(machine: Any, address: int) -> None:
 
 @njit
 def follow(m: Any, block: Any, address: int) -> bool:
-    """Move through the call tree to where the new block is. False: a table must grow, or the callee is new."""
+    """Move through the call tree to where the new block is. False: Python must grow, enter or look at something."""
     flow = m.flow
     if flow < FLOW_CALL and block.function == m.function:
         return True
@@ -123,8 +123,15 @@ def follow(m: Any, block: Any, address: int) -> bool:
             m.wanted_size = block.end - block.start
             stop(m, t.NEW_FUNCTION)
             return False
+        sp = register(m, REG_SP)
+        low = sp - block.stack_bytes
+        if low < m.stack_low or sp > m.stack_top:
+            if low < m.stack_limit or sp > m.stack_top:
+                stop(m, t.LEFT_STACK)
+                return False
+            m.stack_low = low
         frame = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth]
-        frame.sp = register(m, REG_SP)
+        frame.sp = sp
         frame.return_address = m.return_address
         frame.node = m.node
         frame.is_exception = 0

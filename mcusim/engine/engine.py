@@ -8,6 +8,10 @@ Habits we work around, found by trying:
 - SVC raises interrupt 2 with PC past it, BKPT 7 with PC at it, a branch to EXC_RETURN 3 (8 on M33).
 - WFI returns without an error; WFE and YIELD end the run with an invalid-instruction error, PC past them.
 - A host write into code that has run does not change what executes until its translation is dropped.
+- A code hook cannot stop the engine within an IT block; an exit address ends the translated block before it instead,
+  whatever stands there, and nothing reports a block that would start at one.
+- Stopping in a memory hook leaves PC at the instruction and its registers as they were, but a store has been done; an
+  instruction in an IT block completes, and the engine stops at a block boundary behind it, with a stale IT state.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from mcusim.engine.operands import on_probe
 from mcusim.engine.tables import Tables
 from mcusim.jit import address_of
 
+NO_EXIT = 0xFFFF_FFFF_FFFF  # an address that is never reached
 PAGE_BYTES = 1024  # the engine's page for M-profile cores: maps must be multiples of it
 
 CPU_MODELS = {
@@ -54,24 +59,24 @@ REGISTERS: dict[str, int] = {f"r{n}": arm_const.UC_ARM_REG_R0 + n for n in range
 }
 REGISTERS |= {f"s{n}": arm_const.UC_ARM_REG_S0 + n for n in range(32)}
 
+# Armv7-M ARM B3.1, default memory map: peripherals; external devices, the private peripheral bus and vendor space.
+NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 1 << 32))
+
 INTERRUPT_SVC = 2
 INTERRUPT_RETURN = (3, 8)  # a branch to EXC_RETURN, and (3 only) the fetch of an address that may not be executed
 INTERRUPT_BREAKPOINT = 7
 
-_FAULT_WORDS = {
-    unicorn_const.UC_ERR_READ_UNMAPPED: "read from unmapped address",
-    unicorn_const.UC_ERR_WRITE_UNMAPPED: "write to unmapped address",
-    unicorn_const.UC_ERR_FETCH_UNMAPPED: "jump to unmapped address",
-    unicorn_const.UC_ERR_READ_PROT: "read from protected address",
-    unicorn_const.UC_ERR_WRITE_PROT: "write to read-only memory at",
-    unicorn_const.UC_ERR_FETCH_PROT: "jump to memory that cannot be executed at",
-    unicorn_const.UC_ERR_READ_UNALIGNED: "unaligned read at",
-    unicorn_const.UC_ERR_WRITE_UNALIGNED: "unaligned write at",
-    unicorn_const.UC_ERR_FETCH_UNALIGNED: "unaligned fetch at",
-    unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
-    unicorn_const.UC_ERR_EXCEPTION: "exception that the engine cannot deliver",
+# Kinds of faults.
+READ, WRITE, FETCH, UNDEFINED, OTHER = range(5)
+_FAULT_KINDS = {
+    unicorn_const.UC_ERR_READ_UNMAPPED: READ,
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: WRITE,
+    unicorn_const.UC_ERR_FETCH_UNMAPPED: FETCH,
+    unicorn_const.UC_ERR_READ_PROT: READ,
+    unicorn_const.UC_ERR_WRITE_PROT: WRITE,
+    unicorn_const.UC_ERR_FETCH_PROT: FETCH,
+    unicorn_const.UC_ERR_INSN_INVALID: UNDEFINED,
 }
-_WITHOUT_ADDRESS = (unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION)
 
 # uc_cb_mmio_read_t and uc_cb_mmio_write_t
 _READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
@@ -86,15 +91,16 @@ def _as_argument(callback: Any) -> ctypes.c_void_p:
 
 ReadDevice = Callable[[int, int], int]  # (address, size in bytes) -> value
 WriteDevice = Callable[[int, int, int], None]  # (address, size in bytes, value)
+OnAccess = Callable[[int, int, bool], None]  # (address, size in bytes, is it a write?)
 
 
 @dataclass(frozen=True)
 class EngineFault:
-    """Execution cannot go on: what happened in words, and the address accessed (None for an instruction)."""
+    """Execution cannot go on: the kind, the address accessed (None for an instruction), the engine's own words."""
 
-    words: str
+    kind: int
     address: int | None
-    undefined_instruction: bool
+    words: str
 
 
 class Engine:
@@ -107,6 +113,7 @@ class Engine:
         self._keep: list[Any] = []  # what the engine points into must outlive it
         self.interrupt: int | None = None
         self.on_access: Callable[[], bool] | None = None  # asked before each device access; False discards it
+        self._exits: set[int] = set()
         self._raised: BaseException | None = None
         self._bad_address: int | None = None
         tables.m["uc"] = self._handle.value
@@ -183,12 +190,56 @@ class Engine:
             make: Any = UcError  # untyped
             raise make(status)
 
-    def watch(self, address: int, arrive: Callable[[], None]) -> None:
-        """Call a function each time the instruction at `address` is about to run."""
-        self._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *_: arrive(), None, address, address)
+    def watch(self, address: int, arrive: Callable[[], None]) -> int:
+        """Call a function each time the instruction at `address` is about to run; return a handle for `unwatch`."""
+        handle: int = self._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *_: arrive(), None, address, address)
+        self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)  # what is translated has no hook
+        return handle
+
+    def unwatch(self, address: int, handle: int) -> None:
+        """End a `watch`."""
+        self._uc.hook_del(handle)
+        self.drop_translation(address & ~(PAGE_BYTES - 1), PAGE_BYTES)
+
+    # what a debugger needs: nothing of it costs anything while it is not used
+
+    def set_exits(self, addresses: set[int]) -> None:
+        """Stop before the instruction at any of these addresses, from now on, also if `run` is to start there."""
+        if not self._exits and addresses:
+            self._uc.ctl_exits_enabled(True)
+        changed = self._exits ^ addresses
+        self._exits = set(addresses)
+        if changed:
+            self._uc.ctl_set_exits(sorted(addresses) or [NO_EXIT])
+        for page in {address & ~(PAGE_BYTES - 1) for address in changed}:
+            self.drop_translation(page, PAGE_BYTES)
+
+    def watch_memory(self, start: int, end: int, *, reads: bool, writes: bool, accessed: OnAccess) -> int:
+        """Call a function before each access that begins in a range; return a handle for `unwatch_memory`.
+
+        All accesses are slow while a range is watched. Nothing but the engine's own accesses is seen.
+        """
+        kinds = (unicorn_const.UC_HOOK_MEM_READ if reads else 0) | (unicorn_const.UC_HOOK_MEM_WRITE if writes else 0)
+
+        def on_access(_uc: Any, kind: int, address: int, size: int, _value: int, _data: Any) -> None:
+            accessed(address, size, kind == unicorn_const.UC_MEM_WRITE)
+
+        handle: int = self._uc.hook_add(kinds, on_access, None, start, end - 1)
+        self._uc.ctl_flush_tb()  # what is translated has no hook
+        return handle
+
+    def unwatch_memory(self, handle: int) -> None:
+        """End a `watch_memory`."""
+        self._uc.hook_del(handle)
+        self._uc.ctl_flush_tb()
 
     def drop_translation(self, start: int, size_bytes: int) -> None:
-        """Forget translated code of a range that the host has written."""
+        """Forget translated code of a range that the host has written.
+
+        Where nothing may be executed there is none, and asking the engine would raise an exception in the firmware.
+        """
+        if start in NEVER_EXECUTED[0] or start in NEVER_EXECUTED[1]:
+            return
         self._uc.ctl_remove_cache(start, start + size_bytes)
 
     # registers
@@ -208,18 +259,16 @@ class Engine:
         """Run from `address` until something stops it. Returns None, or why it cannot go on."""
         self.interrupt = None
         self._bad_address = None
-        status = LIBRARY.uc_emu_start(
-            self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(0xFFFF_FFFF_FFFF), 0, 0
-        )
+        status = LIBRARY.uc_emu_start(self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(NO_EXIT), 0, 0)
         raised = self._raised or self._uc._hook_exception
         if raised is not None:
             self._raised = self._uc._hook_exception = None
             raise raised
         if status == unicorn_const.UC_ERR_OK:
             return None
-        words = _FAULT_WORDS.get(status, f"engine error {status}")
-        undefined = status == unicorn_const.UC_ERR_INSN_INVALID
-        return EngineFault(words, None if status in _WITHOUT_ADDRESS else self._bad_address, undefined)
+        kind = _FAULT_KINDS.get(status, OTHER)
+        address = self._bad_address if kind in (READ, WRITE, FETCH) else None
+        return EngineFault(kind, address, f"the engine cannot go on (its error {status})")
 
     def stop(self) -> None:
         """Stop before the access or block that is being reported."""

@@ -45,6 +45,7 @@ def core_register(m: Any, number: int) -> int:
 def stop(m: Any, reason: int) -> None:
     """Give control back to Python, which finds the reason in the record."""
     m.stop_reason = reason  # while the engine stands still, stopping it does nothing
+    m.even_jump = 1 - (register(m, REG_CPSR) >> 5 & 1)  # the Thumb bit, which is gone when the engine has stopped
     _emu_stop(as_pointer(m.uc))
 
 

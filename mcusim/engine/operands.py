@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import tables as t
-from mcusim.engine.native import REG_CPSR, core_register, register
+from mcusim.engine.native import REG_CPSR, core_register, register, stop
 from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
 
 MACHINE, DIVISION = t.MACHINE, t.DIVISION
@@ -94,9 +94,11 @@ def division_extra(m: Any, block: Any) -> int:
     for index in range(block.first_division, block.first_division + block.division_count):
         division = divisions[index]
         if division.dividend >= 0:
-            cycles = division_cycles(
-                core_register(m, division.dividend), core_register(m, division.divisor), division.signed
-            )
+            divisor = core_register(m, division.divisor)
+            cycles = division_cycles(core_register(m, division.dividend), divisor, division.signed)
+            if divisor == 0 and m.divide_trap:
+                m.divided_by_zero = index + 1
+                stop(m, t.DUE)
             division.extra_cycles += cycles - 2
             extra += cycles - 2
         division.count += 1
@@ -112,6 +114,9 @@ def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         probe.flags = register(m, REG_CPSR)
         return
     dividend, divisor = core_register(m, probe.dividend), core_register(m, probe.divisor)
+    if divisor == 0 and m.divide_trap:
+        m.divided_by_zero = -int64(probe.address)
+        stop(m, t.DUE)
     extra = division_cycles(dividend, divisor, probe.signed) - 2
     probe.extra_cycles += extra
     m.clock_cycles += extra

@@ -17,6 +17,7 @@ from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
 from mcusim.isa import decode as isa
+from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
@@ -113,6 +114,7 @@ class Pricer:
         block = self.tables.arrays["blocks"][number]
         block["function"] = function
         block["flags"] = self._flags(ops, start, entry)
+        block["stack_bytes"] = stack_bytes(ops)
         if len(ops):
             block["flow"] = ops[-1]["flow"]
         host = self.host_address(start)

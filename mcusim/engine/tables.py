@@ -37,6 +37,7 @@ UNMASKED = 8  # a pending interrupt may have become unmasked
 NEW_PRICE = 9  # an outcome that has no price yet
 WANTS_PROBE = 10  # a block that rests on an assumption has run often
 RAN_UNDEFINED = 11  # an instruction that no M-profile core has, but the engine does
+LEFT_STACK = 12  # SP is, or will be in the callee, outside the stack that is current
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -60,7 +61,7 @@ BY_BRANCH = 1  # it holds the block's branch
 BY_PROBE = 2  # a probe kept the flags that it tested
 
 # Kinds of call tree nodes.
-KIND_CALL, KIND_THREAD, KIND_HANDLER = 0, 1, 2
+KIND_CALL, KIND_THREAD, KIND_HANDLER, KIND_TASK = 0, 1, 2, 3
 
 HALFWORD = np.dtype(np.uint16)
 
@@ -79,6 +80,7 @@ BLOCK = np.dtype(
         ("predicate_count", np.int32),
         ("predicates", np.uint8, MAX_PREDICATES),  # condition | how << 4
         ("predicate_probes", np.uint8, MAX_PREDICATES),  # for BY_PROBE
+        ("stack_bytes", np.int32),  # what it takes from the stack at most, by its pushes and SUB SP
         ("assumed_runs", np.int64),  # how often it ran on an assumption
         ("host_address", np.uint64),  # where its bytes are in our memory, for blocks in RAM
         ("checksum", np.uint64),
@@ -154,6 +156,7 @@ MACHINE = np.dtype(
         ("clock_cycles", np.int64),
         ("due_cycles", np.int64),
         ("stop_reason", np.int64),
+        ("even_jump", np.int64),  # 1 where native code stopped after a jump to an even address
         ("masked_pending", np.int64),  # an interrupt waits for a mask to be lifted
         ("current_entry", np.int64),  # -1: none, the engine is between blocks
         ("last_block", np.int64),  # the block settled last
@@ -173,6 +176,11 @@ MACHINE = np.dtype(
         ("depth", np.int64),
         ("node_count", np.int64),
         ("divide_model", np.int64),  # how division cycles follow from the operands
+        ("divide_trap", np.int64),  # CCR.DIV_0_TRP
+        ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
+        ("stack_low", np.int64),  # lowest SP of the current stack
+        ("stack_limit", np.int64),  # its bounds; see mcusim.machine.stacks
+        ("stack_top", np.int64),
         ("uc", np.uint64),
         ("scratch", np.uint64),  # where the engine may write a register value
         ("blocks", np.uint64),
@@ -355,6 +363,10 @@ class Tables:
                 and nodes[number]["kind"] == kind
             ):
                 return number
+        return self.new_root(function, kind)
+
+    def new_root(self, function: int, kind: int) -> int:
+        """Return a root node of its own."""
         self.grow_tree()
         number = int(self.m["node_count"])
         self.arrays["nodes"][number] = (function, -1, -1, kind, 0, 0)

@@ -1,67 +1,212 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entering and leaving exception handlers: the frame, the cycles, and a root of its own in the call tree."""
+"""Entering and leaving exception handlers: the frame, the cycles, a root of its own in the call tree, and tasks.
+
+Every activation that an exception interrupts leaves a context, found again by the address of its frame. An exception
+that returns to another frame than the one it stacked has switched tasks: the interrupted context waits, and the one
+whose frame it is goes on, or a new task starts.
+"""
 
 from __future__ import annotations
 
-from mcusim.engine import tables as t
-from mcusim.isa.decode import FLOW_NEXT
-from mcusim.machine.machine import Machine
+from dataclasses import dataclass
 
-# What an exception interrupts, besides the registers: how control was moving, and where in the call tree.
+from mcusim.engine import tables as t
+from mcusim.engine.tables import Array
+from mcusim.isa.decode import FLOW_NEXT
+from mcusim.machine.exceptions import CONTROL_FPCA, RETURN_BASIC_FRAME, RETURN_THREAD
+from mcusim.machine.machine import Machine
+from mcusim.machine.stacks import Stack
+from mcusim.machine.tasks import Rtos, Task
+
 INTERRUPTED = ("flow", "return_address", "depth", "last_block")
 
 
+@dataclass
+class Context:
+    """What an exception has interrupted, besides the registers."""
+
+    exception: int  # the one that interrupted it
+    frame: int  # address of the stacked frame
+    pc: int  # where it goes on
+    fields: dict[str, int]  # how control was moving
+    node: int
+    stack: Stack
+    task: Task | None
+    frames: Array | None = None  # its calls, while another task runs
+
+
 class Handlers:
-    """Keeps what each active handler has interrupted, innermost last."""
+    """Keeps what each active handler has interrupted, innermost last, and the contexts of tasks that wait."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._contexts: list[dict[str, int]] = []
+        self._contexts: list[Context] = []
+        self._waiting: dict[int, Context] = {}
+        self._rtos = Rtos(machine.image, machine.memory)
+        self.tasks: list[Task] = []
+        self.task: Task | None = None  # that runs, or that the outermost handler has interrupted
         self.entered = 0
 
     def __len__(self) -> int:
         return len(self._contexts)
 
-    def enter(self, number: int, pc: int, chained_link: int | None = None) -> int:
-        """Take an exception at `pc` and return its handler's address; `chained_link` tail-chains it after another."""
+    @property
+    def contexts(self) -> tuple[Context, ...]:
+        """What active handlers have interrupted, innermost last."""
+        return tuple(self._contexts)
+
+    # entry
+
+    def enter(self, number: int, pc: int) -> int:
+        """Take an exception at `pc`; return its handler's address as the vector gives it. May raise FrameError."""
+        machine = self._machine
+        exceptions = machine.exceptions
+        handler = exceptions.enter(number, pc)  # first: it may fail
+        frame = machine.engine.read_register("sp")
+        outermost = not self._contexts
+        link = machine.engine.read_register("lr")
+        if outermost:
+            frame = exceptions.frame_address(link)
+        machine.stacks.lower(frame, machine.functions.describe(pc), machine.clock.cycles)
+        self._push(number, frame, pc)
+        if outermost and frame != machine.engine.read_register("sp"):
+            machine.stacks.activate(machine.stacks.main)
+        self._go(number, handler, "entry_cycles")
+        if not link & RETURN_BASIC_FRAME and not exceptions.lazy_frame:
+            machine.charge(machine.core.exception_cycles("fp_stacking_cycles"), "exception")
+        return self._late_arrival(number, handler, link)
+
+    def _late_arrival(self, number: int, handler: int, link: int) -> int:
+        """Let an exception of higher priority that became due during the entry go first (B1.5.12)."""
+        machine = self._machine
+        if machine.next_event_cycles() <= machine.clock.cycles:
+            machine.wake_devices()
+        urgent = machine.exceptions.next_taken()
+        if urgent is None:
+            return handler
+        machine.exceptions.take_back(number)
+        self.entered -= 1
+        tables = machine.tables
+        tables.arrays["nodes"][int(tables.m["node"])]["calls"] -= 1
+        self._contexts[-1].exception = urgent
+        handler = machine.exceptions.vector(urgent, link)
+        self._go(urgent, handler, None)
+        return handler
+
+    def _push(self, number: int, frame: int, pc: int) -> None:
+        tables = self._machine.tables
+        m = tables.m
+        tables.grow_tree()
+        row = tables.arrays["frames"][int(m["depth"])]
+        row["node"], row["is_exception"] = m["node"], 1
+        fields = {name: int(m[name]) for name in INTERRUPTED}
+        stack = self._machine.stacks.current
+        self._contexts.append(Context(number, frame, pc, fields, int(m["node"]), stack, self.task))
+        m["depth"] += 1
+
+    def _go(self, number: int, handler: int, cost: str | None) -> None:
+        """Make the handler's root current and charge its entry."""
         machine, m = self._machine, self._machine.tables.m
-        if chained_link is None:
-            self._push()
-            handler = machine.exceptions.enter(number, pc)
-        else:
-            handler = machine.exceptions.vector(number, chained_link)
-        function = machine.functions.number_at(handler, called=True, current=None)
+        address = handler & ~1
+        function = machine.functions.number_at(address, called=True, current=None)
         root = machine.tables.add_root(function, t.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
         machine.move_to(root)
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
-        key = "entry_cycles" if chained_link is None else "tail_chain_cycles"
-        machine.charge(machine.core.exception_cycles(key), "exception")
+        if cost is not None:
+            machine.charge(machine.core.exception_cycles(cost), "exception")
         self.entered += 1
+
+    # return
+
+    def chain(self, number: int, link: int) -> int:
+        """Enter an exception when another has just been deactivated, without unstacking; return its vector's value."""
+        m = self._machine.tables.m
+        m["depth"] = self._contexts[-1].fields["depth"] + 1
+        self._contexts[-1].exception = number
+        handler = self._machine.exceptions.vector(number, link)
+        self._go(number, handler, "tail_chain_cycles")
         return handler
 
-    def _push(self) -> None:
-        tables = self._machine.tables
-        m = tables.m
-        tables.grow_tree()
-        frame = tables.arrays["frames"][int(m["depth"])]
-        frame["node"], frame["is_exception"] = m["node"], 1
-        self._contexts.append({name: int(m[name]) for name in INTERRUPTED})
-        m["depth"] += 1
-
     def leave(self, link: int) -> int:
-        """Return from the innermost handler, or tail-chain into the next; return where execution goes on."""
+        """Return from the innermost handler, already deactivated, to what EXC_RETURN `link` names; return where.
+
+        Raises FrameError, with nothing changed, where the frame lies outside memory.
+        """
         machine, m = self._machine, self._machine.tables.m
-        machine.exceptions.deactivate()
-        following = machine.exceptions.next_taken()
-        if following is not None:
-            m["depth"] = self._contexts[-1]["depth"] + 1
-            return self.enter(following, 0, chained_link=link)
+        exceptions = machine.exceptions
+        target, lazy = exceptions.stacked_pc(link) & ~1, exceptions.lazy_frame
+        frame = exceptions.frame_address(link)
+        used_fp = bool(machine.engine.read_register("control") & CONTROL_FPCA)
+        pc = exceptions.unstack(link)
         machine.charge(machine.core.exception_cycles("return_cycles"), "exception")
-        pc = machine.exceptions.unstack(link)
+        if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
+            machine.charge(machine.core.exception_cycles("fp_stacking_cycles"), "exception")
         context = self._contexts.pop()
-        for name, value in context.items():
+        if link & RETURN_THREAD and frame != context.frame:
+            context = self._switch(context, frame, target)
+        for name, value in context.fields.items():
             m[name] = value
-        machine.move_to(int(machine.tables.arrays["frames"][context["depth"]]["node"]))
+        machine.stacks.activate(context.stack)
+        machine.move_to(context.node)
         m["state"] = machine.pricer.reset_state
         return pc
+
+    # tasks
+
+    def _switch(self, left: Context, frame: int, pc: int) -> Context:
+        """The interrupted context waits; return the one whose frame this is, or that of a new task."""
+        tables = self._machine.tables
+        depth = left.fields["depth"]
+        left.frames = tables.arrays["frames"][:depth].copy()
+        self._waiting[left.frame] = left
+        context = self._waiting.pop(frame, None)
+        if context is None or context.pc != pc:
+            context = self._start(frame, pc)
+        if context.frames is not None:
+            tables.arrays["frames"][: len(context.frames)] = context.frames
+            context.frames = None
+        self._name_main(left)
+        self.task = context.task
+        if context.task is not None:
+            context.task.switches += 1
+        return context
+
+    def _name_main(self, left: Context) -> None:
+        """Give the reset thread a place among the tasks, once there are others."""
+        if left.task is None and not any(task.name == "reset" for task in self.tasks):
+            nodes = self._machine.tables.arrays["nodes"]
+            root = left.node
+            while nodes[root]["parent"] >= 0:
+                root = int(nodes[root]["parent"])
+            left.task = Task("reset", root, left.stack, 1)
+            self.tasks.insert(0, left.task)
+
+    def _start(self, frame: int, pc: int) -> Context:
+        """Return the context of a task that begins at `pc`."""
+        machine = self._machine
+        function = machine.functions.number_at(pc, called=True, current=None)
+        record = self._rtos.current()
+        sp = machine.engine.read_register("sp")
+        name = (record.name if record is not None else None) or machine.functions.list[function].name
+        bounds = record.stack if record is not None else None
+        if bounds is None or not bounds.limit < sp:
+            bounds = machine.stacks.holding(sp)
+        stack = machine.stacks.add(name, bounds.limit if bounds else 0, max(sp, frame + 0x20))
+        stack.name = name
+        stack.low = min(stack.low, frame)
+        task = self._task(name, function, stack)
+        fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1}
+        return Context(0, frame, pc, fields, task.root, stack, task)
+
+    def _task(self, name: str, function: int, stack: Stack) -> Task:
+        tables = self._machine.tables
+        for task in self.tasks:
+            if task.name == name and int(tables.arrays["nodes"][task.root]["function"]) == function:
+                task.stack = stack
+                return task
+        root = tables.new_root(function, t.KIND_TASK)
+        tables.arrays["nodes"][root]["calls"] += 1
+        task = Task(name, root, stack)
+        self.tasks.append(task)
+        return task

@@ -3,46 +3,51 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from mcusim.board import Board
 from mcusim.core import load_core
-from mcusim.devices.base import NEVER
 from mcusim.engine import tables as t
-from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, EngineFault
+from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, UNDEFINED, EngineFault
 from mcusim.errors import McusimError
 from mcusim.guess import check_fits
 from mcusim.image.model import Image
-from mcusim.machine.exceptions import SVCALL, exception_name
+from mcusim.isa import decode as isa
+from mcusim.machine import faults
+from mcusim.machine.console_script import ConsoleScript
+from mcusim.machine.detours import Detours
+from mcusim.machine.exceptions import (
+    BUS_FAULT,
+    EXC_RETURN_START,
+    HARD_FAULT,
+    RETURN_THREAD,
+    SVCALL,
+    USAGE_FAULT,
+    FrameError,
+    exception_name,
+)
+from mcusim.machine.faulting import Faulting
 from mcusim.machine.handlers import Handlers
+from mcusim.machine.limits import Limits, ProgressListener
 from mcusim.machine.machine import Machine
+from mcusim.machine.places import Deferred, Places
+from mcusim.machine.result import make_trace
+from mcusim.machine.scb import CCR, CPACR
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.semihosting import Semihosting
-from mcusim.machine.settings import Progress, Settings, parse_until
+from mcusim.machine.settings import Settings, parse_until
+from mcusim.machine.traps import Traps
+from mcusim.machine.waiting import WFE, YIELD, Waiting
 from mcusim.trace import End, Trace
 
 CHUNK_CYCLES = 10_000_000  # how long native code runs before Python looks at the wall clock
-IDLE_LIMIT_S = 2.0  # simulated time that `b .` may go on while only interrupts run
-EXC_RETURN_START = 0xFFFF_FF00
-# Other exceptions of the engine (its own numbers), which nothing delivers to the firmware yet.
-ENGINE_EXCEPTIONS = {1: "undefined instruction", 3: "jump to an address that may not be executed", 4: "data abort",
-                     8: "exception return", 18: "coprocessor or floating-point unit not enabled",
-                     19: "invalid processor state (jump to an even address?)", 22: "unaligned access",
-                     23: "division by zero"}  # fmt: skip
-HINTS_THAT_STOP = (0xBF10, 0xBF20, 0xF3AF_8001, 0xF3AF_8002)  # YIELD, WFE, and their 32-bit forms
 STEPS_PER_LOOK = 1024  # returns of the engine between looks at the wall clock
-ACCESSES_PER_LOOK = 4096  # device accesses between looks at the wall clock
 SYSTEM_VECTOR_BYTES = 0x40  # stack pointer and the fifteen system exceptions
 RESET_VALUE_LR = 0xFFFF_FFFF
 
 Console = Callable[[bytes], None]
-ProgressListener = Callable[[Progress], None]
 
 
 def run(
@@ -61,9 +66,9 @@ def run(
     """
     check_fits(image, board)
     loop = RunLoop(image, board, settings or Settings(), console, progress)
-    with loop.interruptible():
+    with loop.limits.interruptible():
         loop.run()
-    return loop.trace(board_reason)
+    return make_trace(loop, board_reason)
 
 
 class RunLoop:
@@ -81,7 +86,11 @@ class RunLoop:
         self.machine = machine = Machine(image, board, load_core(board.core), settings)
         if console is not None:
             machine.console_listener.append(console)
-        self.progress = progress
+        self.limits = self._make_limits(progress)
+        self.script = ConsoleScript(settings.uart_script, machine.host) if settings.uart_script else None
+        if self.script is not None:
+            machine.console_listener.append(self.script.hear)
+            machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
             machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
@@ -89,23 +98,25 @@ class RunLoop:
         self.end: End | None = None
         self.pc = image.vectors.reset
         self.handlers = Handlers(machine)
-        self._interrupted = False
-        self._wall_start = time.monotonic()
-        self._last_progress = 0.0
+        self.places = Places(machine.engine)
+        self.faulting = Faulting(self)
+        self.traps = Traps(machine, self.places, self.faulting.raise_fault)
+        self.waiting = Waiting(self)
         self._arrivals = 0
-        self._until: tuple[int, int] | None = None
-        self._idle_since_cycles: int | None = None
-        self._last_idle_pc = -1
-        self._accesses = 0
+        self._unit_switched = False  # CPACR has been written
         self.worst_lateness_cycles = 0
         self.unknown_classes: dict[str, int] = {}
-        self.events_waited = 0
         machine.engine.write_register("sp", image.vectors.initial_sp)
         machine.engine.write_register("lr", RESET_VALUE_LR)
-        if settings.until is not None:
-            self._until = parse_until(settings.until, image)
-            machine.engine.watch(self._until[0], self._arrive)
-        machine.engine.on_access = self._on_access
+        self._until = parse_until(settings.until, image) if settings.until is not None else None
+        if self._until is not None:
+            self.places.add(self._until[0], self._arrive)
+        self.detours = Detours(self)
+        machine.system.scb.on_change = self._on_register
+        machine.engine.on_access = self.limits.on_access
+
+    def _make_limits(self, progress: ProgressListener | None) -> Limits:
+        return Limits(self, progress)
 
     # the loop
 
@@ -113,9 +124,9 @@ class RunLoop:
         """Run to the end."""
         try:
             for number in count():
-                if self._interrupted or number % STEPS_PER_LOOK == 0:
-                    self._look_at_wall_clock()  # firmware that often comes back to Python never gets to `due_cycles`
-                if self.end is None:
+                if self.limits.interrupted or number % STEPS_PER_LOOK == 0:
+                    self.limits.look()  # firmware that often comes back to Python never gets to `due_cycles`
+                if self.end is None and not self._in_flight():  # a block that awaits its price is charged first
                     self._deliver()
                 if self.end is not None:
                     break
@@ -134,22 +145,33 @@ class RunLoop:
             self._on_fault(fault)
         elif machine.engine.interrupt is not None:
             self._on_interrupt(machine.engine.interrupt)
+        elif self.places.stopped:
+            machine.split_at(self.pc)
+            self.places.settle(self.pc)
         elif machine.exact.wanted:
             machine.split_at(self.pc)
             machine.exact.resume_at(self.pc)
         elif reason:
             self._on_stop(reason)
-        elif self._until is not None and self._arrivals >= self._until[1]:
+        elif self.limits.reached:
             machine.split_at(self.pc)
-            self._finish("until", f"reached {self.settings.until}")
-        elif self._interrupted or self._timed_out():
-            machine.split_at(self.pc)
-            self._look_at_wall_clock()
+            self.limits.look()
         else:
             self._sleep()
 
+    def _sleep(self) -> None:
+        """The engine stopped and nothing says why: it ran WFI."""
+        self.machine.split_at(self.pc)
+        self.waiting.for_interrupt()
+
+    def _in_flight(self) -> bool:
+        """Return whether a block has run that is not charged yet."""
+        return int(self.machine.tables.m["current_entry"]) >= 0
+
     def _due_cycles(self) -> int:
         machine = self.machine
+        if self._in_flight():
+            return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
         due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
@@ -158,7 +180,9 @@ class RunLoop:
 
     def _on_stop(self, reason: int) -> None:
         machine, m = self.machine, self.machine.tables.m
-        if reason in (t.NEW_BLOCK, t.CHANGED_CODE):
+        if m["even_jump"]:
+            self.faulting.raise_fault(faults.even_jump(self.pc))
+        elif reason in (t.NEW_BLOCK, t.CHANGED_CODE):
             self._meet(int(m["wanted_start"]), int(m["wanted_size"]))
         elif reason in (t.NEW_ENTRY, t.NEW_PRICE):
             machine.mend(reason)
@@ -167,48 +191,68 @@ class RunLoop:
         elif reason == t.FULL:
             machine.tables.grow_tree()
         elif reason == t.DUE:
-            self._look_at_wall_clock()
+            self.limits.look()
         elif reason == t.RAN_UNDEFINED:
-            raise self._error(f"undefined instruction in {self._place(machine.undefined_address())}")
+            words = "undefined instruction, which the core does not have"
+            place = machine.undefined_address()
+            self.faulting.raise_fault(faults.Fault(USAGE_FAULT, faults.bits("UNDEFINSTR"), words, place))
+        elif reason == t.LEFT_STACK:
+            self._look_at_stack()
         elif reason == t.WANTS_PROBE:
             machine.add_probes(int(m["last_block"]))
         elif reason == t.IDLE:
-            self._idle()
+            self.waiting.idle()
+
+    def _look_at_stack(self) -> None:
+        """SP is outside the current stack at a call, or the callee will take it there."""
+        machine = self.machine
+        sp = machine.engine.read_register("sp")
+        block = machine.tables.find_block(int(machine.tables.m["wanted_start"]), int(machine.tables.m["wanted_size"]))
+        low = sp - int(machine.tables.arrays["blocks"][block]["stack_bytes"])
+        machine.stacks.look(sp, low, self.place(self.pc), machine.clock.cycles)
 
     def _meet(self, start: int, size_bytes: int) -> None:
         machine = self.machine
         table = machine.exceptions.vector_table
         if start < SYSTEM_VECTOR_BYTES or table <= start < table + SYSTEM_VECTOR_BYTES:
-            raise self._error(
-                f"jump to 0x{start:08x}, into the vector table (a call through a null pointer?), "
-                f"from {self._place(self._last_block_address())}"
-            )
+            words = f"jump to 0x{start:08x}, into the vector table"
+            outcome = "the words of the vector table would be executed"
+            self.faulting.stop_in(faults.Fault(HARD_FAULT, faults.bits("INVSTATE"), words, start), outcome)
+            return
         number = machine.meet_block(start, size_bytes)
+        self.traps.look(number)
         unknown = machine.pricer.unknown_class(number)
         if unknown is None:
             return
         address, klass = unknown
         self.unknown_classes.setdefault(klass, address)
-        if klass == "undefined" or self.settings.allow_unknown:
+        if klass == "undefined" or self.settings.allow_unknown or self._lacks_unit(klass):
             return  # undefined instructions fault when, and only if, they run
         raise self._error(
-            f"{machine.core.title} has no timing for the instruction at {self._place(address)} (class {klass}); "
+            f"{machine.core.title} has no timing for the instruction at {self.place(address)} (class {klass}); "
             "--allow-unknown goes on at one cycle each"
         )
+
+    def _lacks_unit(self, klass: str) -> bool:
+        """Return whether instructions of this class fault because the core has no floating-point unit."""
+        return klass.startswith("fp_") and self.machine.core.fpu == "none"
 
     # events and interrupts
 
     def _deliver(self) -> None:
         """Wake devices and take the interrupt that is due."""
         machine, exceptions = self.machine, self.machine.exceptions
+        fault = self.traps.divided_by_zero()
+        if fault is not None:
+            self.faulting.raise_fault(fault)
+        if self._unit_switched:  # hooks may change only while the engine stands still
+            self._unit_switched = False
+            self.traps.fpu_switched()
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()
-        if machine.system.reset_requested:
-            self._finish("reset", "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
-            return
-        if machine.reset_reason:
-            self._finish("reset", machine.reset_reason)
+        if machine.system.scb.reset_requested or machine.reset_reason:
+            self._reset(machine.reset_reason or "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
             return
         number = exceptions.next_taken()
         machine.tables.m["masked_pending"] = number is None and exceptions.next_pending() is not None
@@ -217,15 +261,26 @@ class RunLoop:
                 self.worst_lateness_cycles = max(self.worst_lateness_cycles, machine.clock.cycles - event)
             self._enter(number)
 
-    def _enter(self, number: int) -> None:
-        self._go_to_handler(self.handlers.enter(number, self.pc))
+    def _on_register(self, offset: int) -> None:
+        """A register of the SCB has been written, which may change what can fault."""
+        if offset == CCR:
+            self.traps.division_switched()
+        self._unit_switched |= offset == CPACR
 
-    def _go_to_handler(self, address: int) -> None:
-        if not self.machine.memory.holds(address):
-            active = self.machine.exceptions.active[-1]
-            name = exception_name(active)
-            raise self._error(f"the vector of {name} (exception {active}) is 0x{address:08x}, outside memory")
-        self.pc = address
+    def _reset(self, reason: str) -> None:
+        if self.faulting.active:
+            self.faulting.end(f"its handler resets the part: {reason}")
+        else:
+            self.finish("reset", reason)
+
+    def _enter(self, number: int) -> None:
+        try:
+            vector = self.handlers.enter(number, self.pc)
+        except FrameError as error:
+            words = f"no room for the frame of {exception_name(number)} at 0x{error.address:08x}"
+            self.faulting.raise_fault(faults.Fault(BUS_FAULT, faults.bits("STKERR"), words, self.pc))
+            return
+        self.faulting.go_to(vector, self.machine.exceptions.active[-1])
 
     def _on_interrupt(self, number: int) -> None:
         machine = self.machine
@@ -233,208 +288,155 @@ class RunLoop:
             self._breakpoint()
         elif number == INTERRUPT_SVC:
             machine.split_at(self.pc)
-            self._enter(SVCALL)
-        elif number in INTERRUPT_RETURN and self.pc >= EXC_RETURN_START & ~1:
-            self._exception_return(machine.engine.read_register("pc"))
+            self._supervisor_call()
+        elif number in INTERRUPT_RETURN and self.pc >= EXC_RETURN_START:
+            self._exception_return(machine.engine.read_register("pc") | 1)
         else:
-            self._on_fault(EngineFault(ENGINE_EXCEPTIONS.get(number, f"engine exception {number}"), None, number == 1))
+            self.faulting.raise_fault(faults.from_interrupt(number, self.pc, self._in_thumb(), machine.board))
+
+    def _in_thumb(self) -> bool:
+        """Return whether the instruction at which the engine gave up was executed as Thumb code.
+
+        The engine's state no longer tells. After a jump to an even address it tries to run a block of Arm code there.
+        """
+        machine = self.machine
+        number, op = machine.exact.current_block(), self.last_op()
+        if number < 0 or op is None or op["flow"] not in (isa.FLOW_INDIRECT, isa.FLOW_CALL):
+            return True
+        first = machine.pricer.decoded[number].ops[0]
+        return int(first["address"]) != self.pc or first["klass"] == isa.CLASS_NUMBER["undefined"]
+
+    def _supervisor_call(self) -> None:
+        if self.machine.exceptions.escalate(SVCALL) == SVCALL:
+            self._enter(SVCALL)
+        else:
+            words = "SVC where its handler cannot run: masked, or in a handler of the same priority"
+            self.faulting.raise_fault(faults.Fault(SVCALL, 0, words, self.pc))
 
     def _exception_return(self, link: int) -> None:
-        if not self.handlers and link | 1 == RESET_VALUE_LR:
-            self.machine.settle(link & ~1)
-            self.pc = self._last_address()
-            self._finish("return", "the reset handler returned, to the link register's reset value")
-            return
+        machine, exceptions = self.machine, self.machine.exceptions
+        machine.settle(link & ~1)
         if not self.handlers:
-            raise self._error(
-                f"exception return 0x{link:08x} outside a handler, from {self._place(self._last_address())}"
-            )
-        self.machine.settle(link & ~1)
-        entered = self.handlers.entered
-        self.pc = self.handlers.leave(link | 1)
-        if self.handlers.entered > entered:
-            self._go_to_handler(self.pc)
+            self.pc = self.last_address()
+            if link == RESET_VALUE_LR:
+                self.finish("return", self._returned())
+            else:
+                self.faulting.raise_fault(faults.jump(link & ~1, machine.board))
+            return
+        number = exceptions.active[-1]
+        valid = exceptions.valid_return(link)
+        exceptions.deactivate()
+        self.traps.event = True  # B1.5.18
+        if not valid:
+            words = f"exception return with 0x{link:08x}, which fits no active exception"
+            self.faulting.chain(faults.Fault(USAGE_FAULT, faults.bits("INVPC"), words, self.last_block_address()), link)
+            return
+        self.faulting.returned(number)
+        following = exceptions.next_taken()
+        if following is not None:
+            self.faulting.go_to(self.handlers.chain(following, link), following)
+            return
+        try:
+            self.pc = self.handlers.leave(link)
+        except FrameError as error:
+            words = f"exception return to a frame at 0x{error.address:08x}, outside memory"
+            place = self.last_block_address()
+            self.faulting.chain(faults.Fault(BUS_FAULT, faults.bits("UNSTKERR"), words, place), link)
+            return
+        if machine.system.scb.sleep_on_exit and link & RETURN_THREAD:
+            self.waiting.for_interrupt()
+
+    def _returned(self) -> str:
+        call = self.detours.call
+        if call is None:
+            return "the reset handler returned, to the link register's reset value"
+        value = self.machine.engine.read_register("r0")
+        return f"{call.text} returned, r0 = 0x{value:08x} ({value})"
 
     def _breakpoint(self) -> None:
         machine = self.machine
         opcode = int.from_bytes(machine.memory.read(self.pc, 2), "little")
         machine.split_at(self.pc + 2)
+        if opcode != SEMIHOSTING and self.faulting.active:
+            self.faulting.end(f"its handler runs into a breakpoint (BKPT 0x{opcode & 0xFF:02x})")
+            return
         if opcode != SEMIHOSTING:
-            self._finish("breakpoint", f"breakpoint (BKPT 0x{opcode & 0xFF:02x})")
+            self.finish("breakpoint", f"breakpoint (BKPT 0x{opcode & 0xFF:02x})")
             return
         engine = machine.engine
         answer = self.semihosting.call(engine.read_register("r0"), engine.read_register("r1"))
         engine.write_register("r0", answer)
         if self.semihosting.exited:
             status = self.semihosting.exit_status
-            self._finish("exit", f"semihosting exit with status {status}", status)
+            self.finish("exit", f"semihosting exit with status {status}", status)
         self.pc += 2
-
-    # waiting
-
-    def _sleep(self) -> None:
-        """WFI has run: let time pass until an interrupt is pending."""
-        machine = self.machine
-        machine.split_at(self.pc)
-        while not machine.exceptions.would_wake():
-            event = machine.next_event_cycles()
-            if event == NEVER:
-                self._finish("sleep", "asleep (WFI) with nothing that can wake it")
-                return
-            if not self._pass_time(event):
-                return
-
-    def _idle(self) -> None:
-        """A branch to itself: let time pass until an interrupt comes, or end."""
-        machine = self.machine
-        event = machine.next_event_cycles()
-        if event == NEVER:
-            self._finish("loop", "endless loop (b .)")
-            return
-        if self._idle_since_cycles is None or self._last_idle_pc != self.pc:
-            self._idle_since_cycles, self._last_idle_pc = machine.clock.cycles, self.pc
-        idle_s = machine.clock.seconds_at(machine.clock.cycles) - machine.clock.seconds_at(self._idle_since_cycles)
-        if idle_s >= IDLE_LIMIT_S:
-            self._finish("loop", f"endless loop (b .); only interrupts ran for {IDLE_LIMIT_S:g} s")
-            return
-        self._pass_time(event)
-
-    def _pass_time(self, event_cycles: int) -> bool:
-        """Move the clock to an event (or the limit) and wake devices; return whether the run goes on."""
-        machine = self.machine
-        limit = self.settings.max_cycles
-        target = event_cycles if limit is None else min(event_cycles, limit)
-        machine.charge(max(target - machine.clock.cycles, 0), "sleep")
-        machine.wake_devices()
-        return self._look_at_wall_clock()
 
     # ends
 
-    def _look_at_wall_clock(self) -> bool:
-        """End if a limit is reached; report progress. Return whether the run goes on."""
-        machine, settings = self.machine, self.settings
-        if settings.max_cycles is not None and machine.clock.cycles >= settings.max_cycles:
-            self._finish("max-cycles", f"reached --max-cycles {settings.max_cycles}")
-        elif self._interrupted:
-            self._finish("interrupted", "interrupted by the user")
-        elif self._timed_out():
-            self._finish("timeout", f"reached --timeout {settings.timeout_s:g} s")
-        now = time.monotonic() - self._wall_start
-        if self.progress is not None and now - self._last_progress > 0.2:
-            self._last_progress = now
-            cycles = machine.clock.cycles
-            self.progress(
-                Progress(machine.clock.seconds_at(cycles), cycles, machine.instructions(), now, self._place(self.pc))
-            )
-        return self.end is None
-
-    def _timed_out(self) -> bool:
-        timeout = self.settings.timeout_s
-        return timeout is not None and time.monotonic() - self._wall_start >= timeout
-
-    def _arrive(self) -> None:
+    def _arrive(self) -> Deferred | None:
         self._arrivals += 1
-        if self._until is not None and self._arrivals >= self._until[1]:
-            self.machine.engine.stop()
+        if self._until is None or self._arrivals < self._until[1]:
+            return None
+        return lambda: self.finish("until", f"reached {self.settings.until}")
 
-    def _on_access(self) -> bool:
-        """Called before each device access: False discards it, when the run is to end."""
-        self._accesses += 1
-        if self._accesses % ACCESSES_PER_LOOK == 0 and (self._interrupted or self._timed_out()):
-            self.machine.engine.stop()
-            return False
-        return True
-
-    def _finish(self, kind: str, text: str, status: int | None = None) -> None:
+    def finish(self, kind: str, text: str, status: int | None = None, *, address: int | None = None) -> None:
+        """End the run: `kind` as in `mcusim.profile.EndInfo`; the place is `address`, or where the core stands."""
+        if kind in ("loop", "sleep") and self.faulting.active:
+            self.faulting.end(f"its handler ends in {text}" if kind == "sleep" else "its handler spins (b .)")
+            return
         if self._until is not None and kind != "until":
             text += f"; --until {self.settings.until} was not reached ({self._arrivals} arrivals)"
-        self.end = End(kind, text, status, self.pc)
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Make Ctrl-C end the run with what was measured so far (in the main thread; elsewhere it stays as it is)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def handler(_signal: int, _frame: Any) -> None:
-            self._interrupted = True
-
-        previous = signal.signal(signal.SIGINT, handler)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
+        self.end = End(kind, text, status, self.pc if address is None else address)
 
     # faults
 
-    def _on_fault(self, fault: EngineFault) -> None:
-        machine = self.machine
-        if self.pc >= EXC_RETURN_START & ~1 and self.handlers:
-            self._exception_return(machine.engine.read_register("pc") | 1)  # how Armv6-M returns in this engine
-            return
-        if fault.undefined_instruction and self._hint_has_run():
-            machine.split_at(self.pc)
-            self.events_waited += 1
-            return
-        address = "" if fault.address is None else f" 0x{fault.address:08x}"
-        sp = machine.engine.read_register("sp")
-        overflow = "" if machine.memory.holds(sp) else f"; SP is 0x{sp:08x}, outside memory (a stack overflow?)"
-        machine.settle(self.pc)
-        raise self._error(f"{fault.words}{address}, from {self._place(self._last_address())}{overflow}")
-
-    def _hint_has_run(self) -> bool:
-        """Return whether the engine stopped behind a WFE or YIELD, which it cannot run."""
-        block = self.machine.exact.current_block()
-        if block < 0:
-            return False
-        for op in self.machine.pricer.decoded[block].ops:
-            if int(op["address"]) + int(op["size_bytes"]) == self.pc:
-                opcode = int(op["opcode"])
-                return opcode in HINTS_THAT_STOP
+    def before_fault(self, fault: faults.Fault) -> bool:
+        """A fault is about to be raised. True if it is not to be, for a debugger to have a look."""
         return False
 
-    def _last_address(self) -> int:
-        return self.pc if self.machine.memory.holds(self.pc) else self._last_block_address()
+    def _on_fault(self, fault: EngineFault) -> None:
+        machine = self.machine
+        if self.pc >= EXC_RETURN_START:
+            self._exception_return(machine.engine.read_register("pc") | 1)  # how Armv6-M returns in this engine
+            return
+        hint = self._hint_that_ran() if fault.kind == UNDEFINED else None
+        if hint is not None:
+            machine.split_at(self.pc)
+            if hint in WFE:
+                self.waiting.for_event()
+            return
+        self.faulting.raise_fault(faults.from_engine(fault, self.pc, self._in_thumb(), machine.board))
 
-    def _last_block_address(self) -> int:
-        """Return the address of the last instruction of the block that ran last."""
+    def _hint_that_ran(self) -> int | None:
+        """Return the WFE or YIELD behind which the engine stopped, since it cannot run them; None if it was neither."""
+        block = self.machine.exact.current_block()
+        if block < 0:
+            return None
+        for op in self.machine.pricer.decoded[block].ops:
+            if int(op["address"]) + int(op["size_bytes"]) == self.pc and int(op["opcode"]) in (*WFE, *YIELD):
+                return int(op["opcode"])
+        return None
+
+    def last_op(self) -> Any:
+        """Return the last instruction of the block that ran last, a row of `isa.OP_DTYPE`; None before the first."""
         last = int(self.machine.tables.m["last_block"])
-        return int(self.machine.pricer.decoded[last].ops[-1]["address"]) if last >= 0 else self.pc
+        ops = self.machine.pricer.decoded[last].ops if last >= 0 else ()
+        return ops[-1] if len(ops) else None
 
-    def _place(self, address: int) -> str:
+    def last_address(self) -> int:
+        """Return where the core stands, or if that is no memory, where it came from."""
+        return self.pc if self.machine.memory.holds(self.pc) else self.last_block_address()
+
+    def last_block_address(self) -> int:
+        """Return the address of the last instruction of the block that ran last."""
+        op = self.last_op()
+        return int(op["address"]) if op is not None else self.pc
+
+    def place(self, address: int) -> str:
+        """Return an address in words: function and offset."""
         name = self.machine.functions.describe(address)
         return name if name.startswith("0x") else f"{name} (0x{address:08x})"
 
     def _error(self, text: str) -> McusimError:
         cycles = self.machine.clock.cycles
         return McusimError(f"{self.machine.image.name}: {text}, after {cycles} cycles")
-
-    # result
-
-    def trace(self, board_reason: str) -> Trace:
-        """Return what was measured."""
-        machine = self.machine
-        assert self.end is not None
-        tables, cycles = machine.tables, machine.clock.cycles
-        machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
-        assumptions = sorted(machine.host.remarks)
-        if self.events_waited:
-            assumptions.append(f"WFE and YIELD return at once ({self.events_waited} times)")
-        return Trace(
-            image=machine.image, board=machine.board, board_reason=board_reason, core=machine.core,
-            settings=self.settings.recorded(), end=self.end, clock_cycles=cycles,
-            seconds=machine.clock.seconds_at(cycles), clock_phases=list(machine.clock.phases),
-            functions=list(machine.functions.list), pricer=machine.pricer,
-            blocks=tables.arrays["blocks"][: tables.block_count].copy(),
-            entries=tables.arrays["entries"][: tables.entry_count].copy(),
-            outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
-            nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
-            divisions=tables.arrays["divisions"][: tables.division_count].copy(),
-            probes=tables.probes[: tables.probe_count].copy(),
-            extra_cycles=dict(machine.extra_cycles),
-            guessed=machine.guesses.listed(),
-            refused=sorted(self.semihosting.refused), unknown_classes=dict(self.unknown_classes),
-            interrupts=self.handlers.entered, worst_lateness_cycles=self.worst_lateness_cycles,
-            output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
-        )  # fmt: skip

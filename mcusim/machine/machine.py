@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
+
 from mcusim.board import BIT_BANDS, PERIPHERAL_SPACE, PPB_SPACE, Board
 from mcusim.core import Core
 from mcusim.devices import make_device
@@ -23,6 +26,7 @@ from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import address_of
 from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.clock import Clock
+from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
@@ -31,23 +35,22 @@ from mcusim.machine.memory import Memory
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.polling import PollingLoops
 from mcusim.machine.settings import Settings
+from mcusim.machine.stacks import Stacks
 from mcusim.machine.system import (
-    DWT_START,
     ITM_START,
     PPB_BYTES,
     PPB_START,
     SCS_START,
-    DataWatchpoint,
     Instrumentation,
     SystemControl,
 )
 from mcusim.machine.waits import Waits
+from mcusim.pipelines.causes import CAUSES, LOAD, STORE, TRANSFER
 
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
-# CPUID by engine model: implementer Arm, part number, revision as the tables describe (Armv7-M ARM B3.2.3).
-CPUID = {"cortex-m0": 0x410C_C601, "cortex-m3": 0x412F_C231, "cortex-m4": 0x410F_C241, "cortex-m7": 0x411F_C272,
-         "cortex-m33": 0x410F_D214}  # fmt: skip
+ARMV6M_PRIORITY_BITS = 2  # ARM DDI 0419E, B1.5.4
+Counts = npt.NDArray[np.int64]
 
 
 def device_ranges(board: Board) -> list[tuple[int, int]]:
@@ -74,6 +77,17 @@ def device_ranges(board: Board) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ranges if start < end]
 
 
+def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Memory) -> Exceptions:
+    """Return the exception model of a board's core."""
+    mainline = core.architecture not in ("armv6-m", "armv8-m.base")
+    default_bits = 8 if mainline else ARMV6M_PRIORITY_BITS
+    return Exceptions(
+        engine, memory, core.fpu != "none", mainline, image.vectors.address,
+        priority_bits=board.interrupts.priority_bits if board.interrupts else default_bits,
+        armv8m=core.architecture.startswith("armv8"), secure=board.security == "secure",
+    )  # fmt: skip
+
+
 class Machine:
     """The parts and their wiring. `RunLoop` drives it."""
 
@@ -91,20 +105,21 @@ class Machine:
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
-        armv6m = core.architecture == "armv6-m"
-        self.exceptions = Exceptions(self.engine, self.memory, core.fpu != "none", not armv6m, image.vectors.address)
+        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
+        self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
             lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
-            request_cycles=self._request_cycles, request_reset=self._request_reset,
+            reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
         )  # fmt: skip
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
+        self._cause_cycles: dict[int, Counts] = {}  # outcome -> its cycles by cause, and instructions without any
         self.guesses = Guesses(self.tables, self.pricer, self.engine, self.functions, image.name, settings.strict_mmio)
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
-        self.system = SystemControl(self.host, self.exceptions, CPUID[core.file.engine_cpu])
+        self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
@@ -119,7 +134,7 @@ class Machine:
     def _connect(self) -> None:
         bus = self.bus
         bus.add(ITM_START, CORE_DEVICE_BYTES, Instrumentation(self.host))
-        bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host))
+        bus.add(DWT_START, CORE_DEVICE_BYTES, DataWatchpoint(self.host, self.spent))
         bus.add(SCS_START, CORE_DEVICE_BYTES, self.system)
         declare_devices(self.guesses, self.board)
         for entry in self.board.device:
@@ -197,6 +212,11 @@ class Machine:
             self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
+
+    def _reaches(self, address: int, writes: bool) -> bool:
+        if self.memory.holds(address):
+            return not writes or self.memory.writable_host_address(address) != 0
+        return address in PERIPHERAL_SPACE or self.bus.find(address) is not None
 
     def _request_cycles(self, address: int, writes: bool) -> int:
         found = self.bus.find(address)
@@ -336,6 +356,25 @@ class Machine:
         for device in self.bus.devices:
             if device.next_event_cycles() <= now:
                 device.wake()
+
+    def spent(self) -> Spent:
+        """Return the cycles so far as the profiling counters of the DWT count them."""
+        entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
+        total = np.zeros(len(CAUSES) + 1, np.int64)
+        for number in np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count]):
+            if number not in self._cause_cycles:
+                entry = entries[number // 2]
+                key = (int(entry["block"]), int(entry["state"]), int(entry["predicates"]))
+                costs = self.pricer.costs(*key, bool(number & 1))[1]
+                self._cause_cycles[number] = np.append(costs.sum(axis=0), (costs.sum(axis=1) == 0).sum())
+            total += self._cause_cycles[number] * int(outcomes[number]["count"])
+        outside = dict.fromkeys(CAUSES, 0)
+        for (_, cause), cycles in self.extra_cycles.items():
+            outside[cause] += cycles
+        lsu, folded = int(total[[TRANSFER, LOAD, STORE]].sum()), int(total[-1])
+        inside = int(self.tables.m["clock_cycles"]) - sum(outside.values())
+        cpi = inside - self.instructions() - lsu + folded
+        return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)
 
     def instructions(self) -> int:
         """Return the instructions issued so far."""

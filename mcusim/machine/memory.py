@@ -35,6 +35,8 @@ class Memory:
         for region in board.region:
             writable = region.writable
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
+            content = bytes.fromhex(region.content)
+            array[: len(content)] = np.frombuffer(content, np.uint8)
             for offset, word in region.words.items():
                 array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
@@ -91,6 +93,13 @@ class Memory:
     def read_word(self, address: int) -> int:
         """Return the little-endian 32-bit word at an address."""
         return int.from_bytes(self.read(address, 4), "little")
+
+    def writable(self, address: int, size_bytes: int) -> bool:
+        """Return whether the firmware may write all of a range (which spans less than a region)."""
+        return all(
+            window is not None and window.writable
+            for window in (self._window(address), self._window(address + size_bytes - 1))
+        )
 
     def write_word(self, address: int, value: int) -> None:
         """Write a little-endian 32-bit word."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mcusim.errors import McusimError, unknown_name
 from mcusim.image.model import Image
+from mcusim.machine.console_script import Script
 from mcusim.overlay import Overlay
 from mcusim.svd import Svd
 
@@ -23,12 +24,17 @@ class Settings:
     files: Path | None = None  # the folder that semihosting may open files in
     allow_unknown: bool = False  # go on at one cycle where the core has no timing for an instruction
     uart_input: bytes = b""
+    stubs: tuple[str, ...] = ()  # FUNCTION[=VALUE]: functions that return at once
+    call: str | None = None  # FUNCTION[(ARGS)]: what runs in the place of main
+    skip_to: str | None = None  # where execution goes on when main is reached
+    uart_script: Script | None = None  # what answers the firmware on its console
     overlays: tuple[Overlay, ...] = ()  # fixed answers of single registers
     svd: Svd | None = None  # names and reset values of registers that nobody models
     strict_mmio: bool = False  # a register that nobody models is an error
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
+        script = {"uart_script": _fingerprint(self.uart_script.text.encode())} if self.uart_script else {}
         return {
             "until": self.until,
             "max_cycles": self.max_cycles,
@@ -36,6 +42,10 @@ class Settings:
             "files": self.files is not None,
             "allow_unknown": self.allow_unknown,
             "uart_in": _fingerprint(self.uart_input),
+            "stub": ", ".join(self.stubs) or None,
+            "call": self.call,
+            "skip_to": self.skip_to,
+            **script,
             "device_overlay": ", ".join(_identified(overlay) for overlay in self.overlays) or None,
             "svd": _identified(self.svd) if self.svd is not None else None,
             "strict_mmio": self.strict_mmio,

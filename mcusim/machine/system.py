@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core's own registers (System Control Space): SysTick, NVIC, SCB, DWT, ITM. Armv7-M ARM B3, C1.
+"""The core's own registers (System Control Space): SysTick, NVIC, ITM. Armv7-M ARM B3, C1.
 
 Registers without a meaning here remember what is written.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import NEVER, Host, RegisterFile
-from mcusim.machine.exceptions import FIRST_EXTERNAL, NMI, PENDSV, SYSTICK, Exceptions
+from mcusim.machine.exceptions import FIRST_EXTERNAL, SYSTICK, Exceptions
+from mcusim.machine.scb import CFSR, SystemControlBlock
 
-SCS_START, DWT_START, ITM_START = 0xE000_E000, 0xE000_1000, 0xE000_0000
+SCS_START, ITM_START = 0xE000_E000, 0xE000_0000
 PPB_START, PPB_BYTES = 0xE000_0000, 0x10_0000
 EXTERNAL_CLOCK_DIVIDER = 8  # SysTick's external reference on STM32 is HCLK/8 (ST RM0432, 6.2)
 
@@ -59,26 +60,21 @@ class Counter:
 
 
 class SystemControl(RegisterFile):
-    """0xE000E000: SysTick, NVIC, SCB. Counters that are read are exact to the cycle."""
+    """0xE000E000: SysTick and NVIC; the SCB's part is in `scb`. Counters that are read are exact to the cycle."""
 
-    CSR, RVR, CVR, CALIB = 0x10, 0x14, 0x18, 0x1C
-    CPUID, ICSR, VTOR, AIRCR, CCR, SHPR1, CPACR = 0xD00, 0xD04, 0xD08, 0xD0C, 0xD14, 0xD18, 0xD88
-    STIR = 0xF00
+    ACTLR, CSR, RVR, CVR, CALIB, SHPR1 = 0x08, 0x10, 0x14, 0x18, 0x1C, 0xD18
     ENABLE, TICKINT, CLKSOURCE, COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
     exact_offsets = frozenset({CSR, RVR, CVR})
 
-    def __init__(self, host: Host, exceptions: Exceptions, cpuid: int) -> None:
+    def __init__(self, host: Host, exceptions: Exceptions, cpu: str) -> None:
         super().__init__(_entry("SCS", SCS_START), host)
         self.exceptions = exceptions
+        self.scb = SystemControlBlock(exceptions, cpu, host.remarks.add)
         self.counter = Counter()
         self._control = 0
         self._count_flag = False  # set when the counter reaches zero, cleared by reading it (B3.3.3)
         self._seen_zeros = 0  # counted into the flag
         self._served_zeros = 0  # made SysTick pending
-        self.registers |= {self.CPUID: cpuid, self.CCR: 0x200, self.VTOR: exceptions.vector_table}
-        self.reset_requested = False
-
-    # SysTick (B3.3)
 
     def read_register(self, offset: int) -> int:
         """Return a register."""
@@ -95,11 +91,22 @@ class SystemControl(RegisterFile):
             return 0x8000_0000  # no reference calibration
         if 0x100 <= offset < 0x400:
             return self._read_nvic(offset)
-        if offset == self.ICSR:
-            return self._read_icsr()
-        if offset == self.AIRCR:
-            return 0xFA05_0000 | (self.exceptions.group_shift << 8)
+        if 0x400 <= offset < 0x4F0:
+            return self._priorities(FIRST_EXTERNAL + offset - 0x400)
+        if self.SHPR1 <= offset < self.SHPR1 + 12:
+            return self._priorities(4 + offset - self.SHPR1)
+        if offset >= 0xD00:
+            return self.scb.read(offset)
         return super().read_register(offset)
+
+    def write(self, offset: int, size_bytes: int, value: int) -> None:
+        """Write a register; narrower writes keep the other bytes, of status registers that ones clear too."""
+        if size_bytes < 4:
+            word, shift, mask = offset & ~3, 8 * (offset & 3), (1 << 8 * size_bytes) - 1
+            value = (value & mask) << shift
+            if word != CFSR:
+                value |= self.read_register(word) & ~(mask << shift)
+        self.write_register(offset & ~3, value)
 
     def write_register(self, offset: int, value: int) -> None:
         """Set a register."""
@@ -108,13 +115,15 @@ class SystemControl(RegisterFile):
         elif 0x100 <= offset < 0x300:
             self._write_nvic(offset, value)
         elif 0x400 <= offset < 0x4F0:
-            super().write_register(offset, value)
             self._set_priorities(FIRST_EXTERNAL + offset - 0x400, value)
         elif self.SHPR1 <= offset < self.SHPR1 + 12:
-            super().write_register(offset, value)
             self._set_priorities(4 + offset - self.SHPR1, value)
+        elif offset >= 0xD00:
+            self.scb.write(offset, value)
         else:
-            self._write_scb(offset, value)
+            super().write_register(offset, value)
+
+    # SysTick (B3.3)
 
     def _look_for_zeros(self, now: int) -> None:
         zeros = self.counter.zero_count(now)
@@ -172,76 +181,10 @@ class SystemControl(RegisterFile):
 
     def _set_priorities(self, first: int, value: int) -> None:
         for index in range(4):
-            self.exceptions.priority[first + index] = value >> 8 * index & 0xFF
+            self.exceptions.set_priority(first + index, value >> 8 * index & 0xFF)
 
-    # SCB (B3.2)
-
-    def _read_icsr(self) -> int:
-        exceptions = self.exceptions
-        pending = exceptions.next_pending() or 0
-        active = exceptions.active[-1] if exceptions.active else 0
-        value = active | pending << 12
-        for bit, number in ((31, NMI), (28, PENDSV), (26, SYSTICK)):
-            value |= (number in exceptions.pending) << bit
-        return value | (1 << 11 if len(exceptions.active) <= 1 else 0)
-
-    def _write_scb(self, offset: int, value: int) -> None:
-        pending = self.exceptions.pending
-        if offset == self.ICSR:
-            for bit, number in ((31, NMI), (28, PENDSV), (26, SYSTICK)):
-                if value >> bit & 1:
-                    pending.add(number)
-            for bit, number in ((27, PENDSV), (25, SYSTICK)):
-                if value >> bit & 1:
-                    pending.discard(number)
-        elif offset == self.STIR:
-            pending.add(FIRST_EXTERNAL + (value & 0x1FF))
-        elif offset == self.VTOR:
-            self.exceptions.vector_table = value & ~0x7F
-            super().write_register(offset, value & ~0x7F)
-        elif offset == self.AIRCR:
-            if value >> 16 == 0x05FA:
-                self.exceptions.group_shift = value >> 8 & 7
-                self.reset_requested = bool(value & 4)
-        elif offset != self.CPUID:
-            super().write_register(offset, value)
-
-
-class DataWatchpoint(RegisterFile):
-    """0xE0001000: DWT. CYCCNT is the model's live clock (C1.8); the other counters read 0."""
-
-    CTRL, CYCCNT = 0x00, 0x04
-    CYCCNTENA = 1 << 0
-    exact_offsets = frozenset({CTRL, CYCCNT})
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(_entry("DWT", DWT_START), host)
-        self._base_cycles = 0
-        self._value = 0
-        self._running = False
-
-    def read_register(self, offset: int) -> int:
-        """Return a register."""
-        if offset == self.CYCCNT:
-            return self._count()
-        if offset == self.CTRL:
-            return 0x4000_0000 | super().read_register(offset)  # four comparators
-        return super().read_register(offset)
-
-    def _count(self) -> int:
-        passed = self.host.clock.cycles - self._base_cycles if self._running else 0
-        return self._value + passed & 0xFFFF_FFFF
-
-    def write_register(self, offset: int, value: int) -> None:
-        """Set a register; CYCCNT continues from what is written."""
-        if offset == self.CYCCNT:
-            self._value, self._base_cycles = value, self.host.clock.cycles
-            return
-        if offset == self.CTRL:
-            self._value, self._base_cycles = self._count(), self.host.clock.cycles
-            self._running = bool(value & self.CYCCNTENA)
-            value &= 0x0FFF_FFFF
-        super().write_register(offset, value)
+    def _priorities(self, first: int) -> int:
+        return sum(self.exceptions.priority.get(first + index, 0) << 8 * index for index in range(4))
 
 
 class Instrumentation(RegisterFile):

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
+from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.table import Column, Name, Row, Table
+from mcusim.reports.tasks import stack_fact, tasks_table
 from mcusim.reports.tree import tree_table
 
 _MOST_PHASES = 4  # a firmware that changes its clock all the time does not fill the page
@@ -27,7 +29,8 @@ _CAUSE_COLUMNS = (
     Column("meaning", "what it is", "text", rank=1, flexible=True, wrap=True),
 )
 
-NOTE_KINDS = {"not-modelled": "not modelled", "guessed": "guessed", "assumed": "assumed"}
+NOTE_KINDS = {"not-modelled": "not modelled", "guessed": "guessed", "assumed": "assumed", "detour": "left out",
+              "stack": "stack overflow"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,10 @@ def build(profile: Profile, options: RenderOptions) -> Report:
 
 
 def _tables(profile: Profile, options: RenderOptions) -> list[Table]:
+    tables = [backtrace_table(profile)] if profile.fault is not None else []
+    tables += [tasks_table(profile)] if profile.tasks else []
+    tables += [causes_table(profile), *detail_tables(profile, options, audience="people")]
     guessed = guessed_table(profile)
-    tables = [causes_table(profile), *detail_tables(profile, options, audience="people")]
     return tables if guessed is None else [*tables, guessed]
 
 
@@ -96,6 +101,8 @@ def _run(profile: Profile) -> list[Fact]:
         Fact("core", f"{board.core} ({board.core_title})"),
         Fact("ended", _end(profile)),
     ]
+    if profile.fault is not None:
+        facts += [Fact(key, text) for key, text in fault_facts(profile.fault)]
     given = ", ".join(_setting(key, value) for key, value in profile.settings.items() if value not in (None, False, ""))
     if given:
         facts.append(Fact("settings", given))
@@ -128,6 +135,7 @@ def _totals(profile: Profile) -> list[Fact]:
         Fact("CPI", numbers.NOTHING if cpi is None else numbers.ratio(cpi)),
         Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
         Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (statics; no stack or heap)"),
+        *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
     ]
 
 

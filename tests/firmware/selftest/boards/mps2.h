@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arm MPS2 FPGA images of Cortex-M3, M4 and M7: the core runs at 25 MHz from reset (Arm DAI 0386D); the console is
-   CMSDK UART 0 (Arm DDI 0479D, 4.3). */
+/* Arm MPS2 FPGA images: the core runs at its one clock from reset, 25 MHz (Arm DAI 0385D, 0386D, 0400) or, with the IoT
+   Kit of AN505, 20 MHz (Arm DAI 0505B). The console is CMSDK UART 0 (Arm DDI 0479D, 4.3), there at its secure alias. */
 #include "selftest.h"
 
-#define UART_DATA REGISTER(0x40004000u)
-#define UART_STATE REGISTER(0x40004004u)
-#define UART_CTRL REGISTER(0x40004008u)
-#define UART_BAUDDIV REGISTER(0x40004010u)
+#ifdef MPS2_IOTKIT
+#define UART0 0x50200000u
+#define CORE_HZ 20000000u
+#else
+#define UART0 0x40004000u
+#define CORE_HZ 25000000u
+#endif
+#define UART_DATA REGISTER(UART0 + 0x00u)
+#define UART_STATE REGISTER(UART0 + 0x04u)
+#define UART_CTRL REGISTER(UART0 + 0x08u)
+#define UART_BAUDDIV REGISTER(UART0 + 0x10u)
 #define UART_STATE_TX_FULL 1u
 #define UART_CTRL_TX_ENABLE 1u
-#define CORE_HZ 25000000u
 
 uint32_t board_clock_init(void)
 {

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a finished run leaves behind: from the machine's tables to a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcusim.machine.stacks import Stacks
+from mcusim.trace import StackUse, TaskUse, Trace
+
+if TYPE_CHECKING:
+    from mcusim.machine.loop import RunLoop
+
+
+def make_trace(loop: RunLoop, board_reason: str) -> Trace:
+    """Return what a run that has ended has measured."""
+    machine = loop.machine
+    assert loop.end is not None
+    tables, cycles = machine.tables, machine.clock.cycles
+    machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
+    machine.stacks.flush()
+    faulted = loop.end.kind == "fault" or loop.faulting.active
+    assumptions = sorted(machine.host.remarks) + (loop.script.unfinished() if loop.script is not None else [])
+    return Trace(
+        image=machine.image, board=machine.board, board_reason=board_reason, core=machine.core,
+        settings=loop.settings.recorded(), end=loop.end, clock_cycles=cycles,
+        seconds=machine.clock.seconds_at(cycles), clock_phases=list(machine.clock.phases),
+        functions=list(machine.functions.list), pricer=machine.pricer,
+        blocks=tables.arrays["blocks"][: tables.block_count].copy(),
+        entries=tables.arrays["entries"][: tables.entry_count].copy(),
+        outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
+        nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
+        divisions=tables.arrays["divisions"][: tables.division_count].copy(),
+        probes=tables.probes[: tables.probe_count].copy(),
+        extra_cycles=dict(machine.extra_cycles),
+        guessed=machine.guesses.listed(),
+        refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),
+        interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
+        output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
+        detours=loop.detours.notes(), fault=loop.faulting.record if faulted else None,
+        faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
+        tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
+    )  # fmt: skip
+
+
+def _stacks(stacks: Stacks) -> list[StackUse]:
+    uses = []
+    for stack in stacks.all:
+        overflow = ""
+        if stack.overflow_sp is not None:
+            overflow = f"{stack.limit - stack.overflow_sp} bytes below its limit, first in {stack.overflow_place}"
+        uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow))
+    return uses

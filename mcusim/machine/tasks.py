@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks of a real-time operating system: who runs, by which name, on which stack.
+
+A task is recognised by what the core does, not by the operating system: an exception returns to another frame than the
+one that it stacked. Names and stack bounds come from the records of FreeRTOS, Zephyr and ThreadX where their symbols
+are in the file; elsewhere a task is named after the function that it starts in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcusim.image.model import Image
+from mcusim.machine.memory import Memory
+from mcusim.machine.stacks import Bounds, Stack
+
+MAX_NAME_BYTES = 32
+# FreeRTOS tasks.c, tskTaskControlBlock: pxTopOfStack, two list items of 20 bytes, uxPriority, pxStack, pcTaskName[].
+FREERTOS_STACK, FREERTOS_NAME = 48, 52
+# Zephyr kernel_structs.h, struct _cpu: nested, irq_stack, current.
+ZEPHYR_CURRENT = 8
+# ThreadX tx_api.h, TX_THREAD: id, run_count, stack_ptr, stack_start, stack_end, ..., name at the eleventh word.
+THREADX_STACK_START, THREADX_STACK_END, THREADX_NAME = 12, 16, 40
+ZEPHYR_PREFIXES = ("_k_thread_obj_", "z_", "k_")
+
+
+@dataclass
+class Task:
+    """A task: its root in the call tree, its stack, and how often it was switched to."""
+
+    name: str
+    root: int
+    stack: Stack
+    switches: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the operating system says of the current task."""
+
+    name: str | None
+    stack: Bounds | None
+
+
+class Rtos:
+    """Reads the current task's record, by symbols."""
+
+    def __init__(self, image: Image, memory: Memory) -> None:
+        self._image, self._memory = image, memory
+        self._objects = {symbol.address: symbol for symbol in image.symbols if symbol.kind == "object"}
+        self._reader = None
+        for symbol, reader in (
+            ("pxCurrentTCB", self._freertos),
+            ("_kernel", self._zephyr),
+            ("_tx_thread_current_ptr", self._threadx),
+        ):
+            found = image.find_symbol(symbol)
+            if found is not None:
+                self._reader, self._address = reader, found.address
+                break
+
+    def current(self) -> Record | None:
+        """Return the record of the task that the operating system takes for the current one; None where none is."""
+        return self._reader() if self._reader is not None else None
+
+    def _word(self, address: int) -> int:
+        return self._memory.read_word(address) if self._memory.holds(address) else 0
+
+    def _text(self, address: int) -> str | None:
+        """Return the text at an address, if that is what lies there."""
+        if not (self._memory.holds(address) and self._memory.holds(address + MAX_NAME_BYTES)):
+            return None
+        text, end, _ = self._memory.read(address, MAX_NAME_BYTES).partition(b"\0")
+        name = text.decode("ascii", "replace")
+        return name if end and name and name.isascii() and name.isprintable() else None
+
+    def _freertos(self) -> Record | None:
+        block = self._word(self._address)
+        if not block:
+            return None
+        base, top = self._word(block + FREERTOS_STACK), self._word(block)
+        plausible = base and base <= top and self._memory.holds(base)
+        return Record(self._text(block + FREERTOS_NAME), Bounds(base, top, "") if plausible else None)
+
+    def _zephyr(self) -> Record | None:
+        thread = self._word(self._address + ZEPHYR_CURRENT)
+        if not thread:
+            return None
+        symbol = self._objects.get(thread)
+        name = symbol.name if symbol is not None else None
+        for prefix in ZEPHYR_PREFIXES:
+            if name is not None:
+                name = name.removeprefix(prefix)
+        return Record(name, None)
+
+    def _threadx(self) -> Record | None:
+        thread = self._word(self._address)
+        if not thread:
+            return None
+        start, end = self._word(thread + THREADX_STACK_START), self._word(thread + THREADX_STACK_END)
+        bounds = Bounds(start, end + 1, "") if start and start < end else None
+        return Record(self._text(self._word(thread + THREADX_NAME)), bounds)

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mps2.h"
+
+const char board_name[] = "mps2-an505";

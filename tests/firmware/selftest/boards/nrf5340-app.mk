@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+CPU := -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16
+FLASH_START := 0x00000000
+FLASH_SIZE := 0x100000
+RAM_START := 0x20000000
+RAM_SIZE := 0x80000
