@@ -62,6 +62,11 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.kind not in READ_ONLY_KINDS
 
     @property
+    def made_with_part(self) -> bool:
+        """True for a rom that has content: no image is loaded there."""
+        return bool(self.content or self.words)
+
+    @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
         """Every (start, end) at which the region's bytes appear, its own first."""
         return tuple((start, start + self.size_bytes) for start in (self.start, *self.aliases))

@@ -156,7 +156,8 @@ def _load_range(segment: Segment) -> tuple[int, int]:
 
 def _inside(board: Board, start: int, end: int, *, writable: bool) -> bool:
     """Return whether [start, end) lies in memory (RAM if `writable`), over adjacent regions if need be."""
-    ranges = sorted(span for region in board.region if region.writable or not writable for span in region.ranges)
+    regions = [region for region in board.region if (region.writable or not writable) and not region.made_with_part]
+    ranges = sorted(span for region in regions for span in region.ranges)
     for low, high in ranges:
         if low <= start < high:
             start = high
@@ -176,7 +177,7 @@ def _memory_score(image: Image, board: Board) -> int:
     has_flash = any(region.kind == "flash" for region in board.region)
     if has_flash and _inside(board, vectors, vectors + 4, writable=True):
         score += EVIDENCE["vectors in RAM, though there is flash"]
-    elif any(vectors == region.start for region in board.region):
+    elif any(vectors == region.start for region in board.region if not region.made_with_part):
         score += EVIDENCE["vectors at the start of a memory"]
     return score
 

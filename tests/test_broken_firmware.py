@@ -24,7 +24,7 @@ from mcusim.image import load
 from mcusim.machine import Settings, run
 from mcusim.profile_io import dumps, loads
 
-MAX_CYCLES = 300_000
+MAX_CYCLES = 50_000
 EXAMPLES = 40 if LONG else 3  # of each way to break
 BOARDS = ("nucleo-l4r5zi", "generic-cortex-m0plus")
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]

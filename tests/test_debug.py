@@ -20,6 +20,7 @@ from mcusim.machine.stoppable import (
     ASKED,
     BREAKPOINT,
     ENDED,
+    FAILED,
     FAULT,
     INSTRUCTION,
     STEPPED,
@@ -190,6 +191,17 @@ def test_a_watched_store_in_an_it_block_is_reported_after_its_block(tmp_path: Pa
     assert target.resume().reason == ENDED
 
 
+@pytest.mark.parametrize("watched", [RAM, RAM + 4])  # hit, and near enough for the hook to be asked
+def test_watching_leaves_the_conditions_of_later_blocks_alone(tmp_path: Path, watched: int) -> None:
+    # movs r0, #3; cmp r4, r0; itt ne; strne r1, [r4]; addne r3, #1; (0:) subs r0, #1; bne 0b; wfi
+    target = target_of(tmp_path, f"{RAM_IN_R4} 2003 4284 bf1c 6021 3301 3801 d1fd bf30")
+    target.set_watchpoint(Watchpoint(watched, 4, reads=False, writes=True))
+    if watched == RAM:
+        assert target.resume().reason == WATCHPOINT
+    assert target.resume().reason == ENDED
+    assert (target.read_register("r0"), target.read_register("r3")) == (0, 1)
+
+
 def test_watching_does_not_change_the_clock(tmp_path: Path) -> None:
     image = load(prebuilt("calls", "mps2-an386"))
     plain = run_loop(image, "mps2-an386")
@@ -279,15 +291,70 @@ def test_semihosting_goes_on_and_gives_the_status(tmp_path: Path) -> None:
     assert target.finish("given").end.kind == "exit"
 
 
-def test_a_fault_stops_and_can_be_looked_into(tmp_path: Path) -> None:
-    target = target_of(tmp_path, "2001 0600 6801 e7fe")  # lsls r0, r0, #24; ldr r1, [r0]
+READS_NOTHING = "2001 0600 6801 2207 e7fe"  # lsls r0, r0, #24; ldr r1, [r0]: no memory at 0x01000000
+HARD_FAULT = 3
+
+
+def test_a_fault_stops_before_its_handler(tmp_path: Path) -> None:
+    target = target_of(tmp_path, f"{READS_NOTHING} e7fe", {HARD_FAULT: 10})
     stop = target.resume()
-    assert stop.reason == FAULT
+    assert (stop.reason, offset(target), target.read_register("r0")) == (FAULT, 4, 0x0100_0000)
     assert "0x01000000" in stop.text
-    assert target.read_register("r0") == 0x0100_0000
-    assert target.resume().reason == FAULT  # the handler, reset's own code here, faults in its turn
+    assert steps(target, 1) == [10]
+    assert target.read_register("xpsr") & 0x1FF == HARD_FAULT
+    assert target.resume().reason == FAILED  # the handler is an endless loop
+    assert target.finish("given").end.kind == "fault"
+
+
+def test_a_breakpoint_at_a_fault_s_handler(tmp_path: Path) -> None:
+    target = target_of(tmp_path, f"{READS_NOTHING} e7fe", {HARD_FAULT: 10})
+    target.set_breakpoint(CODE + 10)
+    assert [target.resume().reason, target.resume().reason] == [FAULT, BREAKPOINT]
+    assert offset(target) == 10
+
+
+def test_what_faulted_can_be_mended_and_run_again(tmp_path: Path) -> None:
+    target = target_of(tmp_path, f"{READS_NOTHING} e7fe", {HARD_FAULT: 10})
+    assert target.resume().reason == FAULT
+    target.write_register("r0", RAM)
+    target.write_register("pc", target.read_register("pc"))
+    assert target.resume().reason == ENDED
+    assert target.read_register("r2") == 7
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2001 de00",  # undefined
+        "4678 3008 4700 bf00 bf00",  # mov r0, pc; adds r0, #8; bx r0: to an even address
+        "2001 0600 3001 4700",  # to nowhere
+        # CCR.DIV_0_TRP; udiv r0, r0, r2
+        "f64e5114 f2ce0100 2010 6008 2200 fbb0f0f2 e7fe",
+    ],
+)
+def test_each_fault_stops_once_and_then_goes_to_its_handler(tmp_path: Path, text: str) -> None:
+    code = assemble(text)
+    target = target_of(tmp_path, f"{text} e7fe", {HARD_FAULT: len(code)})
+    assert target.resume().reason == FAULT
+    assert steps(target, 1) == [len(code)]
+    assert target.resume().reason == FAILED
+
+
+def test_a_fault_after_a_detach_is_as_without_a_debugger(tmp_path: Path) -> None:
+    target = target_of(tmp_path, f"{READS_NOTHING} e7fe", {HARD_FAULT: 10})
     target.run_on()
     assert target.finish("given").end.kind == "fault"
+
+
+def test_what_mcusim_cannot_do_is_raised_at_the_end(tmp_path: Path) -> None:
+    image = write_image(tmp_path, firmware_elf(assemble("2001 fbb0f0f2 e7fe")))  # udiv, which a Cortex-M0+ lacks
+    target = DebugTarget(image, load_board("generic-cortex-m0plus"))
+    stop = target.resume()
+    assert stop.reason == FAILED
+    assert "has no timing" in stop.text
+    assert target.step() == stop
+    with pytest.raises(McusimError, match="has no timing"):
+        target.finish("given")
 
 
 def test_a_run_that_is_given_up_has_a_trace(tmp_path: Path) -> None:

@@ -193,8 +193,8 @@ def test_the_report_shows_the_fault(tmp_path: Path) -> None:
 
 
 def test_an_instruction_that_is_looked_at_once_may_run_often_before_that_is_undone(tmp_path: Path) -> None:
-    """LDMIA whose base its own block sets, three turns of a loop, then a block that is new."""
-    code = assemble("f2400000 f2c20000 2303 2401 1d01 e8910060 3b01 d1f9 bf00 e7fe")
+    """LDMIA whose base its own block sets, met late in a loop whose other blocks are known; then a new block."""
+    code = assemble("f2400000 f2c20000 2306 3b01 2b03 dcfc 1d01 e8910060 2b00 d1f7 bf00 e7fe")
     loop = run_loop(write_image(tmp_path, firmware_elf(code)))
     assert loop.end is not None
     assert loop.end.kind == "loop"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop
+from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop, run_profile
 
 from mcusim.attribution import attribute
 from mcusim.image import load
@@ -32,7 +32,14 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "board"), [("hello", NUCLEO), ("keyword_spotting", NUCLEO), ("keyword_spotting", MPS2)]
+    ("name", "board"),
+    [
+        ("hello", NUCLEO),
+        ("keyword_spotting", NUCLEO),
+        ("keyword_spotting", MPS2),
+        ("two_tasks", NUCLEO),
+        ("two_tasks", MPS2),
+    ],
 )
 def test_examples_print_what_they_should(name: str, board: str) -> None:
     lines = printed(run_firmware(name, board, max_cycles=100_000_000)).splitlines(keepends=True)
@@ -194,3 +201,23 @@ def test_cortex_m0plus_firmware() -> None:
     assert cycles["SVC_Handler"] == (1, 15 + 3 + 2 + 1 + 2 + 2 + 13)
     assert cycles["finish"][0] == 1
     assert profile.end.kind == "loop"
+
+
+def test_tasks_have_trees_and_stacks_of_their_own() -> None:
+    profile = run_profile(load(prebuilt("two_tasks", NUCLEO)), NUCLEO)
+    assert [task.name for task in profile.tasks] == ["reset", "filter_task", "sort_task"]
+    roots = {task.name: profile.tree[task.root] for task in profile.tasks}
+    assert [roots[name].kind for name in roots] == ["thread", "task", "task"]
+    children = {
+        name: {profile.functions[node.function].name for node in profile.tree if node.parent == task.root}
+        for name, task in zip(roots, profile.tasks, strict=True)
+    }
+    assert children["filter_task"] == {"low_pass", "task_yield"}
+    assert {"sort.constprop.0", "scheduler_stop"} <= children["sort_task"]
+    assert "main" in children["reset"]
+    stacks = {stack.name: stack for stack in profile.stacks}
+    assert stacks["filter_task"].size_bytes == 512
+    assert stacks["sort_task"].size_bytes == 768
+    assert stacks["filter_task"].used_bytes >= 0x68  # the frame of an exception with floating point
+    assert not any(stack.overflow for stack in profile.stacks)
+    assert sum(task.total_cycles for task in profile.tasks) < profile.totals.cycles

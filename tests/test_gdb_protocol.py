@@ -28,7 +28,7 @@ from mcusim.gdb.protocol import (
     unescape,
 )
 from mcusim.gdb.session import Session
-from mcusim.machine.stoppable import ASKED, BREAKPOINT, ENDED, FAULT, STEPPED, WATCHPOINT, Stop, Watchpoint
+from mcusim.machine.stoppable import ASKED, BREAKPOINT, ENDED, FAILED, FAULT, STEPPED, WATCHPOINT, Stop, Watchpoint
 
 RAM = 0x2000_0000
 
@@ -289,7 +289,7 @@ def test_an_exit_ends_the_conversation() -> None:
     assert client.session.over
 
 
-@pytest.mark.parametrize(("stop", "signal", "code"), [(ENDED, b"05", b"00"), (FAULT, b"0b", b"02")])
+@pytest.mark.parametrize(("stop", "signal", "code"), [(ENDED, b"05", b"00"), (FAILED, b"0b", b"02")])
 def test_another_end_can_be_looked_at_first(stop: str, signal: bytes, code: bytes) -> None:
     client = Client(FakeTarget(stops=[Stop(stop, "why")]))
     assert client.ask(b"c")[-1] == b"T" + signal + b"thread:1;"
@@ -297,6 +297,12 @@ def test_another_end_can_be_looked_at_first(stop: str, signal: bytes, code: byte
     assert not client.session.over
     assert client.ask(b"s") == [b"W" + code]
     assert client.session.over
+
+
+def test_after_a_fault_it_can_go_on() -> None:
+    client = Client(FakeTarget(stops=[Stop(FAULT, "why"), Stop(STEPPED)]))
+    assert client.ask(b"c")[-1] == b"T0bthread:1;"
+    assert client.ask(b"s") == [b"T05thread:1;"]
 
 
 def test_detach_and_kill() -> None:

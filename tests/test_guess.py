@@ -59,7 +59,7 @@ def image(flash: int, stack: int, cpu: CpuHint = M4F, bss: int = 0x20000000, bss
         (image(0x08000000, 0x200C0000, CpuHint("8-M.MAIN", "armv8-m.main", "sp")), "nucleo-u575ziq"),
         (image(0, 0x20008000, CpuHint("Cortex-M0+", "armv6-m", "none")), "generic-cortex-m0plus"),
         (image(0, 0x20400000, CpuHint("6S-M", "armv6-m", "none")), "generic-cortex-m0plus"),
-        (image(0x10000100, 0x20042000, CpuHint("6S-M", "armv6-m", "none")), "generic-cortex-m0plus"),
+        (image(0x10000100, 0x20042000, CpuHint("6S-M", "armv6-m", "none")), "raspberry-pi-pico"),
         (image(0x08000000, 0x200A0000, CpuHint()), "nucleo-l4r5zi"),
     ],
 )

@@ -11,6 +11,7 @@ Examples:
   mcusim profile firmware.elf --max-cycles 100M --tree   stop after 100 million cycles, show the call tree
   mcusim profile firmware.elf --annotate conv2d          cycles of each instruction of one function
   mcusim profile firmware.elf -q --format csv > run.csv  functions as numbers for other tools
+  mcusim profile firmware.elf --stub camera_init=0       let a function return at once, with a value
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report'
 """
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mcusim.image.model import Image
 
 INTERRUPTED = 130
+FAULTED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load, run, attribute, save, render. Returns 0, or 130 if Ctrl-C cut the run (it is reported all the same)."""
+    """Load, run, attribute, save, render. Returns 0, 130 after Ctrl-C, 1 after a fault; both are reported."""
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])
     image = running.load_image(args)
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "text" and profile.output and not args.quiet:
         console.write("\n")
     console.write(report)
-    return INTERRUPTED if profile.end.kind == "interrupted" else 0
+    return {"interrupted": INTERRUPTED, "fault": FAULTED}.get(profile.end.kind, 0)
 
 
 def _function_name(wanted: str | None, image: Image) -> str | None:

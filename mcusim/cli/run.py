@@ -2,7 +2,8 @@
 """Run a firmware image and print only what it prints; exit with its status.
 
 Without a status from the firmware the exit code is 0 where it came to its end (an endless loop, a sleep nothing can
-end, --until), 124 where --max-cycles or --timeout cut it, 130 after Ctrl-C or gdb's kill; mcusim's own errors give 2.
+end, --until), 1 after a fault, 124 where --max-cycles or --timeout cut it, 130 after Ctrl-C or gdb's kill; mcusim's own
+errors give 2.
 
 Examples:
   mcusim run firmware.elf                          the firmware's output on stdout, its status as exit code
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mcusim.trace import Trace
 
 # How the run ended -> exit code, where the firmware gave no status.
-EXIT_CODES = {"max-cycles": 124, "timeout": 124, "interrupted": 130, "killed": 130}
+EXIT_CODES = {"fault": 1, "max-cycles": 124, "timeout": 124, "interrupted": 130, "killed": 130}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

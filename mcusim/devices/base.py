@@ -119,6 +119,7 @@ class RegisterFile:
         self.entry = entry
         self.host = host
         self.registers: dict[int, int] = dict(self.reset)
+        self._levels: dict[int, bool] = {}  # of the interrupt lines, as last set
         self.option: dict[str, Option] = {**self.options, **entry.options}
 
     def set_interrupt(self, level: bool, index: int = 0) -> None:
@@ -127,7 +128,8 @@ class RegisterFile:
         A number may appear several times, in one device or in several: the line is high while any of them holds it.
         """
         numbers = self.entry.interrupts if self.entry.interrupt is None else (self.entry.interrupt,)
-        if index < len(numbers):
+        if index < len(numbers) and self._levels.get(index) != level:  # telling the machine makes it look
+            self._levels[index] = level
             holders = self.host.raised.setdefault(numbers[index], set())
             (holders.add if level else holders.discard)((self.entry.name, index))
             self.host.set_interrupt(numbers[index], bool(holders))

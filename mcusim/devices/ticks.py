@@ -39,7 +39,8 @@ class Ticks:
         if self._hz is None:
             self._base_ticks += passed
         else:
-            whole, self._part = divmod(self._part + passed * self._hz, self._core())
+            core_hz = self._core()  # first: it adapts the part
+            whole, self._part = divmod(self._part + passed * self._hz, core_hz)
             self._base_ticks += whole
         self._base_cycles = now
 

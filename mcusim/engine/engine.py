@@ -11,7 +11,9 @@ Habits we work around, found by trying:
 - A code hook cannot stop the engine within an IT block; an exit address ends the translated block before it instead,
   whatever stands there, and nothing reports a block that would start at one.
 - Stopping in a memory hook leaves PC at the instruction and its registers as they were, but a store has been done; an
-  instruction in an IT block completes, and the engine stops at a block boundary behind it, with a stale IT state.
+  instruction in an IT block completes, and the engine stops at a block boundary behind it.
+- A memory hook on an instruction in an IT block leaves that IT state to the blocks after it, which then run under a
+  condition that is not theirs: the hook has to clear it. (At the end of a block that ends in an IT block it is set.)
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from mcusim.engine.tables import Tables
 from mcusim.jit import address_of
 
 NO_EXIT = 0xFFFF_FFFF_FFFF  # an address that is never reached
+XPSR_IT = 0x0600_FC00
 PAGE_BYTES = 1024  # the engine's page for M-profile cores: maps must be multiples of it
 
 CPU_MODELS = {
@@ -222,11 +225,18 @@ class Engine:
         kinds = (unicorn_const.UC_HOOK_MEM_READ if reads else 0) | (unicorn_const.UC_HOOK_MEM_WRITE if writes else 0)
 
         def on_access(_uc: Any, kind: int, address: int, size: int, _value: int, _data: Any) -> None:
+            self.leave_it_block()
             accessed(address, size, kind == unicorn_const.UC_MEM_WRITE)
 
         handle: int = self._uc.hook_add(kinds, on_access, None, start, end - 1)
         self._uc.ctl_flush_tb()  # what is translated has no hook
         return handle
+
+    def leave_it_block(self) -> None:
+        """Clear the IT state."""
+        xpsr = self.read_register("xpsr")
+        if xpsr & XPSR_IT:
+            self.write_register("xpsr", xpsr & ~XPSR_IT)
 
     def unwatch_memory(self, handle: int) -> None:
         """End a `watch_memory`."""
@@ -262,7 +272,8 @@ class Engine:
         status = LIBRARY.uc_emu_start(self._handle, ctypes.c_uint64(address | 1), ctypes.c_uint64(NO_EXIT), 0, 0)
         raised = self._raised or self._uc._hook_exception
         if raised is not None:
-            self._raised = self._uc._hook_exception = None
+            self._raised = None
+            self._uc._hook_exception = None
             raise raised
         if status == unicorn_const.UC_ERR_OK:
             return None

@@ -16,7 +16,8 @@ from mcusim.gdb.session import Session
 from mcusim.guess import check_fits
 from mcusim.image.model import Image
 from mcusim.machine.debug import DebugTarget
-from mcusim.machine.loop import Console, ProgressListener
+from mcusim.machine.limits import ProgressListener
+from mcusim.machine.loop import Console
 from mcusim.machine.settings import Settings
 from mcusim.trace import Trace
 

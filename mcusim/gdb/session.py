@@ -26,7 +26,7 @@ from mcusim.gdb.protocol import (
     to_hex,
 )
 from mcusim.gdb.target import Target
-from mcusim.machine.stoppable import ASKED, ENDED, FAULT, WATCHPOINT, Stop, Watchpoint
+from mcusim.machine.stoppable import ASKED, ENDED, FAILED, FAULT, WATCHPOINT, Stop, Watchpoint
 
 OK, UNKNOWN, BAD, NO_MEMORY = b"OK", b"", b"E01", b"E0e"  # E0e: 14, EFAULT
 FEATURES = b"PacketSize=%x;qXfer:features:read+;qXfer:memory-map:read+;QStartNoAckMode+;vContSupported+"
@@ -196,9 +196,9 @@ class Session:
             self.target.write_register("pc", number(text))
 
     def _run(self, go: Callable[[], Stop]) -> bytes:
-        if self._stop.reason in (ENDED, FAULT):  # gdb has been told and wants it to go on: it cannot
+        if self._stop.reason in (ENDED, FAILED):  # gdb has been told and wants it to go on: it cannot
             self.exited = True
-            return b"W%02x" % (ERROR_CODE if self._stop.reason == FAULT else 0)
+            return b"W%02x" % (ERROR_CODE if self._stop.reason == FAILED else 0)
         self._stop = go()
         if self._stop.text:
             self._say(b"O" + to_hex(f"mcusim: {self._stop.text}\n".encode()))
@@ -209,7 +209,7 @@ class Session:
 
     def _stop_reply(self) -> bytes:
         stop, why, number_ = self._stop, b"", signal.SIGTRAP
-        if stop.reason == FAULT:
+        if stop.reason in (FAULT, FAILED):
             number_ = signal.SIGSEGV
         elif stop.reason == ASKED:
             number_ = signal.SIGINT

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.devices.base import NEVER, Device
+from mcusim.devices.base import NEVER, Device, RegisterFile
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.guesses import Guesses, Register
 from mcusim.machine.memory import Memory
@@ -30,11 +30,12 @@ class Bus:
     ) -> None:
         self._exact, self._pass_over, self._guesses = exact, pass_over, guesses
         self._pages: dict[int, tuple[int, Device]] = {}
-        self.devices: list[Device] = []
+        self.devices: list[Device] = []  # those for which something may happen by itself
 
     def add(self, start: int, size_bytes: int, device: Device) -> None:
         """Let a device answer for a range."""
-        self.devices.append(device)
+        if type(device).next_event_cycles is not RegisterFile.next_event_cycles:
+            self.devices.append(device)
         self.add_alias(start, size_bytes, device)
 
     def add_alias(self, start: int, size_bytes: int, device: Device) -> None:

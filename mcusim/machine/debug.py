@@ -9,6 +9,8 @@ run, but its interrupts may come some instructions earlier.
 - **A step** runs one instruction of what runs now. Interrupts that are due are served first, whole, as a run does
   (breakpoints in their handlers count); the step ends in the code it began in. An instruction that raises an exception
   itself (SVC, a fault with a handler) ends in the handler, one that returns from a handler behind it.
+- **A fault** stops before its handler is entered; going on enters it, or ends the run where there is none. Writing the
+  program counter forgets it.
 - **Watchpoints** watch memory, not devices, and see what instructions do, not what devices and exception entry do.
   They stop before the access; in an IT block, where the engine cannot, at the end of the block that made it.
 """
@@ -22,10 +24,11 @@ from mcusim.board import Board
 from mcusim.errors import McusimError
 from mcusim.image.model import Image
 from mcusim.machine.exceptions import XPSR_THUMB
-from mcusim.machine.loop import Console, ProgressListener
+from mcusim.machine.limits import ProgressListener
+from mcusim.machine.loop import Console
 from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
-from mcusim.machine.stoppable import ENDED, FAULT, Stop, StoppableLoop, Watchpoint
+from mcusim.machine.stoppable import ENDED, FAILED, Stop, StoppableLoop, Watchpoint
 from mcusim.trace import End, Trace
 
 # The system control space but for its first page of registers, SysTick, where reading a flag clears it: NVIC, SCB, MPU
@@ -36,8 +39,8 @@ READABLE_REGISTERS = range(0xE000_E100, 0xE000_F000)
 class DebugTarget:
     """A run as a debugger sees it. While it stands still, registers and memory can be read and written.
 
-    `is_asked` is called some twenty times a second while it runs: True stops it. The firmware's faults do not raise;
-    they stop the run, and `finish` raises.
+    `is_asked` is called some twenty times a second while it runs: True stops it. Nothing that happens in the run
+    raises: the firmware's faults stop it before their handlers, what mcusim cannot do ends it, and `finish` raises.
     """
 
     def __init__(
@@ -106,8 +109,7 @@ class DebugTarget:
         """Set a register."""
         engine = self._loop.machine.engine
         if name == "pc":
-            if value & 0xFFFF_FFFE != self._loop.pc:
-                self._loop.go_to(value & 0xFFFF_FFFE)
+            self._loop.go_to(value & 0xFFFF_FFFE)
         elif name[0] == "d":
             low, high = _halves(name)
             engine.write_register(low, value & 0xFFFF_FFFF)
@@ -188,9 +190,9 @@ class DebugTarget:
             except McusimError as error:
                 self._error = error
         if self._error is not None:
-            return Stop(FAULT, str(self._error))
+            return Stop(FAILED, str(self._error))
         if loop.end is not None:
-            return Stop(ENDED, loop.end.text)
+            return Stop(FAILED if loop.end.kind == "fault" else ENDED, loop.end.text)
         assert loop.stop is not None
         return loop.stop
 
@@ -198,7 +200,7 @@ class DebugTarget:
         """Run to the end as if there were no debugger."""
         self.clear_all()
         self._loop.attached = False
-        while self.resume().reason not in (ENDED, FAULT):
+        while self.resume().reason not in (ENDED, FAILED):
             pass
 
     def restart(self) -> None:

@@ -84,6 +84,9 @@ class ExactAccesses:
     def _reaches(self, op: np.void, address: int) -> bool:
         registers = [number for number in range(13) if op["address_reads"] >> number & 1]
         values = [self._engine.read_register(f"r{number}") for number in registers]
+        offset = _immediate_offset(op)
+        if offset is not None:  # other accesses of the block may have the same base
+            return any(address & ~3 == value + offset & ~3 for value in values)
         return any(abs(address - value) < REACH_BYTES for value in values)
 
     def current_block(self) -> int:
@@ -94,6 +97,15 @@ class ExactAccesses:
     def entry_state(self) -> int:
         """Return the pipeline state in which the running block was entered."""
         return int(self._tables.arrays["entries"][int(self._tables.m["current_entry"])]["state"])
+
+
+def _immediate_offset(op: np.void) -> int | None:
+    """Return the offset of a load or store by base and immediate (A7.7.43, A7.7.161); None for other forms."""
+    opcode = int(op["opcode"])
+    if op["size_bytes"] == 2:
+        scale = {0b0110: 4, 0b0111: 1, 0b1000: 2}.get(opcode >> 12)
+        return None if scale is None else (opcode >> 6 & 31) * scale
+    return opcode & 0xFFF if opcode & 0xFE80_0000 == 0xF880_0000 else None
 
 
 def _words(op: np.void) -> int:

@@ -169,7 +169,7 @@ class Exceptions:
         """Make an exception active and go to its handler, `link` in LR; return its address as the vector gives it."""
         self.pending.discard(number)
         self.active.append(number)
-        # The handler starts on the main stack without floating-point context (B1.5.6, ExceptionTaken), tail-chained too.
+        # Handlers start on the main stack without floating-point context (B1.5.6), tail-chained ones too.
         control = self.engine.read_register("control")
         if control & (CONTROL_SPSEL | CONTROL_FPCA):
             self.engine.write_register("control", control & ~(CONTROL_SPSEL | CONTROL_FPCA))

@@ -160,6 +160,9 @@ class Handlers:
         depth = left.fields["depth"]
         left.frames = tables.arrays["frames"][:depth].copy()
         self._waiting[left.frame] = left
+        saved = self._rtos.saved_sp(left.task.block) if left.task is not None else None
+        if saved is not None and left.stack.limit <= saved < left.frame:
+            left.stack.low = min(left.stack.low, saved)
         context = self._waiting.pop(frame, None)
         if context is None or context.pc != pc:
             context = self._start(frame, pc)
@@ -179,7 +182,7 @@ class Handlers:
             root = left.node
             while nodes[root]["parent"] >= 0:
                 root = int(nodes[root]["parent"])
-            left.task = Task("reset", root, left.stack, 1)
+            left.task = Task("reset", root, left.stack, switches=1)
             self.tasks.insert(0, left.task)
 
     def _start(self, frame: int, pc: int) -> Context:
@@ -196,6 +199,7 @@ class Handlers:
         stack.name = name
         stack.low = min(stack.low, frame)
         task = self._task(name, function, stack)
+        task.block = record.block if record is not None else 0
         fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1}
         return Context(0, frame, pc, fields, task.root, stack, task)
 

@@ -132,6 +132,7 @@ class RunLoop:
                     break
                 self._step()
         finally:
+            self.machine.rtt.wake()
             self.semihosting.close()
 
     def _step(self) -> None:
@@ -173,7 +174,7 @@ class RunLoop:
         if self._in_flight():
             return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
-        due = min(machine.next_event_cycles(), now + CHUNK_CYCLES)
+        due = min(machine.next_event_cycles(), machine.rtt.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
             due = min(due, self.settings.max_cycles)
         return due
@@ -251,6 +252,8 @@ class RunLoop:
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()
+        if machine.rtt.next_event_cycles() <= machine.clock.cycles:
+            machine.rtt.wake()
         if machine.system.scb.reset_requested or machine.reset_reason:
             self._reset(machine.reset_reason or "the firmware requested a system reset (AIRCR.SYSRESETREQ)")
             return
@@ -420,8 +423,8 @@ class RunLoop:
     def last_op(self) -> Any:
         """Return the last instruction of the block that ran last, a row of `isa.OP_DTYPE`; None before the first."""
         last = int(self.machine.tables.m["last_block"])
-        ops = self.machine.pricer.decoded[last].ops if last >= 0 else ()
-        return ops[-1] if len(ops) else None
+        ops = self.machine.pricer.decoded[last].ops if last >= 0 else None
+        return ops[-1] if ops is not None and len(ops) else None
 
     def last_address(self) -> int:
         """Return where the core stands, or if that is no memory, where it came from."""

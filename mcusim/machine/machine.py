@@ -31,17 +31,17 @@ from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
+from mcusim.machine.itm import ITM_START, Instrumentation
 from mcusim.machine.memory import Memory
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.polling import PollingLoops
+from mcusim.machine.rtt import Rtt, control_block
 from mcusim.machine.settings import Settings
 from mcusim.machine.stacks import Stacks
 from mcusim.machine.system import (
-    ITM_START,
     PPB_BYTES,
     PPB_START,
     SCS_START,
-    Instrumentation,
     SystemControl,
 )
 from mcusim.machine.waits import Waits
@@ -119,6 +119,7 @@ class Machine:
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
+        self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
@@ -361,7 +362,7 @@ class Machine:
         """Return the cycles so far as the profiling counters of the DWT count them."""
         entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
         total = np.zeros(len(CAUSES) + 1, np.int64)
-        for number in np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count]):
+        for number in map(int, np.flatnonzero(outcomes["count"][: 2 * self.tables.entry_count])):
             if number not in self._cause_cycles:
                 entry = entries[number // 2]
                 key = (int(entry["block"]), int(entry["state"]), int(entry["predicates"]))

@@ -147,11 +147,11 @@ class Stacks:
 def main_stack_limit(image: Image, board: Board) -> int:
     """Return the lowest address of the reset stack: the end of what the program has below it in the same memory."""
     top = image.vectors.initial_sp
-    limit = 0
-    for region in board.region:
-        for low, high in region.ranges:
-            if low < top <= high:
-                limit = low
+    limit = top
+    for low, high in sorted((span for region in board.region for span in region.ranges), reverse=True):
+        if low < limit <= high:
+            limit = low  # memories that follow each other without a gap are one
+    limit = limit if limit < top else 0
     for section in image.sections:
         start, end = section.run_address, section.run_address + section.size_bytes
         if start < limit or start >= top or not section.size_bytes:

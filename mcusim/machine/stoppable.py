@@ -15,20 +15,19 @@ from mcusim.board import Board
 from mcusim.engine.engine import Engine
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_NEXT
-from mcusim.machine.faults import Fault, bits
-from mcusim.machine.limits import Limits
-from mcusim.machine.loop import STEPS_PER_LOOK, Console, ProgressListener, RunLoop
+from mcusim.machine.faults import Fault
+from mcusim.machine.limits import Limits, ProgressListener
+from mcusim.machine.loop import STEPS_PER_LOOK, Console, RunLoop
 from mcusim.machine.memory import Memory
 from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.settings import Settings
 
 # Why a run stopped.
-STEPPED, BREAKPOINT, WATCHPOINT, INSTRUCTION, ASKED, ENDED, FAULT = (
-    "stepped", "breakpoint", "watchpoint", "breakpoint instruction", "asked", "ended", "fault"
+STEPPED, BREAKPOINT, WATCHPOINT, INSTRUCTION, ASKED, FAULT, ENDED, FAILED = (
+    "stepped", "breakpoint", "watchpoint", "breakpoint instruction", "asked", "fault", "ended", "failed"
 )  # fmt: skip
 WIDEST_ACCESS_BYTES = 8
 LOOK_SECONDS = 0.05  # between questions whether the run is to stop
-XPSR_IT = 0x0600_FC00
 WFI = (0xBF30, 0xF3AF_8003)
 LONG_OPCODES = (0x1D, 0x1E, 0x1F)  # the top five bits of a 32-bit instruction's first halfword (A5.1)
 
@@ -149,7 +148,8 @@ class StoppableLoop(RunLoop):
         self._exits: set[int] = set()
         self._reported: int | None = None  # the instruction that a stop was for, which goes on past it
         self._stopped_s = time.monotonic()
-        self._fault: tuple[int, int] | None = None  # place and time of the fault that was stopped for
+        self._fault: Fault | None = None  # the one that the run stopped before
+        self._taken: Fault | None = None  # the one that goes to its handler now
 
     def _make_limits(self, progress: ProgressListener | None) -> Limits:
         return AskingLimits(self, progress, self._is_asked)
@@ -159,7 +159,7 @@ class StoppableLoop(RunLoop):
     def resume(self) -> None:
         """Run until something stops it."""
         self._start()
-        if self.pc in self.breakpoints or self.pc == self._reported:
+        if not self._take_fault() and (self.pc in self.breakpoints or self.pc == self._reported):
             self._one()
             if self.stop == Stop(STEPPED):
                 self.stop = None
@@ -168,6 +168,10 @@ class StoppableLoop(RunLoop):
     def step(self, addresses: range) -> None:
         """Run one instruction, and more as long as they lie in a range."""
         self._start()
+        if self._take_fault():
+            if self.stop is None and self.end is None:
+                self.pause(Stop(STEPPED))
+            return
         for number in count(1):
             self._one()
             if self.end is not None or self.stop != Stop(STEPPED):
@@ -182,10 +186,13 @@ class StoppableLoop(RunLoop):
                 return
 
     def go_to(self, pc: int) -> None:
-        """Continue somewhere else: no branch of the firmware leads there."""
+        """Continue somewhere else, where no branch of the firmware leads; the same place runs again after a fault."""
+        self._fault = None
+        if pc == self.pc:
+            return
         m = self.machine.tables.m
         m["flow"], m["last_block"], m["last_outcome"] = FLOW_NEXT, -1, -1
-        self._leave_it_block()
+        self.machine.engine.leave_it_block()
         self.pc, self._reported = pc, None
 
     def _start(self) -> None:
@@ -211,7 +218,7 @@ class StoppableLoop(RunLoop):
                 return
             if not self._in_flight():
                 self._deliver()
-                if self.end is not None or arrived():
+                if self.stop is not None or self.end is not None or arrived():
                     return
                 if self.pc in self.breakpoints:
                     self.pause(Stop(BREAKPOINT))
@@ -259,20 +266,7 @@ class StoppableLoop(RunLoop):
         if self.watcher.hit is not None and self.end is None:
             watchpoint, waits = self.watcher.take_hit(self.pc)
             self.pause(Stop(WATCHPOINT, watchpoint=watchpoint))
-            if waits:
-                self._reported = self.pc
-            else:
-                self._mend_it_state()
-
-    def _mend_it_state(self) -> None:
-        """Clear what the engine, asked to stop in an IT block that it then ran to the end, still holds of it."""
-        last = int(self.machine.tables.m["last_block"])
-        if last < 0 or not self.machine.pricer.decoded[last].pending_it:
-            self._leave_it_block()
-
-    def _leave_it_block(self) -> None:
-        engine = self.machine.engine
-        engine.write_register("xpsr", engine.read_register("xpsr") & ~XPSR_IT)
+            self._reported = self.pc if waits else None
 
     def _due_cycles(self) -> int:
         # A block that ends in a branch has no exit behind it: it ends the step because the next one is due too late.
@@ -280,7 +274,8 @@ class StoppableLoop(RunLoop):
 
     def _sleep(self) -> None:
         """The engine stopped and no part of the machine says why: we stopped it, or the firmware sleeps."""
-        if self.watcher.hit is not None or (self.pc in self._exits and not self._wfi_has_run()):
+        stopped = self.watcher.hit is not None or self.pc in self._exits
+        if stopped and not self._wfi_has_run():
             self.machine.split_at(self.pc)
         else:
             super()._sleep()
@@ -307,11 +302,18 @@ class StoppableLoop(RunLoop):
             self._reported = self.pc
 
     def before_fault(self, fault: Fault) -> bool:
-        """Stop at a fault before its handler is entered: resuming raises it again, and then it goes there."""
-        here = (fault.pc, self.machine.clock.cycles)
-        if not self.attached or self._fault == here or fault.status & bits("DIVBYZERO"):
-            self._fault = None
+        """Stop at a fault before its handler is entered; going on goes there."""
+        if not self.attached or fault is self._taken:
             return False
-        self.pc, self._fault = fault.pc, here
+        self.pc = fault.pc
         self.pause(Stop(FAULT, fault.words))
+        self._fault = fault
+        return True
+
+    def _take_fault(self) -> bool:
+        """Let the fault that the run stopped before go to its handler, or end the run; return whether there was one."""
+        self._taken, self._fault = self._fault, None
+        if self._taken is None or self._taken.pc != self.pc:
+            return False
+        self.faulting.raise_fault(self._taken)
         return True

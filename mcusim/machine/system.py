@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core's own registers (System Control Space): SysTick, NVIC, ITM. Armv7-M ARM B3, C1.
+"""The core's own registers (System Control Space): SysTick and NVIC. Armv7-M ARM B3.
 
 Registers without a meaning here remember what is written.
 """
@@ -11,7 +11,7 @@ from mcusim.devices.base import NEVER, Host, RegisterFile
 from mcusim.machine.exceptions import FIRST_EXTERNAL, SYSTICK, Exceptions
 from mcusim.machine.scb import CFSR, SystemControlBlock
 
-SCS_START, ITM_START = 0xE000_E000, 0xE000_0000
+SCS_START = 0xE000_E000
 PPB_START, PPB_BYTES = 0xE000_0000, 0x10_0000
 EXTERNAL_CLOCK_DIVIDER = 8  # SysTick's external reference on STM32 is HCLK/8 (ST RM0432, 6.2)
 
@@ -185,14 +185,3 @@ class SystemControl(RegisterFile):
 
     def _priorities(self, first: int) -> int:
         return sum(self.exceptions.priority.get(first + index, 0) << 8 * index for index in range(4))
-
-
-class Instrumentation(RegisterFile):
-    """0xE0000000: ITM stimulus ports. They are always ready; nothing listens yet."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(_entry("ITM", ITM_START), host)
-
-    def read_register(self, offset: int) -> int:
-        """Return a register; a stimulus port reads 1 when it can take data."""
-        return 1 if offset < 0x80 else super().read_register(offset)

@@ -20,7 +20,7 @@ FREERTOS_STACK, FREERTOS_NAME = 48, 52
 # Zephyr kernel_structs.h, struct _cpu: nested, irq_stack, current.
 ZEPHYR_CURRENT = 8
 # ThreadX tx_api.h, TX_THREAD: id, run_count, stack_ptr, stack_start, stack_end, ..., name at the eleventh word.
-THREADX_STACK_START, THREADX_STACK_END, THREADX_NAME = 12, 16, 40
+THREADX_STACK_POINTER, THREADX_STACK_START, THREADX_STACK_END, THREADX_NAME = 8, 12, 16, 40
 ZEPHYR_PREFIXES = ("_k_thread_obj_", "z_", "k_")
 
 
@@ -31,6 +31,7 @@ class Task:
     name: str
     root: int
     stack: Stack
+    block: int = 0  # address of the operating system's record, 0 where there is none
     switches: int = 0
 
 
@@ -40,6 +41,7 @@ class Record:
 
     name: str | None
     stack: Bounds | None
+    block: int
 
 
 class Rtos:
@@ -49,6 +51,7 @@ class Rtos:
         self._image, self._memory = image, memory
         self._objects = {symbol.address: symbol for symbol in image.symbols if symbol.kind == "object"}
         self._reader = None
+        self._stack_pointer = 0  # where a record keeps the stack pointer of a task that waits
         for symbol, reader in (
             ("pxCurrentTCB", self._freertos),
             ("_kernel", self._zephyr),
@@ -57,7 +60,12 @@ class Rtos:
             found = image.find_symbol(symbol)
             if found is not None:
                 self._reader, self._address = reader, found.address
+                self._stack_pointer = THREADX_STACK_POINTER if symbol.startswith("_tx") else 0
                 break
+
+    def saved_sp(self, block: int) -> int | None:
+        """Return the stack pointer of a task that has just been switched from, below the registers saved there."""
+        return self._word(block + self._stack_pointer) or None if block else None
 
     def current(self) -> Record | None:
         """Return the record of the task that the operating system takes for the current one; None where none is."""
@@ -80,7 +88,7 @@ class Rtos:
             return None
         base, top = self._word(block + FREERTOS_STACK), self._word(block)
         plausible = base and base <= top and self._memory.holds(base)
-        return Record(self._text(block + FREERTOS_NAME), Bounds(base, top, "") if plausible else None)
+        return Record(self._text(block + FREERTOS_NAME), Bounds(base, top, "") if plausible else None, block)
 
     def _zephyr(self) -> Record | None:
         thread = self._word(self._address + ZEPHYR_CURRENT)
@@ -91,7 +99,7 @@ class Rtos:
         for prefix in ZEPHYR_PREFIXES:
             if name is not None:
                 name = name.removeprefix(prefix)
-        return Record(name, None)
+        return Record(name, None, 0)  # saved registers lie in the thread, not on its stack
 
     def _threadx(self) -> Record | None:
         thread = self._word(self._address)
@@ -99,4 +107,4 @@ class Rtos:
             return None
         start, end = self._word(thread + THREADX_STACK_START), self._word(thread + THREADX_STACK_END)
         bounds = Bounds(start, end + 1, "") if start and start < end else None
-        return Record(self._text(self._word(thread + THREADX_NAME)), bounds)
+        return Record(self._text(self._word(thread + THREADX_NAME)), bounds, thread)

@@ -15,6 +15,10 @@ _COLUMNS = (
     Column("size", "of bytes", "text"),
     Column("task", "task", "text", flexible=True),
 )
+_REMARK = (
+    "stack used: the high-water mark in bytes, by the stack pointer; what a scheduler saves below it counts where its "
+    "records tell (FreeRTOS, ThreadX)"
+)
 
 
 def tasks_table(profile: Profile) -> Table:
@@ -33,7 +37,7 @@ def tasks_table(profile: Profile) -> Table:
                 task.name,
             ))
         )  # fmt: skip
-    return Table("Tasks", _COLUMNS, rows, remark="stack used: the high-water mark in bytes")
+    return Table("Tasks", _COLUMNS, rows, remark=_REMARK)
 
 
 def _size(stack: StackInfo | None) -> str:

@@ -155,7 +155,7 @@ def _row(profile: Profile, line: _Line) -> Row:
         return Row((cycles, share, None, None, label, -1, None, line.depth, "", "", None), "aside")
     node = profile.tree[line.node]
     function = profile.functions[node.function]
-    prefix = "[handler] " if node.kind == "handler" else ""
+    prefix = _prefix(profile, line.node)
     return Row(
         (
             node.total_cycles,
@@ -171,3 +171,12 @@ def _row(profile: Profile, line: _Line) -> Row:
             function.file,
         )
     )
+
+
+def _prefix(profile: Profile, node: int) -> str:
+    """Return what stands before a root that is no plain start: a handler, or a task by its name."""
+    kind = profile.tree[node].kind
+    if kind == "task":
+        names = [task.name for task in profile.tasks if task.root == node]
+        return f"[task {names[0]}] " if names else "[task] "
+    return "[handler] " if kind == "handler" else ""
