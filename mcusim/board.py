@@ -63,8 +63,8 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def made_with_part(self) -> bool:
-        """True for a rom that has content: no image is loaded there."""
-        return bool(self.content or self.words)
+        """True for a rom with code of its own: no image is loaded there."""
+        return bool(self.content)
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:

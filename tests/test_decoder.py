@@ -76,7 +76,6 @@ WE_REJECT: dict[str, str] = {
     r"(cdp|mcr|mrc|mcrr|mrrc|ldc|stc)2?l?": "coprocessors other than the FPU: a usage fault (NOCP)",
     r"v.*": "NEON, half precision and Armv8 floating point: no Cortex-M4 instruction",
     r"hvc\.w|smc": "profile A",
-    r"stl(ex)?[bhd]?|lda(ex)?[bhd]?|ldah": "Armv8 acquire, release",
     r"(adc|add|and|bic|eor|orr|orn|rsb|sbc|sub|mov|mvn|lsl|lsr|asr|ror|rrx)s?(\.w)?": "bit 15 is to be zero",
     r"(cmn|cmp|teq|tst)\.w|pkhbt|pkhtb": "bit 15 is to be zero",
     r"[us]bfx|bfc|bfi|ssat|usat": "bit 10 of the first half is to be zero",

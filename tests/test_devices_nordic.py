@@ -355,16 +355,50 @@ def test_flash_is_ready_and_a_page_can_be_erased() -> None:
     assert (min(erased), max(erased), len(erased)) == (0x3000, 0x3FFC, 1024)
 
 
-def test_what_is_only_remembered_says_so() -> None:
+def test_ppi_connects_an_event_to_a_task_and_its_fork() -> None:
     ppi, world = make("nrf-ppi")
-    ppi.write(0x504, 4, 6)
-    ppi.write(0x508, 4, 2)
-    assert (ppi.read(0x500, 4), ppi.read(0x504, 4)) == (4, 4)
-    wdt = device(world, "nrf-wdt")
+    egu = device(world, "nrf-egu")
+    world.host.write_bus = lambda address, size, value: egu.write(address & 0xFFF, size, value)
+    ppi.write(0x510 + 8 * 3, 4, 0x4000_0100)  # channel 3: TRIGGERED[0] triggers 1 and, by its fork, 2
+    ppi.write(0x514 + 8 * 3, 4, 0x4000_0004)
+    ppi.write(0x910 + 4 * 3, 4, 0x4000_0008)
+    trigger(egu, 0x00)
+    assert (egu.read(0x104, 4), egu.read(0x108, 4)) == (0, 0)
+    ppi.write(0x804, 4, 1 << 3)  # group 1
+    trigger(ppi, 0x08)
+    assert (ppi.read(0x500, 4), ppi.read(0x508, 4)) == (8, 8)
+    trigger(egu, 0x00)
+    assert (egu.read(0x104, 4), egu.read(0x108, 4)) == (1, 1)
+    ppi.write(0x514 + 8 * 3, 4, 0x4000_0000)  # itself, without end
+    trigger(egu, 0x00)
+    assert world.host.remarks
+    egu.write(0x104, 4, 0)
+    trigger(ppi, 0x0C)
+    trigger(egu, 0x00)
+    assert (ppi.read(0x500, 4), egu.read(0x104, 4)) == (0, 0)
+
+
+def test_dppi_connects_publishers_to_subscribers() -> None:
+    dppi, world = make("nrf-ppi", dppi=True)
+    first, second = device(world, "nrf-egu"), device(world, "nrf-egu")
+    first.write(0x180, 4, 1 << 31 | 5)
+    second.write(0x84, 4, 1 << 31 | 5)
+    trigger(first, 0x00)
+    assert second.read(0x104, 4) == 0
+    dppi.write(0x504, 4, 1 << 5)
+    trigger(first, 0x00)
+    assert second.read(0x104, 4) == 1
+    second.write(0x104, 4, 0)
+    second.write(0x84, 4, 5)  # no longer enabled
+    trigger(first, 0x00)
+    assert second.read(0x104, 4) == 0
+
+
+def test_a_watchdog_that_is_only_remembered_says_so() -> None:
+    wdt, world = make("nrf-wdt")
     trigger(wdt, 0x00)
     wdt.write(0x504, 4, 5)
-    assert (wdt.read(0x400, 4), wdt.read(0x504, 4)) == (1, 0xFFFF_FFFF)
-    assert len(world.host.remarks) == 2
+    assert (wdt.read(0x400, 4), wdt.read(0x504, 4), len(world.host.remarks)) == (1, 0xFFFF_FFFF, 1)
 
 
 @given(

@@ -291,7 +291,7 @@ def test_an_exit_ends_the_conversation() -> None:
 
 @pytest.mark.parametrize(("stop", "signal", "code"), [(ENDED, b"05", b"00"), (FAILED, b"0b", b"02")])
 def test_another_end_can_be_looked_at_first(stop: str, signal: bytes, code: bytes) -> None:
-    client = Client(FakeTarget(stops=[Stop(stop, "why")]))
+    client = Client(FakeTarget(stops=[Stop(stop, "why")], exit_status=2 if stop == FAILED else None))
     assert client.ask(b"c")[-1] == b"T" + signal + b"thread:1;"
     assert client.ask(b"?") == [b"T" + signal + b"thread:1;"]
     assert not client.session.over

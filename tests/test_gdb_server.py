@@ -154,19 +154,24 @@ def test_the_firmwares_status_reaches_gdb_and_the_shell(tmp_path: Path) -> None:
         assert server.end()[0] == 7
 
 
-def test_a_fault_can_be_looked_at_and_then_fails_the_run(tmp_path: Path) -> None:
-    path = firmware(tmp_path, "2001 0600 6801 e7fe")
-    with serving(path, "--board", "nucleo-l4r5zi") as server:
+def test_a_fault_can_be_looked_at_before_and_in_its_handler(tmp_path: Path) -> None:
+    # lsls r0, r0, #24; ldr r1, [r0]: no memory at 0x01000000; (8:) HardFault's handler: b .
+    write_image(tmp_path, firmware_elf(assemble("2001 0600 6801 e7fe e7fe"), {3: 8}))
+    with serving(tmp_path / "firmware.elf", "--board", "nucleo-l4r5zi") as server:
         server.connect()
         said = server.ask(b"c")
         assert b"0x01000000" in bytes.fromhex(said[1:].decode())
         assert server.receive() == b"T0bthread:1;"
         assert server.ask(b"p0") == b"00000001"
-        assert server.ask(b"c") == b"W02"
+        assert server.ask(b"pf") == (CODE + 4).to_bytes(4, "little").hex().encode()
+        assert server.ask(b"vCont;s:1;c") == PLAIN_STOP
+        assert server.ask(b"pf") == (CODE + 8).to_bytes(4, "little").hex().encode()
+        assert server.ask(b"c").startswith(b"O")
+        assert server.receive() == b"T0bthread:1;"
+        assert server.ask(b"c") == b"W01"
         code, _, err = server.end()
-    assert code == 2
-    assert err.startswith("mcusim: error: firmware.elf: ")
-    assert err.count("\n") == 1
+    assert code == 1
+    assert "HardFault: " in err
 
 
 @pytest.mark.parametrize("running", [False, True])

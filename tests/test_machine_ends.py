@@ -164,3 +164,11 @@ def test_an_endless_loop_with_a_tick_ends_after_simulated_seconds(tmp_path: Path
     assert "only interrupts ran" in loop.end.text
     assert loop.handlers.entered >= 7
     assert 2.0 <= loop.machine.clock.seconds_at(loop.machine.clock.cycles) < 3.0
+
+
+def test_a_stub_returns_each_time(tmp_path: Path) -> None:
+    """A loop calls `count` four times; the counter in r4 stays at 0."""
+    code = assemble("2400 2504 f000f803 3d01 d1fb e7fe 3401 4770")
+    image = write_image(tmp_path, firmware_elf(code, symbols={"start": 0, "count": 14}))
+    assert run_loop(image).machine.engine.read_register("r4") == 4
+    assert run_loop(image, stubs=("count",)).machine.engine.read_register("r4") == 0

@@ -57,6 +57,8 @@ class Host:
     request_reset: Callable[[str], None] = lambda _reason: None  # the reason in words
     listeners: list[Callable[[], None]] = field(default_factory=list)  # called when there is new console input
     raised: dict[int, set[tuple[str, int]]] = field(default_factory=dict)  # who holds an interrupt line that is shared
+    event_listeners: list[Callable[[int, int | None], None]] = field(default_factory=list)  # (address, DPPI channel)
+    channel_listeners: list[Callable[[int], None]] = field(default_factory=list)  # a DPPI channel has an event
     clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
     before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 

@@ -3,8 +3,8 @@
 
 Source: Nordic nRF52840 Product Specification v1.7, 6.1 "Peripheral interface"; nRF5340 Product Specification v1.3, 7.1.
 Tasks lie at 0x000 to 0x07C and run when 1 is written, events at 0x100 to 0x17C, SHORTS at 0x200, INTEN, INTENSET and
-INTENCLR at 0x300; bit n of these belongs to the event at 0x100 + 4 n. Subscriptions and publications (DPPI, nRF53) are
-remembered: they connect nothing.
+INTENCLR at 0x300; bit n of these belongs to the event at 0x100 + 4 n. An event is told to the PPI by its address; on
+the nRF53 a task may subscribe to a DPPI channel (0x080 to 0x0FC) and an event be published on one (0x180 to 0x1FC).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mcusim.devices.base import NEVER, Host, RegisterFile
 
 TASKS, SUBSCRIBE, EVENTS, PUBLISH = range(0x080), range(0x080, 0x100), range(0x100, 0x180), range(0x180, 0x200)
 SHORTS, INTEN, INTENSET, INTENCLR = 0x200, 0x300, 0x304, 0x308
-DPPI_ENABLE = 1 << 31
+DPPI_ENABLE, CHANNEL_MASK = 1 << 31, 0xFF
 
 
 class NrfPeripheral(RegisterFile):
@@ -28,6 +28,8 @@ class NrfPeripheral(RegisterFile):
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         super().__init__(entry, host)
         self.later: dict[int, int] = {}
+        self._subscriptions: dict[int, int] = {}  # task -> DPPI channel
+        host.channel_listeners.append(self._on_channel)
 
     # for models
 
@@ -43,6 +45,15 @@ class NrfPeripheral(RegisterFile):
                 if event == offset and enabled >> bit & 1:
                     self.task(task)
         self.update_interrupt()
+        if self.host.event_listeners:
+            publish = self.registers.get(offset + PUBLISH.start - EVENTS.start, 0)
+            for listener in self.host.event_listeners:
+                listener(self.entry.start + offset, publish & CHANNEL_MASK if publish & DPPI_ENABLE else None)
+
+    def _on_channel(self, channel: int) -> None:
+        for task in [task for task, subscribed in self._subscriptions.items() if subscribed == channel]:
+            self.look()
+            self.task(task)
 
     def event_at(self, offset: int, cycles: int) -> None:
         """Let an event happen at a cycle."""
@@ -101,8 +112,10 @@ class NrfPeripheral(RegisterFile):
         else:
             if offset in EVENTS:
                 value &= 1
-            elif (offset in SUBSCRIBE or offset in PUBLISH) and value & DPPI_ENABLE:
-                self.host.remarks.add("DPPI channels are remembered: they connect nothing")
+            elif offset in SUBSCRIBE:
+                self._subscriptions.pop(offset - SUBSCRIBE.start, None)
+                if value & DPPI_ENABLE:
+                    self._subscriptions[offset - SUBSCRIBE.start] = value & CHANNEL_MASK
             super().write_register(offset, value)
         if offset in EVENTS or INTEN <= offset <= INTENCLR:
             self.update_interrupt()

@@ -15,6 +15,7 @@ from mcusim.errors import McusimError
 
 ALL_RESETS, ALL_PSM = 0x01FF_FFFF, 0x0001_FFFF
 RESET_DONE, PSM_FORCE_OFF, PSM_DONE = 0x08, 0x04, 0x0C
+SSI_DATA = range(0x60, 0xF0)
 BLOCKS: dict[str, dict[int, int]] = {
     "": {},
     "resets": {0x00: ALL_RESETS},
@@ -63,5 +64,7 @@ class Rp2040Registers(Rp2040Peripheral):
         """Set a register."""
         if not self._block:
             self.host.remarks.add(f"{self.entry.name} has no model: its registers remember what is written")
+        if self._block == "xip_ssi" and offset in SSI_DATA:
+            self.host.remarks.add("the flash chip answers no command that is sent to it through XIP_SSI")
         if offset not in READ_ONLY.get(self._block, ()):
             super().write_register(offset, value)

@@ -37,7 +37,6 @@ monitor reset    begin again at reset, with the memory as the firmware file says
 monitor cycles   cycles and simulated time since reset
 monitor help     this
 """
-ERROR_CODE = 2  # what mcusim ends with after a fault
 
 
 class Session:
@@ -198,7 +197,7 @@ class Session:
     def _run(self, go: Callable[[], Stop]) -> bytes:
         if self._stop.reason in (ENDED, FAILED):  # gdb has been told and wants it to go on: it cannot
             self.exited = True
-            return b"W%02x" % (ERROR_CODE if self._stop.reason == FAILED else 0)
+            return b"W%02x" % ((self.target.exit_status or 0) & 0xFF)
         self._stop = go()
         if self._stop.text:
             self._say(b"O" + to_hex(f"mcusim: {self._stop.text}\n".encode()))

@@ -46,7 +46,7 @@ class Target(Protocol):
 
     @property
     def exit_status(self) -> int | None:
-        """What the firmware gave when it exited; None before, and where it gave none."""
+        """What the firmware gave when it exited, or what stands for a failure; None where there is neither."""
         ...
 
     def read_register(self, name: str) -> int:

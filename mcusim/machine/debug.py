@@ -34,6 +34,9 @@ from mcusim.trace import End, Trace
 # The system control space but for its first page of registers, SysTick, where reading a flag clears it: NVIC, SCB, MPU
 # and FPU registers have no such effects (Armv7-M ARM B3.2.2, B3.4.3, B3.5.4), and gdb reads FPCCR to unwind frames.
 READABLE_REGISTERS = range(0xE000_E100, 0xE000_F000)
+# As the command line has them.
+ERROR_STATUS = 2
+STATUS_OF_END = {"fault": 1, "interrupted": 128 + signal.SIGINT}
 
 
 class DebugTarget:
@@ -85,11 +88,13 @@ class DebugTarget:
 
     @property
     def exit_status(self) -> int | None:
-        """The firmware's exit status, 130 after Ctrl-C; None where it has not ended so."""
+        """The firmware's exit status, or what `mcusim run` gives for a failure; None where there is neither."""
         end = self._loop.end
-        if end is not None and end.kind == "interrupted":
-            return 128 + signal.SIGINT
-        return end.status if end is not None else None
+        if self._error is not None:
+            return ERROR_STATUS
+        if end is None:
+            return None
+        return end.status if end.status is not None else STATUS_OF_END.get(end.kind)
 
     # registers and memory
 

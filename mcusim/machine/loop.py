@@ -148,7 +148,7 @@ class RunLoop:
             self._on_interrupt(machine.engine.interrupt)
         elif self.places.stopped:
             machine.split_at(self.pc)
-            self.places.settle(self.pc)
+            self.places.settle(self.pc, lambda: self.pc)
         elif machine.exact.wanted:
             machine.split_at(self.pc)
             machine.exact.resume_at(self.pc)

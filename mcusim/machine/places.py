@@ -55,9 +55,15 @@ class Places:
         if self._deferred:
             self._engine.stop()
 
-    def settle(self, address: int) -> None:
-        """The engine stands before the instruction at `address`: do what was deferred, then let it go on."""
+    def settle(self, address: int, goes_on_at: Callable[[], int]) -> None:
+        """The engine stands before the instruction at `address`: do what was deferred, then let it go on.
+
+        `goes_on_at` says where, after that: what was deferred may have led elsewhere (a stub returns), and then the
+        next arrival at this place is a new one.
+        """
         self._passing = address
         deferred, self._deferred = self._deferred, []
         for act in deferred:
             act()
+        if goes_on_at() != address:
+            self._passing = -1
