@@ -76,6 +76,10 @@ NOT_GENERATED = {
     "bkpt": "ends a run, or calls semihosting as every sequence here does",
     "udf": "a fault",
     "undefined": "a fault",
+    "lda": "Armv8-M, which none of these cores is",
+    "ldaex": "Armv8-M",
+    "stl": "Armv8-M",
+    "stlex": "Armv8-M",
 }
 
 
