@@ -136,6 +136,13 @@ class RegisterFile:
             (holders.add if level else holders.discard)((self.entry.name, index))
             self.host.set_interrupt(numbers[index], bool(holders))
 
+    def transmit(self, data: bytes) -> None:
+        """Send bytes: they are the firmware's output if this is the board's console; if not, the report says so."""
+        if self.entry.console:
+            self.host.transmit(data)
+        else:
+            self.host.remarks.add(f"{self.entry.name} is not the board's console: what it sends is not shown")
+
     def read_register(self, offset: int) -> int:
         """Return the 32-bit register at a word offset. Models override it for registers that mean something."""
         return self.registers.get(offset, 0)

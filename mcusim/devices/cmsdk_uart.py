@@ -83,8 +83,7 @@ class CmsdkUart(RegisterFile):
         self._buffer_free_cycles = max(now, self._line_free_cycles)
         self._line_free_cycles = self._buffer_free_cycles + self._frame_cycles()
         self._transmitting = True
-        if self.entry.console:
-            self.host.transmit(bytes([byte]))
+        self.transmit(bytes([byte]))
 
     def _advance(self) -> None:
         """Do what has happened until now, and set the interrupt lines."""

@@ -82,8 +82,7 @@ class NrfUarte(NrfPeripheral):
         """Put bytes on the line; return when the last has left."""
         now = self.host.clock.cycles
         self._line_free_cycles = max(now, self._line_free_cycles) + len(data) * self._frame_cycles()
-        if self.entry.console:
-            self.host.transmit(data)
+        self.transmit(data)
         return max(self._line_free_cycles, now + 1)
 
     def _send_buffer(self) -> None:

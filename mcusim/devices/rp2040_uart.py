@@ -102,8 +102,7 @@ class Rp2040Uart(Rp2040Peripheral):
             self.host.remarks.add(f"{self.entry.name}: a byte was written to a full FIFO; one was lost")
             return
         self._line_free_cycles = max(now, self._line_free_cycles) + self._frame_cycles()
-        if self.entry.console:
-            self.host.transmit(bytes([byte]))
+        self.transmit(bytes([byte]))
         if self._waiting() > self._tx_level():
             self._tx_was_above, self._raw = True, self._raw & ~INT_TX
         else:

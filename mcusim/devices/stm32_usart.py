@@ -133,8 +133,7 @@ class SerialLine(RegisterFile):
         self._complete = True
         if start > now:
             self._leaving.append(start)
-        if self.entry.console:
-            self.host.transmit(bytes([byte]))
+        self.transmit(bytes([byte]))
 
     def take(self) -> int:
         """Return the oldest byte received, 0 if there is none."""

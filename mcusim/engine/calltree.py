@@ -127,6 +127,8 @@ def follow(m: Any, block: Any, address: int) -> bool:
         low = sp - block.stack_bytes
         if low < m.stack_low or sp > m.stack_top:
             if low < m.stack_limit or sp > m.stack_top:
+                m.wanted_start = block.start
+                m.wanted_size = block.end - block.start
                 stop(m, t.LEFT_STACK)
                 return False
             m.stack_low = low

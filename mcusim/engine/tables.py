@@ -162,7 +162,7 @@ MACHINE = np.dtype(
         ("last_block", np.int64),  # the block settled last
         ("last_outcome", np.int64),  # its outcome, if a link may start there, else -1
         ("state", np.int64),  # pipeline state between blocks (links pass it by: a running block's is in its entry)
-        ("wanted_start", np.int64),  # for NEW_BLOCK, CHANGED_CODE, NEW_FUNCTION
+        ("wanted_start", np.int64),  # for NEW_BLOCK, CHANGED_CODE, NEW_FUNCTION, LEFT_STACK
         ("wanted_size", np.int64),
         ("wanted_block", np.int64),  # for NEW_ENTRY
         ("wanted_state", np.int64),

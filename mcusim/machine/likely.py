@@ -54,6 +54,8 @@ def _of_jump(fault: Fault, loop: RunLoop) -> str:
                 f"the return address on the stack was overwritten (it was 0x{expected:08x}, in "
                 f"{machine.functions.describe(expected)}): a local array written past its end?"
             )
+    if frame is None and not loop.handlers:
+        return "main came back to start-up code that has nowhere to go"
     if fault.pc < NULL_REACH_BYTES:
         return "a call through a null function pointer"
     if fault.status & bits("INVSTATE"):
