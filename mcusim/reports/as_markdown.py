@@ -24,7 +24,7 @@ def render(profile: Profile, options: RenderOptions) -> str:
 
 
 def _facts(facts: list[Fact]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {fact.key} | {_escape(fact.text)} |" for fact in facts)])
+    return "\n".join(["| | |", "|---|---|", *(f"| {_escape(fact.key)} | {_escape(fact.text)} |" for fact in facts)])
 
 
 def _bullet(note: Fact) -> str:
