@@ -125,6 +125,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     device: tuple[Device, ...] = ()
     interrupts: Interrupts | None = None  # default: two bits on Armv6-M (ARM DDI 0419 B1.5.4), else eight
     bit_band: bool = False  # the first MB of SRAM and of peripherals again, a word for each bit (Armv7-M ARM B3.1.1)
+    mpu_regions: int | None = None  # default: as most parts with the core have them
     security: str = "none"  # Armv8-M: none, or secure (the part boots in the secure world)
 
     @property
@@ -228,6 +229,8 @@ def _problems(board: Board) -> Iterator[str]:
     yield from _overlaps(memories + devices + bands)
     if board.interrupts is not None and not 1 <= board.interrupts.priority_bits <= 8:
         yield f"interrupts.priority_bits: {board.interrupts.priority_bits} is not between 1 and 8"
+    if board.mpu_regions is not None and not 0 <= board.mpu_regions <= 255:
+        yield f"mpu_regions: {board.mpu_regions} is not between 0 and 255"
     if board.security not in SECURITY:
         yield f"security: '{board.security}' is not one of {', '.join(SECURITY)}"
     consoles = [f"'{device.name}'" for device in board.device if device.console]

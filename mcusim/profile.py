@@ -262,7 +262,7 @@ class Profile:
     guessed: list[GuessedRegister]  # by address
     accuracy: Accuracy
     output: str  # what the firmware printed (bounded; a note says if it was cut)
-    stacks: list[StackInfo] = field(default_factory=list)
-    tasks: list[TaskInfo] = field(default_factory=list)
-    fault: FaultInfo | None = None
     cause_titles: dict[str, str] = field(default_factory=dict)  # cause -> what it means, in report order
+    stacks: list[StackInfo] = field(default_factory=list)  # that of reset first
+    tasks: list[TaskInfo] = field(default_factory=list)
+    fault: FaultInfo | None = None  # in which the run ended

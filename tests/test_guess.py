@@ -90,10 +90,10 @@ def test_examples_run_on_the_board_they_are_built_for(path: Path) -> None:
 
 def test_nothing_fits() -> None:
     for subject, says in (
-        (image(0x08000000, 0x200A0000, CpuHint("Cortex-M7", "armv7e-m", "dp")), "needs a double-precision FPU"),
+        (image(0x08000000, 0x200A0000, CpuHint("Cortex-M33", "armv8-m.main", "dp")), "needs a double-precision FPU"),
         (image(0x08000000, 0x200A0000, CpuHint("8.1-M.MAIN", "armv8.1-m.main", "sp")), "built for Armv8.1-M mainline"),
         (image(0x70000000, 0x20001000), "1024 bytes is loaded at 0x70000000, outside the memory"),
-        (image(0x08000000, 0x38000000), "the initial stack pointer 0x38000000 is outside the RAM"),
+        (image(0x08000000, 0x3F000000), "the initial stack pointer 0x3f000000 is outside the RAM"),
     ):
         with pytest.raises(McusimError) as caught:
             guess_board(subject)

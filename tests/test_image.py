@@ -368,7 +368,7 @@ def test_examples(path: Path) -> None:
     line = image.line_at(main.address)
     assert line is not None
     assert line.file.endswith("main.c")
-    handler = image.find_symbol("SysTick_Handler")
+    handler = image.find_symbol("MemManage_Handler")
     assert handler is not None
     assert handler.name == "Default_Handler"
     assert image.vectors.found_by == "symbol vectors"

@@ -6,22 +6,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_profile, write_image
+from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_loop, run_profile, write_image
 
 from mcusim.disassembly import Disassembler
-from mcusim.errors import McusimError
+from mcusim.machine.result import make_trace
 
 
-@pytest.mark.parametrize("loop", ["bf20 e7fd", "bf10 e7fd"], ids=["wfe", "yield"])
+@pytest.mark.parametrize("loop", ["bf10 e7fd", "df00 e7fd"], ids=["yield", "svc"])
 def test_a_timeout_ends_a_loop_that_comes_back_to_python_all_the_time(tmp_path: Path, loop: str) -> None:
-    end = run_code(tmp_path, loop, timeout_s=0.2).end
+    image = write_image(tmp_path, firmware_elf(assemble(f"{loop} 4770"), {11: 4}))  # SVC's handler: bx lr
+    end = run_loop(image, "nucleo-l4r5zi", timeout_s=0.2, max_cycles=None).end
     assert end is not None
     assert end.kind == "timeout"
 
 
 def test_a_call_through_a_null_pointer_names_the_caller(tmp_path: Path) -> None:
-    with pytest.raises(McusimError, match="into the vector table"):
-        run_code(tmp_path, "2301 4798")  # movs r3, #1; blx r3: the table's address, with the Thumb bit
+    loop = run_code(tmp_path, "2301 4798")  # movs r3, #1; blx r3: the table's address, with the Thumb bit
+    fault = make_trace(loop, "given").fault
+    assert fault is not None
+    assert "into the vector table" in fault.words
+    assert [place.how for place in fault.backtrace] == ["at", "jump"]
 
 
 def test_instructions_in_it_blocks_show_their_condition(tmp_path: Path) -> None:

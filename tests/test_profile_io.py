@@ -85,10 +85,10 @@ def profiles(draw: st.DrawFn) -> Profile:
             st.lists(GUESSED, max_size=2),
             st.builds(Accuracy, TEXT, st.none() | REAL, TEXT),
             TEXT,
-            st.dictionaries(TEXT, TEXT, max_size=2),
             st.lists(st.builds(StackInfo, TEXT, ADDRESS, ADDRESS, COUNT, TEXT), min_size=1, max_size=2),
             st.just([]) if not tree else st.lists(TASK.map(lambda task: replace(task, root=0)), max_size=2),
             st.none() | FAULT,
+            st.dictionaries(TEXT, TEXT, max_size=2),
         )
     )
 

@@ -142,4 +142,4 @@ def test_the_mutations_reach_code_that_runs(tmp_path: Path) -> None:
     data[at : at + 2] = b"\x00\xde"
     path = tmp_path / "damaged.elf"
     path.write_bytes(bytes(data))
-    assert check_run(path) == "error"
+    assert check_run(path) == "fault"

@@ -278,8 +278,8 @@ class Engine:
         if status == unicorn_const.UC_ERR_OK:
             return None
         kind = _FAULT_KINDS.get(status, OTHER)
-        address = self._bad_address if kind in (READ, WRITE, FETCH) else None
-        return EngineFault(kind, address, f"the engine cannot go on (its error {status})")
+        accessed = self._bad_address if kind in (READ, WRITE, FETCH) else None
+        return EngineFault(kind, accessed, f"the engine cannot go on (its error {status})")
 
     def stop(self) -> None:
         """Stop before the access or block that is being reported."""

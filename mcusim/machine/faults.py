@@ -62,7 +62,7 @@ class Fault:
 
 def from_engine(fault: EngineFault, pc: int, thumb: bool, board: Board) -> Fault:
     """Return what a core would raise where the engine could not go on."""
-    if not thumb:
+    if fault.kind == UNDEFINED and not thumb:
         return even_jump(pc)
     if fault.kind == FETCH:
         return jump(pc, board)
@@ -75,7 +75,7 @@ def from_engine(fault: EngineFault, pc: int, thumb: bool, board: Board) -> Fault
 
 def from_interrupt(number: int, pc: int, thumb: bool, board: Board) -> Fault:
     """Return what a core would raise for an exception of the engine, by the engine's number."""
-    if number == ENGINE_INVALID_STATE or not thumb:
+    if number == ENGINE_INVALID_STATE or (number == ENGINE_UNDEFINED and not thumb):
         return even_jump(pc)
     if number in ENGINE_NO_COPROCESSOR:
         return Fault(USAGE_FAULT, bits("NOCP"), "coprocessor instruction, and the core has no such coprocessor", pc)

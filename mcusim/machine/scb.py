@@ -70,9 +70,12 @@ M7_CCSIDR = (0xF00F_E019, 0xF01F_E009)  # data: 16 KB, 4 ways; instructions: 16 
 class SystemControlBlock:
     """Registers from 0xE000ED00 on. `on_change` is called with the offset after a write that others must hear of."""
 
-    def __init__(self, exceptions: Exceptions, cpu: str, remark: Callable[[str], None]) -> None:
+    def __init__(
+        self, exceptions: Exceptions, cpu: str, remark: Callable[[str], None], mpu_regions: int | None = None
+    ) -> None:
         self.exceptions = exceptions
         self.identity = IDENTITIES[cpu]
+        self._mpu_regions = self.identity.mpu_regions if mpu_regions is None else mpu_regions
         self._m7 = cpu == "cortex-m7"
         self._remark = remark
         self.on_change: Callable[[int], None] = lambda _offset: None
@@ -193,8 +196,8 @@ class SystemControlBlock:
 
     def _read_mpu(self, offset: int) -> int:
         if offset == MPU_TYPE:
-            return self.identity.mpu_regions << 8
-        if not self.identity.mpu_regions:
+            return self._mpu_regions << 8
+        if not self._mpu_regions:
             return 0
         if offset in (MPU_CTRL, MPU_RNR):
             return self.registers.get(offset, 0)
@@ -203,7 +206,7 @@ class SystemControlBlock:
         return self._mpu.get((region, register), 0)
 
     def _write_mpu(self, offset: int, value: int) -> None:
-        if offset == MPU_TYPE or not self.identity.mpu_regions:
+        if offset == MPU_TYPE or not self._mpu_regions:
             return
         if offset in (MPU_CTRL, MPU_RNR):
             self.registers[offset] = value & 0xFF

@@ -19,6 +19,7 @@ from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
 
 ANYWHERE = 1 << 32
+FRESH_BYTES = 64
 REACH_BYTES = 0x1_0000  # an SP this far below a stack has been set to something else
 HEAP_SECTIONS = ("heap", "stack")  # in a section's name: reserves room, holds no variables
 
@@ -131,6 +132,9 @@ class Stacks:
         """Return whether an SP below the current stack has been set to another one, rather than having run over."""
         if sp < self.current.limit - REACH_BYTES:
             return True
+        bounds = self.holding(sp)
+        if bounds is not None and ("stack" in bounds.name.lower() or bounds.top - sp <= FRESH_BYTES):
+            return True  # an object that is a stack by its name, or whose end SP has just been set to
         return any(stack is not self.current and stack.limit and stack.limit < sp <= stack.top for stack in self.all)
 
     def lower(self, sp: int, place: str, cycles: int) -> None:

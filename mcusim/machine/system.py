@@ -66,10 +66,10 @@ class SystemControl(RegisterFile):
     ENABLE, TICKINT, CLKSOURCE, COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
     exact_offsets = frozenset({CSR, RVR, CVR})
 
-    def __init__(self, host: Host, exceptions: Exceptions, cpu: str) -> None:
+    def __init__(self, host: Host, exceptions: Exceptions, cpu: str, mpu_regions: int | None = None) -> None:
         super().__init__(_entry("SCS", SCS_START), host)
         self.exceptions = exceptions
-        self.scb = SystemControlBlock(exceptions, cpu, host.remarks.add)
+        self.scb = SystemControlBlock(exceptions, cpu, host.remarks.add, mpu_regions)
         self.counter = Counter()
         self._control = 0
         self._count_flag = False  # set when the counter reaches zero, cleared by reading it (B3.3.3)

@@ -310,6 +310,31 @@ static void dsp(void)
     show("dsp", crc32(dsp_results, sizeof dsp_results));
 }
 
+/* Armv8-M: load-acquire and store-release, plain and exclusive, of each size. */
+static void acquire_release(void)
+{
+#ifdef __ARM_ARCH_8M_MAIN__
+    uint32_t *cell = &dsp_results[3], value, old, failed, sum = 0;
+    for (uint32_t index = 0; index < 8; index++) {
+        __asm volatile("lda %0, [%1]" : "=r"(value) : "r"(cell) : "memory");
+        __asm volatile("ldaex %0, [%2]\n\tadds %0, %3\n\tstlex %1, %0, [%2]"
+                       : "=&r"(old), "=&r"(failed) : "r"(cell), "r"(value) : "cc", "memory");
+        sum = sum * 5 + old + failed;
+        __asm volatile("ldab %0, [%1]" : "=r"(value) : "r"((uint8_t *)cell + 1) : "memory");
+        __asm volatile("stlh %0, [%1]" : : "r"(value + index), "r"((uint16_t *)cell + 1) : "memory");
+        __asm volatile("ldaexh %0, [%2]\n\tmvns %0, %0\n\tstlexh %1, %0, [%2]"
+                       : "=&r"(old), "=&r"(failed) : "r"((uint16_t *)cell) : "cc", "memory");
+        __asm volatile("stlb %0, [%1]" : : "r"(sum), "r"((uint8_t *)cell + 7) : "memory");
+        __asm volatile("ldah %0, [%1]" : "=r"(value) : "r"((uint16_t *)cell + 3) : "memory");
+        __asm volatile("stl %0, [%1]" : : "r"(sum ^ value ^ failed), "r"(cell + 2) : "memory");
+        __asm volatile("ldaexb %0, [%2]\n\tstlexb %1, %3, [%2]"
+                       : "=&r"(old), "=&r"(failed) : "r"((uint8_t *)cell + 9), "r"(index) : "memory");
+        sum += old ^ failed;
+    }
+    show("acquire", sum ^ crc32(dsp_results, sizeof dsp_results));
+#endif
+}
+
 /* floating point */
 
 static APART float sine(float x)
@@ -491,6 +516,7 @@ static APART void run(void)
     strings();
     recursion();
     dsp();
+    acquire_release();
     floating();
     exceptions();
     board_flush();
