@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from elf_writer import ALLOC, EXEC, Elf, Section
 from machines import run_loop
-from random_code import DATA_BYTES, RAM, STACK, WINDOW, WINDOW_BYTES, Item, lay_out
+from random_code import DATA_BYTES, MEMORY, STACK_OFFSET, USUAL_MEMORY, WINDOW_BYTES, WINDOW_OFFSET, Item, lay_out
 from random_values import FPSCR_BITS, random_double, random_fpscr, random_single, random_word
 from thumb_code import Code, encode_wide_branch
 
@@ -32,7 +32,6 @@ VECTOR_WORDS = 64
 TAIL_BYTES = 6
 FINAL_SP = WINDOW_BYTES - 4  # of the window: where the last stack pointer is
 FRAME_WORDS = 9
-STATE = RAM  # next record, file handle, parameters of semihosting calls
 FAULT_STATUS = 0x2_0023  # anything but ADP_Stopped_ApplicationExit: status 1
 
 
@@ -48,7 +47,22 @@ class Target:
     @property
     def fpu(self) -> bool:
         """Return whether it has a floating-point unit."""
-        return self.core in ("cortex-m4", "cortex-m7")
+        return self.core in ("cortex-m4", "cortex-m7", "cortex-m33")
+
+    @property
+    def base(self) -> int:
+        """Return where the vectors and the code lie."""
+        return MEMORY.get(self.core, USUAL_MEMORY)[0]
+
+    @property
+    def state(self) -> int:
+        """Return where RAM starts: next record, file handle, parameters of semihosting calls."""
+        return MEMORY.get(self.core, USUAL_MEMORY)[1]
+
+    @property
+    def window(self) -> int:
+        """Return where the window is."""
+        return self.state + WINDOW_OFFSET
 
     @property
     def armv7(self) -> bool:
@@ -86,7 +100,16 @@ class Case:
         """Return what the firmware loads; the sequence lies at `address`."""
         words = list(self.singles) if target.fpu else []
         r = self.registers
-        words += [self.fpscr, self.apsr, self.psp, r[13], STACK - 4 * FRAME_WORDS, *r[8:13], *r[:8], address | 1]
+        words += [
+            self.fpscr,
+            self.apsr,
+            self.psp,
+            r[13],
+            target.window + STACK_OFFSET - 4 * FRAME_WORDS,
+            *r[8:13],
+            *r[:8],
+            address | 1,
+        ]
         return struct.pack(f"<{1 + len(words)}I", self.window, *words)
 
 
@@ -98,26 +121,26 @@ def harness(target: Target, records: int, end: int, pool: int) -> tuple[bytes, d
         code.load(0, 0xE000_ED88)
         code.load(1, 0x00F0_0000)
         code.hex("6001 f3bf8f4f f3bf8f6f ; str r1, [r0]: CPACR; dsb; isb")
-    code.load(0, STATE)
+    code.load(0, target.state)
     code.load(1, records)
     code.hex("6001 ; str r1, [r0]")
     # open("dump", wb): parameters at STATE + 8
-    code.load(0, STATE + 8)
+    code.load(0, target.state + 8)
     code.load(1, "name")
     code.hex("3901 6001 2105 6041 2104 6081 ; subs r1, #1; str r1, [r0]; mode 5: [r0, #4]; length 4: [r0, #8]")
     code.hex("0001 2001 beab ; movs r1, r0; movs r0, #SYS_OPEN; bkpt 0xab")
-    code.load(1, STATE + 8)
+    code.load(1, target.state + 8)
     code.hex("6008 ; str r0, [r1]: the handle")
-    code.load(0, WINDOW)
+    code.load(0, target.window)
     code.hex("6048 ; str r0, [r1, #4]")
     code.load(0, WINDOW_BYTES)
     code.hex("6088 ; str r0, [r1, #8]")
     code.label("next")
-    code.load(0, STATE)
+    code.load(0, target.state)
     code.load(2, end)
     code.hex("6801 4291 ; ldr r1, [r0]; cmp r1, r2")
     code.branch("more", 1)
-    code.load(1, STATE + 8)
+    code.load(1, target.state + 8)
     code.hex("2002 beab 2018 ; SYS_CLOSE; SYS_EXIT")
     code.load(1, 0x20026)
     code.hex("beab e7fe")
@@ -127,7 +150,7 @@ def harness(target: Target, records: int, end: int, pool: int) -> tuple[bytes, d
     code.hex("c904 0092 ; ldmia r1!, {r2}; lsls r2, r2, #2: the window's words in the pool")
     code.load(3, pool)
     code.hex("18d2 ; adds r2, r2, r3")
-    code.load(3, WINDOW)
+    code.load(3, target.window)
     code.load(4, WINDOW_BYTES // 4)
     code.hex("ca20 c320 3c01 d1fb ; ldmia r2!, {r5}; stmia r3!, {r5}; subs r4, #1; bne")
     if target.armv7:
@@ -155,9 +178,9 @@ def harness(target: Target, records: int, end: int, pool: int) -> tuple[bytes, d
     code.hex("ed2d0a20 ; vpush {s0-s31}" if target.fpu else "")
     code.hex("b662 2000 ; cpsie i; movs r0, #0")
     code.hex("b661 f3808811 ; cpsie f; msr basepri, r0" if target.armv7 else "")
-    code.load(0, WINDOW + FINAL_SP)
+    code.load(0, target.window + FINAL_SP)
     code.hex("4669 6001 ; mov r1, sp; str r1, [r0]")
-    code.load(1, STATE + 8)
+    code.load(1, target.state + 8)
     code.hex("2005 beab ; SYS_WRITE")
     code.branch("next")
     code.label("fault")
@@ -166,7 +189,7 @@ def harness(target: Target, records: int, end: int, pool: int) -> tuple[bytes, d
     code.pool()
     code.label("name")
     code.data += b"dump"
-    return code.build(4 * VECTOR_WORDS), code.labels
+    return code.build(target.base + 4 * VECTOR_WORDS), code.labels
 
 
 @dataclass
@@ -182,9 +205,10 @@ def build_batch(cases: Sequence[Case], target: Target, seed: int) -> Batch:
     """Return the image of these cases. Each sequence is placed once, however many cases have it."""
     source = random.Random(f"pool {seed}")
     pool_words = [random_word(source) if source.random() < 0.7 else random_single(source) for _ in range(POOL_WORDS)]
-    pool = 0x400
-    code_at = 0x2000  # literals may lie 4 KiB before their load
-    done = 4 * VECTOR_WORDS + harness(target, 0, 0, 0)[1]["done"]
+    pool = target.base + 0x400
+    code_at = target.base + 0x2000  # literals may lie 4 KiB before their load
+    main_at = target.base + 4 * VECTOR_WORDS
+    done = main_at + harness(target, 0, 0, 0)[1]["done"]
 
     def tail(address: int) -> bytes:
         return struct.pack("<H", 0xB5FF) + _halves(encode_wide_branch(0xF000_D000, done - (address + 2) - 4))
@@ -209,17 +233,17 @@ def build_batch(cases: Sequence[Case], target: Target, seed: int) -> Batch:
     records_at = code_at + len(body)
     records = b"".join(case.record(start, target) for case, (start, _) in zip(cases, bodies, strict=True))
     end = records_at + len(records)
-    assert end + 0x1000 <= target.memory_bytes, "the batch does not fit"
+    assert end + 0x1000 - target.base <= target.memory_bytes, "the batch does not fit"
     main, labels = harness(target, records_at, end, pool)
-    vectors = [RAM + 0x400] + [4 * VECTOR_WORDS + labels["fault"] | 1] * (VECTOR_WORDS - 1)
-    vectors[1] = 4 * VECTOR_WORDS + labels["reset"] | 1
+    vectors = [target.window] + [main_at + labels["fault"] | 1] * (VECTOR_WORDS - 1)
+    vectors[1] = main_at + labels["reset"] | 1
     head = struct.pack(f"<{VECTOR_WORDS}I", *vectors) + main
-    assert len(head) <= pool
-    head += bytes(pool - len(head)) + struct.pack(f"<{POOL_WORDS}I", *pool_words)
-    head += bytes(code_at - len(head))
+    assert target.base + len(head) <= pool
+    head += bytes(pool - target.base - len(head)) + struct.pack(f"<{POOL_WORDS}I", *pool_words)
+    head += bytes(code_at - target.base - len(head))
     elf = Elf(entry=vectors[1])
-    elf.sections = [Section(".text", 0, head + bytes(body) + records + bytes(0x1000), ALLOC | EXEC)]
-    elf.symbol("g_pfnVectors", 0, 4 * VECTOR_WORDS, 1, 1)
+    elf.sections = [Section(".text", target.base, head + bytes(body) + records + bytes(0x1000), ALLOC | EXEC)]
+    elf.symbol("g_pfnVectors", target.base, 4 * VECTOR_WORDS, 1, 1)
     elf.symbol("Reset_Handler", vectors[1], 0, 2, 1)
     return Batch(elf.build(), bodies, items)
 
@@ -277,7 +301,7 @@ class State:
     def parse(cls, window: bytes, target: Target) -> State:
         """Read the record below the last stack pointer."""
         (sp,) = struct.unpack_from("<I", window, FINAL_SP)
-        at = sp - WINDOW
+        at = sp - target.window
         count = (32 if target.fpu else 0) + 5 + 7 + 9
         if not 0 <= at <= WINDOW_BYTES - 4 * count:
             return cls({"sp": sp}, window)

@@ -19,11 +19,15 @@ from thumb_table import FEATURES, ROWS, Row
 
 from mcusim.isa.decode import decode
 
-RAM = 0x2000_0000
-WINDOW = RAM + 0x400
+# Where code and RAM lie. The core of the AN505 starts in the secure world, whose addresses have bit 28 set.
+MEMORY = {"cortex-m33": (0x1000_0000, 0x3000_0000)}
+USUAL_MEMORY = (0, 0x2000_0000)
+WINDOW_OFFSET = 0x400  # of the window, in RAM
 WINDOW_BYTES = 768
 DATA_BYTES = 256  # of the window, for loads and stores
-STACK = WINDOW + 560  # where SP starts; the record of the results goes below, SP-relative loads reach above
+STACK_OFFSET = (
+    560  # of the window: where SP starts; the record of the results goes below, SP-relative loads reach above
+)
 STACK_BUDGET_BYTES = 64  # how far SP may move up, and how far down
 SP, LR, PC = 13, 14, 15
 MAX_BRANCH_UNITS = 6
@@ -99,7 +103,8 @@ class Generator:
     def __init__(self, core: str, seed: int, only: str = "") -> None:
         features = FEATURES[core]
         self.source = random.Random(f"{core} {seed}")
-        self.armv7 = "7" in features
+        self.armv7, self.armv8 = "7" in features, "8" in features
+        self.window = MEMORY.get(core, USUAL_MEMORY)[1] + WINDOW_OFFSET
         self.rows = [row for row in ROWS if row.needs in features and only in row.name]
         self.quiet = [row for row in self.rows if row.kind in ("plain", "plain sp", "twice")]
         self.turn: list[Row] = []
@@ -111,9 +116,7 @@ class Generator:
         self.down = self.up = STACK_BUDGET_BYTES
         made = []
         for self.unit in range(units):
-            unit = self._unit()
-            # No filler of fixed size before a unit: that 32-bit instructions lie at both alignments comes by itself.
-            made.append(unit)
+            made.append(self._unit())
         return made
 
     def _unit(self) -> list[Item]:
@@ -172,7 +175,9 @@ class Generator:
 
     def _access(self, row: Row, values: Values, kind: str, numbers: list[str]) -> tuple[list[Item], list[Item], int]:
         source, setup, reserved = self.source, [], 1 << values["n"]
-        if kind in ("offset", "pre", "post"):
+        if kind == "exact":  # no offset, and aligned
+            base = self._place(int(numbers[0]), None)
+        elif kind in ("offset", "pre", "post"):
             size, scale = int(numbers[0]), int(numbers[1])
             offset = values["i"] * scale
             if "w" in values and not values["w"]:
@@ -194,7 +199,7 @@ class Generator:
         start = self.source.randrange(DATA_BYTES - size + 1)
         single = row is not None and self.armv7 and size <= 4 and not row.name.startswith("v")
         unaligned = single and self.source.random() < 0.3
-        return WINDOW + (start if unaligned else start & -min(size, 4))
+        return self.window + (start if unaligned else start & -min(size, 4))
 
     def _constant(self, register: int, value: int) -> list[Item]:
         if self.armv7:
@@ -248,13 +253,10 @@ class Generator:
                 break
         setup, main, reserved = self._instruction(row)
         for index in range(length):
-            body += main if index == special else [self._quiet_it(reserved)]
+            body += main if index == special else [self._quiet(reserved, it=True)]
         if source.random() < 0.15 and special != length - 1:
             body[-1] = self._jump_in_it()
         return [*setup, it, *body]
-
-    def _quiet_it(self, reserved: int) -> Item:
-        return self._quiet(reserved, it=True)
 
     def _jump_in_it(self) -> Item:
         target = self._later()
@@ -388,6 +390,11 @@ class Generator:
         else:
             load = Item(0xE8D0_0F4F | base << 16 | loaded << 12 | kind << 4, 4, ("ldrexb", "ldrexh")[kind])
             store = Item(0xE8C0_0F40 | base << 16 | stored << 12 | status | kind << 4, 4, ("strexb", "strexh")[kind])
+        if self.armv8 and source.random() < 0.5:  # acquire and release: no offset
+            code = (0x8F, 0x9F, 0xAF)[kind] | 0x40
+            setup = self._constant(base, place)
+            load = Item(0xE8D0_0F00 | base << 16 | loaded << 12 | code, 4, "ldaex")
+            store = Item(0xE8C0_0F00 | base << 16 | stored << 12 | code & 0xF0 | status, 4, "stlex")
         keep = 1 << base
         between = [self._quiet(keep) for _ in range(source.randrange(3))]
         shape = source.randrange(6)

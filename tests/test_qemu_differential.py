@@ -42,7 +42,8 @@ pytestmark = pytest.mark.qemu
 UNITS = 40
 MPS2_BYTES, MICROBIT_BYTES = 0x40_0000, 0x4_0000
 MACHINES = {"cortex-m4": ("mps2-an386", MPS2_BYTES), "cortex-m7": ("mps2-an500", MPS2_BYTES),
-            "cortex-m3": ("mps2-an385", MPS2_BYTES), "cortex-m0plus": ("microbit", MICROBIT_BYTES)}  # fmt: skip
+            "cortex-m3": ("mps2-an385", MPS2_BYTES), "cortex-m33": ("mps2-an505", MPS2_BYTES),
+            "cortex-m0plus": ("microbit", MICROBIT_BYTES)}  # fmt: skip
 NO_BOARD = "cortex-m0plus"  # no board of ours is like that machine: an MPS2, whose memories are larger, will do
 
 
@@ -59,12 +60,14 @@ SHORT = {
     "cortex-m4": Plan(200, (1,), 14_000),
     "cortex-m7": Plan(100, (2,), 7_000),
     "cortex-m3": Plan(50, (3,), 3_000),
+    "cortex-m33": Plan(70, (5,), 5_000),
     "cortex-m0plus": Plan(80, (4,), 3_000),
 }
 FULL = {
     "cortex-m4": Plan(1400, (1, *range(101, 111)), 1_000_000),
     "cortex-m7": Plan(1400, (2, *range(201, 204)), 400_000),
     "cortex-m3": Plan(1400, (3, 301), 200_000),
+    "cortex-m33": Plan(1400, (5, 501), 200_000),
     "cortex-m0plus": Plan(600, (4, *range(401, 404)), 100_000),
 }
 PLANS = FULL if LONG else SHORT

@@ -9,8 +9,8 @@ This table is its own, not the decoder's: it names every operation, and says wha
     D d, N n, M m in floating-point rows: register numbers, as the pieces lie
 
 Core registers of four bits are never SP or PC, unless a check with `sp` in its kind's name says so. `needs` is what
-the core must have: 6 (Armv6-M), 7 (Armv7-M), "dsp", "fp" (FPv4 single), "fp5" (FPv5), "dp" (FPv5 double). `check` is an
-expression over the fields.
+the core must have: 6 (Armv6-M), 7 (Armv7-M), 8 (Armv8-M, DDI 0553B), "dsp", "fp" (FPv4 single), "fp5" (FPv5), "dp"
+(FPv5 double). `check` is an expression over the fields.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FEATURES = {
     "cortex-m0plus": frozenset({"6"}),
     "cortex-m3": frozenset({"6", "7"}),
     "cortex-m4": frozenset({"6", "7", "dsp", "fp"}),
+    "cortex-m33": frozenset({"6", "7", "8", "dsp", "fp", "fp5"}),
     "cortex-m7": frozenset({"6", "7", "dsp", "fp", "fp5", "dp"}),
 }
 
@@ -260,6 +261,13 @@ def _wide_memory() -> list[Row]:
         Row("pld", "7", "1111100 0 i 00 1 nnnn | 1111 jjjjjjjjjjjj", HINT),
         Row("pld literal", "7", "1111100 0 i 0 0 1 1111 | 1111 jjjjjjjjjjjj"),
         Row("pli", "7", "1111100 1 i 00 1 nnnn | 1111 jjjjjjjjjjjj", HINT),
+        # load-acquire, store-release
+        Row("stlb", "8", "111010001100 nnnn | tttt 1111 1000 1111", "", "exact 1"),
+        Row("stlh", "8", "111010001100 nnnn | tttt 1111 1001 1111", "", "exact 2"),
+        Row("stl", "8", "111010001100 nnnn | tttt 1111 1010 1111", "", "exact 4"),
+        Row("ldab", "8", "111010001101 nnnn | tttt 1111 1000 1111", "", "exact 1"),
+        Row("ldah", "8", "111010001101 nnnn | tttt 1111 1001 1111", "", "exact 2"),
+        Row("lda", "8", "111010001101 nnnn | tttt 1111 1010 1111", "", "exact 4"),
         # halfword loads to PC: unallocated memory hints (A5.3.9)
         Row("hint ldrh", "7", "1111100 w i 01 1 nnnn | 1111 jjjjjjjjjjjj", HINT),
     ]  # fmt: skip
