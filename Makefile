@@ -43,7 +43,7 @@ demo: $(INSTALLED)
 	@$(BIN)/mcusim profile $(EXAMPLE)
 
 test: lint types
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED_DEV)
 	@$(BIN)/ruff check .
