@@ -29,6 +29,11 @@ ENDLESS = "3001 e7fd"
 KEYWORDS = ROOT / "examples" / "keyword_spotting"
 
 
+def let_interrupts_through() -> None:
+    """Shells that start the tests in the background have them ignore Ctrl-C, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Server:
     """A running `mcusim run --gdb 0`, and a connection to it."""
 
@@ -37,6 +42,7 @@ class Server:
             [sys.executable, "-m", "mcusim", "run", *map(str, words), "--gdb", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=let_interrupts_through,
             env=ENVIRONMENT,
         )
         assert self.process.stderr is not None

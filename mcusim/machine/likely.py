@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
 
 ERASED_HALFWORD = 0xFFFF
+BX_LR = 0x4770
 TRAP_OPCODES = range(0xDE00, 0xDF00)  # UDF, which compilers put where control must not come
 
 
@@ -54,7 +55,7 @@ def _of_jump(fault: Fault, loop: RunLoop) -> str:
                 f"the return address on the stack was overwritten (it was 0x{expected:08x}, in "
                 f"{machine.functions.describe(expected)}): a local array written past its end?"
             )
-    if frame is None and not loop.handlers:
+    if frame is None and not loop.handlers and op is not None and int(op["opcode"]) == BX_LR:
         return "main came back to start-up code that has nowhere to go"
     if fault.pc < NULL_REACH_BYTES:
         return "a call through a null function pointer"
