@@ -15,7 +15,7 @@ from mcusim.engine.tables import Array
 from mcusim.isa.decode import FLOW_NEXT
 from mcusim.machine.exceptions import CONTROL_FPCA, RETURN_BASIC_FRAME, RETURN_THREAD
 from mcusim.machine.machine import Machine
-from mcusim.machine.stacks import Stack
+from mcusim.machine.stacks import Stack, is_stack
 from mcusim.machine.tasks import Rtos, Task
 
 INTERRUPTED = ("flow", "return_address", "depth", "last_block")
@@ -193,9 +193,11 @@ class Handlers:
         sp = machine.engine.read_register("sp")
         name = (record.name if record is not None else None) or machine.functions.list[function].name
         bounds = record.stack if record is not None else None
-        if bounds is None or not bounds.limit < sp:
+        sure = bounds is not None and bounds.limit < sp
+        if not sure:
             bounds = machine.stacks.holding(sp)
-        stack = machine.stacks.add(name, bounds.limit if bounds else 0, max(sp, frame + 0x20))
+            sure = bounds is not None and is_stack(bounds)
+        stack = machine.stacks.add(name, bounds.limit if bounds else 0, max(sp, frame + 0x20), sure)
         stack.name = name
         stack.low = min(stack.low, frame)
         task = self._task(name, function, stack)

@@ -32,6 +32,7 @@ class Stack:
     limit: int
     top: int
     low: int
+    sure: bool = True  # it is a stack by what the file or an operating system says, not just an object that SP was in
     overflow_sp: int | None = None
     overflow_place: str = ""
     overflow_cycles: int = 0
@@ -77,13 +78,14 @@ class Stacks:
         self.current = stack
         self._install(stack)
 
-    def add(self, name: str, limit: int, top: int) -> Stack:
+    def add(self, name: str, limit: int, top: int, sure: bool) -> Stack:
         """Return the stack with these bounds, made if it is new."""
         for stack in self.all:
             if stack.limit == limit and (stack.top == top or limit):
                 stack.top = max(stack.top, top)
+                stack.sure |= sure
                 return stack
-        stack = Stack(name, limit, top, top)
+        stack = Stack(name, limit, top, top, sure)
         self.all.append(stack)
         return stack
 
@@ -104,9 +106,9 @@ class Stacks:
                 return
         bounds = self.holding(sp)
         if bounds is not None:
-            self.activate(self.add(bounds.name, bounds.limit, bounds.top))
+            self.activate(self.add(bounds.name, bounds.limit, bounds.top, is_stack(bounds)))
         else:
-            self.activate(self.add(name, 0, sp))
+            self.activate(self.add(name, 0, sp, sure=False))
 
     def look(self, sp: int, low: int, place: str, cycles: int) -> None:
         """SP is outside the current stack, or `low`, the lowest it will be in the callee's first block, is."""
@@ -119,7 +121,7 @@ class Stacks:
             if sp > stack.top:
                 stack.top = sp
         stack.low = min(stack.low, low)
-        if stack.limit and low < stack.limit:
+        if stack.sure and stack.limit and low < stack.limit:
             if stack.overflow_sp is None:
                 stack.overflow_sp, stack.overflow_place, stack.overflow_cycles = low, place, cycles
             else:
@@ -130,22 +132,27 @@ class Stacks:
 
     def _elsewhere(self, sp: int) -> bool:
         """Return whether an SP below the current stack has been set to another one, rather than having run over."""
-        if sp < self.current.limit - REACH_BYTES:
+        if not self.current.sure or sp < self.current.limit - REACH_BYTES:
             return True
         bounds = self.holding(sp)
-        if bounds is not None and ("stack" in bounds.name.lower() or bounds.top - sp <= FRESH_BYTES):
+        if bounds is not None and (is_stack(bounds) or bounds.top - sp <= FRESH_BYTES):
             return True  # an object that is a stack by its name, or whose end SP has just been set to
         return any(stack is not self.current and stack.limit and stack.limit < sp <= stack.top for stack in self.all)
 
     def lower(self, sp: int, place: str, cycles: int) -> None:
         """An exception has stacked a frame down to `sp`."""
         self.flush()
-        if sp < self.current.low:
-            self.current.low = sp
-            if sp < self.current.limit:
-                self.look(sp, sp, place, cycles)
-            else:
-                self._install(self.current)
+        stack = self.current
+        if sp < stack.limit or sp > stack.top:
+            self.look(sp, sp, place, cycles)
+        elif sp < stack.low:
+            stack.low = sp
+            self._install(stack)
+
+
+def is_stack(bounds: Bounds) -> bool:
+    """Return whether an object is a stack by its name."""
+    return "stack" in bounds.name.lower()
 
 
 def main_stack_limit(image: Image, board: Board) -> int:
