@@ -13,10 +13,11 @@ from machines import CODE, assemble, firmware_elf, run_loop, write_image
 
 from mcusim.attribution import attribute
 from mcusim.machine.exceptions import BUS_FAULT, HARD_FAULT, MEM_MANAGE, USAGE_FAULT
+from mcusim.machine.faulting import shortened
 from mcusim.machine.loop import RunLoop
 from mcusim.machine.result import make_trace
 from mcusim.reports import render
-from mcusim.trace import FaultRecord
+from mcusim.trace import FaultRecord, Place
 
 M4, M0PLUS = "generic-cortex-m4", "generic-cortex-m0plus"
 SPIN = "e7fe"
@@ -198,3 +199,13 @@ def test_an_instruction_that_is_looked_at_once_may_run_often_before_that_is_undo
     loop = run_loop(write_image(tmp_path, firmware_elf(code)))
     assert loop.end is not None
     assert loop.end.kind == "loop"
+
+
+def test_a_long_backtrace_shows_both_ends() -> None:
+    runaway = [Place(0x100, "at"), *[Place(0x104, "call")] * 2000, Place(0x200, "call")]
+    assert shortened(runaway) == [Place(0x100, "at"), Place(0x104, "call x 2000"), Place(0x200, "call")]
+    varied = [Place(address, "call") for address in range(0, 2000, 2)]
+    lines = shortened(varied)
+    assert len(lines) == 65
+    assert (lines[0], lines[-1]) == (varied[0], varied[-1])
+    assert lines[32].how == "... 936 lines left out, from"

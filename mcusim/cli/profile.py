@@ -4,6 +4,8 @@
 The firmware's own output (UART, semihosting) goes to stdout as it comes, the report after it. With a --format other
 than text the firmware's output goes to stderr, so that stdout holds the report alone.
 
+The exit code is 0 where there is a report, 1 if the run ended in a fault, 130 after Ctrl-C, 2 for mcusim's own errors.
+
 Examples:
   mcusim profile firmware.elf                            guess the board, run to the end, report
   mcusim profile firmware.elf --board nucleo-l4r5zi      name the board

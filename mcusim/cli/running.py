@@ -38,6 +38,8 @@ def execute(
     from mcusim.overlay import load_overlay
     from mcusim.svd import load_svd
 
+    if args.uart_in is not None and args.uart_script is not None:
+        raise McusimError("--uart-in and --uart-script exclude each other: their bytes would mix")
     if args.files is not None and not args.files.is_dir():
         raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
     if args.board is None:

@@ -51,7 +51,7 @@ def code_address(name: str, option: str, image: Image) -> int:
     try:
         return int(name, 0) & ~1
     except ValueError:
-        raise unknown_name(f"function in {option}", name, [symbol.name for symbol in image.functions]) from None
+        raise unknown_name(f"function ({option})", name, [symbol.name for symbol in image.functions]) from None
 
 
 def _value(text: str, option: str, image: Image) -> int:
@@ -62,7 +62,7 @@ def _value(text: str, option: str, image: Image) -> int:
         symbol = image.find_symbol(text.removeprefix("&"))
         if symbol is None:
             names = [symbol.name for symbol in image.symbols]
-            raise unknown_name(f"value in {option}", text, names) from None
+            raise unknown_name(f"value ({option}: a number or a symbol)", text, names) from None
         return symbol.address | (symbol.kind == "function")
     if not -(1 << 31) <= value < 1 << 32:
         raise McusimError(f"{option}: {text} does not fit a register of 32 bits")

@@ -155,8 +155,6 @@ class Faulting:
         frames = tables.arrays["frames"]
         contexts = list(loop.handlers.contexts)
         for depth in reversed(range(int(tables.m["depth"]))):
-            if len(places) == MAX_DEPTH:
-                break
             frame = frames[depth]
             if frame["is_exception"]:
                 if contexts:
@@ -164,7 +162,23 @@ class Faulting:
                     places.append(Place(context.pc, f"interrupted by {exception_name(context.exception)}"))
             else:
                 places.append(Place(int(frame["return_address"]) - 2, "call"))
-        return places
+        return shortened(places)
 
     def _is_jump(self, fault: Fault) -> bool:
         return bool(fault.status & bits("IBUSERR", "IACCVIOL", "INVSTATE"))
+
+
+def shortened(places: list[Place]) -> list[Place]:
+    """Return a backtrace with runs of one call as one line, and the middle left out where it is still long."""
+    runs: list[tuple[Place, int]] = []
+    for place in places:
+        if runs and runs[-1][0] == place:
+            runs[-1] = (place, runs[-1][1] + 1)
+        else:
+            runs.append((place, 1))
+    lines = [place if count == 1 else Place(place.address, f"{place.how} x {count}") for place, count in runs]
+    if len(lines) <= MAX_DEPTH:
+        return lines
+    half = MAX_DEPTH // 2
+    left_out = Place(lines[half].address, f"... {len(lines) - MAX_DEPTH} lines left out, from")
+    return [*lines[:half], left_out, *lines[-half:]]

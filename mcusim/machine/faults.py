@@ -18,7 +18,7 @@ STATUS_BITS = {
     7: ("MMARVALID", "MMFAR holds the address"),
     8: ("IBUSERR", "instruction fetched from where nothing is"),
     9: ("PRECISERR", "data access to where nothing is, at the stacked PC"),
-    10: ("IMPRECISERR", "buffered write to where nothing is, noticed later"),
+    10: ("IMPRECISERR", "buffered write that failed, noticed later"),
     11: ("UNSTKERR", "unstacking for an exception return failed"),
     12: ("STKERR", "stacking for an exception entry failed"),
     15: ("BFARVALID", "BFAR holds the address"),
@@ -31,7 +31,7 @@ STATUS_BITS = {
     25: ("DIVBYZERO", "division by zero with DIV_0_TRP set"),
 }
 HARD_STATUS_BITS = {1: ("VECTTBL", "a vector could not be read"),
-                    30: ("FORCED", "a fault whose own handler could not run")}  # fmt: skip
+                    30: ("FORCED", "its own handler is not enabled, or could not run")}  # fmt: skip
 NUMBER = {name: bit for bit, (name, _) in STATUS_BITS.items()}
 FORCED, VECTTBL = 1 << 30, 1 << 1
 ENGINE_NO_COPROCESSOR = (17, 18)  # the engine's numbers
@@ -124,7 +124,11 @@ def nearest(address: int, board: Board) -> str:
             return f"in {name}"
     below = [(address - high, name) for low, high, name in spans if high <= address]
     above = [(low - address, name) for low, high, name in spans if low > address]
-    near = [(d, f"{d + 1} bytes past the end of {name}") for d, name in below if d < NEAR_BYTES]
+    near = [
+        (d, f"{d} bytes past the end of {name}" if d else f"just past the end of {name}")
+        for d, name in below
+        if d < NEAR_BYTES
+    ]
     near += [(d, f"{d} bytes below {name}") for d, name in above if d < NEAR_BYTES]
     if near:
         return min(near)[1]

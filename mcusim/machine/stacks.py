@@ -19,7 +19,7 @@ from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
 
 ANYWHERE = 1 << 32
-FRESH_BYTES = 64
+FRESH_BYTES, ROOM_BYTES = 64, 1024
 REACH_BYTES = 0x1_0000  # an SP this far below a stack has been set to something else
 HEAP_SECTIONS = ("heap", "stack")  # in a section's name: reserves room, holds no variables
 
@@ -135,7 +135,8 @@ class Stacks:
         if not self.current.sure or sp < self.current.limit - REACH_BYTES:
             return True
         bounds = self.holding(sp)
-        if bounds is not None and (is_stack(bounds) or bounds.top - sp <= FRESH_BYTES):
+        roomy = self.current.low > self.current.limit + ROOM_BYTES  # it has not been near its end
+        if bounds is not None and (is_stack(bounds) or (roomy and bounds.top - sp <= FRESH_BYTES)):
             return True  # an object that is a stack by its name, or whose end SP has just been set to
         return any(stack is not self.current and stack.limit and stack.limit < sp <= stack.top for stack in self.all)
 
