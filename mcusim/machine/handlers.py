@@ -189,8 +189,8 @@ class Handlers:
         """Return the context of a task that begins at `pc`."""
         machine = self._machine
         function = machine.functions.number_at(pc, called=True, current=None)
-        record = self._rtos.current()
         sp = machine.engine.read_register("sp")
+        record = self._rtos.current(sp)
         name = (record.name if record is not None else None) or machine.functions.list[function].name
         bounds = record.stack if record is not None else None
         sure = bounds is not None and bounds.limit < sp
@@ -200,19 +200,20 @@ class Handlers:
         stack = machine.stacks.add(name, bounds.limit if bounds else 0, max(sp, frame + 0x20), sure)
         stack.name = name
         stack.low = min(stack.low, frame)
-        task = self._task(name, function, stack)
-        task.block = record.block if record is not None else 0
+        task = self._task(name, function, stack, record.block if record is not None else 0)
         fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1}
         return Context(0, frame, pc, fields, task.root, stack, task)
 
-    def _task(self, name: str, function: int, stack: Stack) -> Task:
+    def _task(self, name: str, function: int, stack: Stack, block: int) -> Task:
         tables = self._machine.tables
         for task in self.tasks:
-            if task.name == name and int(tables.arrays["nodes"][task.root]["function"]) == function:
+            if (task.name, task.block) == (name, block) and int(
+                tables.arrays["nodes"][task.root]["function"]
+            ) == function:
                 task.stack = stack
                 return task
         root = tables.new_root(function, t.KIND_TASK)
         tables.arrays["nodes"][root]["calls"] += 1
-        task = Task(name, root, stack)
+        task = Task(name, root, stack, block)
         self.tasks.append(task)
         return task

@@ -8,9 +8,11 @@ are in the file; elsewhere a task is named after the function that it starts in.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
-from mcusim.image.model import Image
+from mcusim.image.model import Image, Symbol
 from mcusim.machine.memory import Memory
 from mcusim.machine.stacks import Bounds, Stack
 
@@ -19,8 +21,11 @@ MAX_NAME_BYTES = 32
 FREERTOS_STACK, FREERTOS_NAME = 48, 52
 # Zephyr kernel_structs.h, struct _cpu: nested, irq_stack, current.
 ZEPHYR_CURRENT = 8
+ZEPHYR_THREAD_BYTES, ZEPHYR_TOP_BYTES = 256, 512  # how far to look; what a fresh thread may have above its SP
 # ThreadX tx_api.h, TX_THREAD: id, run_count, stack_ptr, stack_start, stack_end, ..., name at the eleventh word.
 THREADX_STACK_POINTER, THREADX_STACK_START, THREADX_STACK_END, THREADX_NAME = 8, 12, 16, 40
+# Where the record of a task that waits keeps its stack pointer; Zephyr saves registers in the thread instead.
+STACK_POINTERS = {"pxCurrentTCB": 0, "_kernel": None, "_tx_thread_current_ptr": THREADX_STACK_POINTER}
 ZEPHYR_PREFIXES = ("_k_thread_obj_", "z_", "k_")
 
 
@@ -49,9 +54,9 @@ class Rtos:
 
     def __init__(self, image: Image, memory: Memory) -> None:
         self._image, self._memory = image, memory
-        self._objects = {symbol.address: symbol for symbol in image.symbols if symbol.kind == "object"}
+        self._objects = [symbol for symbol in image.symbols if symbol.kind == "object"]
         self._reader = None
-        self._stack_pointer = 0  # where a record keeps the stack pointer of a task that waits
+        self._stack_pointer: int | None = None  # where a record keeps the stack pointer of a task that waits
         for symbol, reader in (
             ("pxCurrentTCB", self._freertos),
             ("_kernel", self._zephyr),
@@ -60,16 +65,27 @@ class Rtos:
             found = image.find_symbol(symbol)
             if found is not None:
                 self._reader, self._address = reader, found.address
-                self._stack_pointer = THREADX_STACK_POINTER if symbol.startswith("_tx") else 0
+                self._stack_pointer = STACK_POINTERS[symbol]
                 break
 
     def saved_sp(self, block: int) -> int | None:
         """Return the stack pointer of a task that has just been switched from, below the registers saved there."""
-        return self._word(block + self._stack_pointer) or None if block else None
+        if not block or self._stack_pointer is None:
+            return None
+        return self._word(block + self._stack_pointer) or None
 
-    def current(self) -> Record | None:
-        """Return the record of the task that the operating system takes for the current one; None where none is."""
-        return self._reader() if self._reader is not None else None
+    def current(self, sp: int) -> Record | None:
+        """Return the record of the task that the operating system takes for the current one, whose SP this is.
+
+        None where there is none.
+        """
+        return self._reader(sp) if self._reader is not None else None
+
+    def _object_at(self, address: int) -> Symbol | None:
+        index = bisect_right(self._objects, address, key=lambda symbol: symbol.address) - 1
+        if index >= 0 and self._objects[index].address <= address < self._objects[index].end:
+            return self._objects[index]
+        return None
 
     def _word(self, address: int) -> int:
         return self._memory.read_word(address) if self._memory.holds(address) else 0
@@ -82,7 +98,7 @@ class Rtos:
         name = text.decode("ascii", "replace")
         return name if end and name and name.isascii() and name.isprintable() else None
 
-    def _freertos(self) -> Record | None:
+    def _freertos(self, _sp: int) -> Record | None:
         block = self._word(self._address)
         if not block:
             return None
@@ -90,18 +106,31 @@ class Rtos:
         plausible = base and base <= top and self._memory.holds(base)
         return Record(self._text(block + FREERTOS_NAME), Bounds(base, top, "") if plausible else None, block)
 
-    def _zephyr(self) -> Record | None:
+    def _zephyr(self, sp: int) -> Record | None:
         thread = self._word(self._address + ZEPHYR_CURRENT)
         if not thread:
             return None
-        symbol = self._objects.get(thread)
+        symbol = self._object_at(thread)
         name = symbol.name if symbol is not None else None
+        if symbol is not None and thread != symbol.address:
+            name = f"{symbol.name}+0x{thread - symbol.address:x}"  # one of an array of threads
         for prefix in ZEPHYR_PREFIXES:
             if name is not None:
                 name = name.removeprefix(prefix)
-        return Record(name, None, 0)  # saved registers lie in the thread, not on its stack
+        return Record(name, self._stack_info(thread, sp), thread)
 
-    def _threadx(self) -> Record | None:
+    def _stack_info(self, thread: int, sp: int) -> Bounds | None:
+        """Return what `k_thread.stack_info` holds: start and size, at an offset that the configuration decides.
+
+        Found by its look: two words in the thread that enclose its first stack pointer closely.
+        """
+        words = [self._word(thread + offset) for offset in range(0, ZEPHYR_THREAD_BYTES, 4)]
+        for start, size in pairwise(words):
+            if start < sp <= start + size and start + size - sp <= ZEPHYR_TOP_BYTES:
+                return Bounds(start, start + size, "")
+        return None
+
+    def _threadx(self, _sp: int) -> Record | None:
         thread = self._word(self._address)
         if not thread:
             return None
