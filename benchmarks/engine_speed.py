@@ -36,7 +36,7 @@ from mcusim.engine import tables as t
 from mcusim.engine.engine import CPU_MODELS, REGISTERS
 from mcusim.jit import address_of
 from mcusim.machine.loop import RunLoop
-from mcusim.machine.machine import PERIPHERAL_BYTES, PERIPHERAL_START
+from mcusim.machine.machine import device_ranges
 from mcusim.machine.system import PPB_BYTES, PPB_START
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,8 +102,8 @@ class Stretch:
         for window in self.machine.memory._windows:
             rights = unicorn_const.UC_PROT_ALL if window.writable else unicorn_const.UC_PROT_ALL & ~2
             bare.mem_map_ptr(window.start, len(window.array), rights, address_of(window.array))
-        for start, size in ((PERIPHERAL_START, PERIPHERAL_BYTES), (PPB_START, PPB_BYTES)):
-            bare.mmio_map(start, size, self._touched, None, self._touched, None)
+        for start, end in (*device_ranges(self.machine.board), (PPB_START, PPB_START + PPB_BYTES)):
+            bare.mmio_map(start, end - start, self._touched, None, self._touched, None)
         return bare
 
     def _touched(self, *_: Any) -> int:
