@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
-from mcusim.engine.fetches import LineAt, lines_needed
+from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
@@ -282,8 +282,10 @@ class Pricer:
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
         if self.line_at is not None:
-            lines = lines_needed(self.decoded[block].ops, costs, self._buffer_words, self.line_at)
-            self.tables.add_lines(outcome, lines)
+            ops, words = self.decoded[block].ops, self._buffer_words
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
+            lines = lines_needed(ops, costs, words, self.line_at)
+            self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

@@ -282,7 +282,9 @@ class Machine:
         """Supply the entry or the price that native code lacked."""
         m = self.tables.m
         if reason == t.NEW_ENTRY:
-            self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            if m["flash"]:
+                self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
         elif reason == t.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
 
