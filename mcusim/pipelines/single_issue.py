@@ -23,6 +23,7 @@ RULES: tuple[str, ...] = (
     "pipelined_accesses",
     "pipelined_in_one_memory",
     "nop_hides_data_cycle",
+    "store_hides_data_cycle",
     "load_after_store_cycles",
     "register_offset_store_cycles",
     "address_cycles",
@@ -41,6 +42,7 @@ RULES: tuple[str, ...] = (
     _PIPELINED,
     _ONE_PLACE,
     _NOP_HIDES,
+    _STORE_HIDES,
     _LOAD_AFTER_STORE,
     _REGISTER_OFFSET_STORE,
     _ADDRESS,
@@ -137,6 +139,8 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
         return rules[_NOP_HIDES] != 0
     if not runs or not rules[_PIPELINED]:
         return False
+    if _SIMPLE_STORES[op.klass] and rules[_STORE_HIDES]:
+        return not op.address_reads & state[_OPEN_REGISTERS]
     if not _SIMPLE_LOADS[op.klass] or op.address_reads & state[_OPEN_REGISTERS]:
         return False
     if op.place != state[_OPEN_PLACE] and op.place != 0 and state[_OPEN_PLACE] != 0 and rules[_ONE_PLACE]:
