@@ -22,6 +22,7 @@ RULES: tuple[str, ...] = (
     "load_data_cycles",
     "pipelined_accesses",
     "written_base_follows",
+    "pipelined_in_one_memory",
     "nop_hides_data_cycle",
     "load_after_store_cycles",
     "register_offset_store_cycles",
@@ -43,6 +44,7 @@ RULES: tuple[str, ...] = (
     _LOAD_DATA,
     _PIPELINED,
     _WRITTEN_BASE_FOLLOWS,
+    _ONE_PLACE,
     _NOP_HIDES,
     _LOAD_AFTER_STORE,
     _REGISTER_OFFSET_STORE,
@@ -64,7 +66,7 @@ RULES: tuple[str, ...] = (
 # The state vector: what is still in flight between two instructions.
 _OPEN = 0  # an access whose data cycle is open: none, a load, a store, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
-_OPEN_LITERAL = 2  # the open load is relative to PC
+_OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
 _OPEN_BASE = 3  # base register, as a mask, that the open access writes back
 _ALU_REGISTERS = 4  # core registers written by the data-processing instruction just before
 _FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
@@ -152,7 +154,7 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
         return False
     if state[_OPEN_BASE] & op.address_reads and not rules[_WRITTEN_BASE_FOLLOWS]:
         return False
-    if (op.flags & isa.LITERAL != 0) != (state[_OPEN_LITERAL] != 0):
+    if op.place != state[_OPEN_PLACE] and op.place != 0 and state[_OPEN_PLACE] != 0 and rules[_ONE_PLACE]:
         return False
     if op.flags & isa.WRITEBACK and not rules[_WRITTEN_BASE_FOLLOWS]:
         return False
@@ -233,7 +235,7 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     """Record what this instruction leaves in flight."""
     state[_OPEN] = _NONE
     state[_OPEN_REGISTERS] = 0
-    state[_OPEN_LITERAL] = 0
+    state[_OPEN_PLACE] = 0
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_FP_REGISTERS] = 0
@@ -243,7 +245,7 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     if _SIMPLE_LOADS[op.klass]:
         state[_OPEN] = _OPEN_LOAD
         state[_OPEN_REGISTERS] = op.writes
-        state[_OPEN_LITERAL] = 1 if op.flags & isa.LITERAL else 0
+        state[_OPEN_PLACE] = op.place
         if op.flags & isa.WRITEBACK:
             state[_OPEN_REGISTERS] = op.writes & ~op.address_reads
             state[_OPEN_BASE] = op.address_reads
@@ -264,7 +266,7 @@ def _after_branch(state: Any) -> None:
     """Restart fetch at a branch target: its word is there, the next one asked for; no access is open."""
     state[_OPEN] = _NONE
     state[_OPEN_REGISTERS] = 0
-    state[_OPEN_LITERAL] = 0
+    state[_OPEN_PLACE] = 0
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_LONG_HIGH] = 0
