@@ -69,7 +69,7 @@ def _settle(m: Any, address: int) -> bool:
         return False
     outcome.count += 1
     m.clock_cycles += outcome.cycles
-    if flags & t.DIVIDES and m.divide_model:
+    if flags & t.DIVIDES:
         m.clock_cycles += division_extra(m, block)
     m.state = outcome.exit_state
     m.flow = block.flow if taken else FLOW_NEXT

@@ -11,7 +11,7 @@ CAUSE_TITLES: dict[str, str] = {
     "address": "address register written by the instruction before",
     "branch": "pipeline refill after a taken branch",
     "fetch": "instruction fetch fell behind (32-bit instructions at halfword addresses)",
-    "division": "divide beyond its shortest time",
+    "division": "divide or long multiply beyond its shortest time",
     "fp": "floating-point result or unit not ready",
     "barrier": "barriers and special registers",
     "exception": "exception entry and return",
