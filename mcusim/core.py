@@ -128,7 +128,8 @@ class Core:
         """Return sections of (key, value, source) rows for `mcusim show`."""
         core = self.file
         head = [("title", core.title, ""), ("architecture", core.architecture, ""), ("fpu", core.fpu, ""),
-                ("pipeline", core.pipeline, ""), ("division", core.division, ""), ("long multiply", core.long_multiply, "")]  # fmt: skip
+                ("pipeline", core.pipeline, ""), ("division", core.division, ""),
+                ("long multiply", core.long_multiply, "")]  # fmt: skip
         classes = []
         for name, timing in core.class_.items():
             value = (

@@ -114,7 +114,7 @@ def _long_multiply_extra(first: int, second: int, operation: int) -> int:
         base, longer = 1, negative2
     if operation in (t.MULTIPLY, t.MULTIPLY_SIGNED):
         return base + (1 if longer else 0)
-    # Accumulating: two cycles for whatever is more than two low halves, one more for a full by a high half, two for all.
+    # Accumulating: two cycles more unless both are low halves, three with three halves, four with all.
     if high1 and low1 and high2 and low2:
         return 4
     three_halves = (high1 and low1 and not low2) or (high1 and not low1 and high2 and low2)

@@ -80,10 +80,7 @@ def _sets_sp(op: np.void) -> bool:
 def operation_of(opcode: int) -> tuple[int, int, int]:
     """Return first and second operand register and the operation of a divide or long multiply (A5.3.17)."""
     signed, kind = opcode >> 21 & 1 ^ 1, opcode >> 20 & 15
-    if kind in (9, 11):
-        operation = t.DIVIDE
-    else:
-        operation = t.ACCUMULATE if opcode >> 22 & 1 else t.MULTIPLY
+    operation = t.DIVIDE if kind in (9, 11) else t.ACCUMULATE if opcode >> 22 & 1 else t.MULTIPLY
     return opcode >> 16 & 15, opcode & 15, operation + signed
 
 

@@ -347,7 +347,7 @@ class Tables:
         self.arrays["outcomes"]["link_key"] = NO_KEY
 
     def add_divisions(self, rows: list[tuple[int, int, int, int]]) -> int:
-        """Append a block's divisions (dividend, divisor, operation, index of instruction); return the first's number."""
+        """Append a block's divisions (two operands, operation, index of instruction); return the first's number."""
         first = self.division_count
         while first + len(rows) > len(self.arrays["divisions"]):
             self._double("divisions", "division_capacity")
