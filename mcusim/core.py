@@ -120,6 +120,11 @@ class Core:
         """Number of the model of long multiplies; 0 where their cycles do not depend on the operands."""
         return MULTIPLY_MODELS[self.file.long_multiply]
 
+    def with_multiplier(self, cycles: int, source: str) -> Core:
+        """Return this core as made with another multiplier: MULS takes so many cycles (Cortex-M0, M0+: 1 or 32)."""
+        classes = {**self.file.class_, "multiply": ClassTiming(cycles, source)}
+        return Core(msgspec.structs.replace(self.file, class_=classes))
+
     def exception_cycles(self, name: str) -> int:
         """Return one of `EXCEPTION_NUMBERS`, in cycles."""
         return self.file.exception[name].value
