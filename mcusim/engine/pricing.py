@@ -7,8 +7,8 @@ afterwards the hot path only looks up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,30 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
+from mcusim.engine.alignment import Alignments
+from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import access_bytes, addresses
+from mcusim.isa.addressing import addresses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
-ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
-HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
-PlaceOf = Callable[[int], int]  # guest address -> number of the memory block; 0 where there is none
-Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds; None if it is no memory
+
+class GuestMemory(Protocol):
+    """What pricing asks of memory."""
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes."""
+
+    def writable_host_address(self, address: int) -> int:
+        """Return where a byte is in our memory; 0 where the guest cannot write it."""
+
+    def place_of(self, address: int) -> int:
+        """Return the number of the memory that an address is in."""
+
+    def peek(self, address: int, size_bytes: int) -> int | None:
+        """Return the value at an address, None where there is no memory."""
+
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
 _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditional", "compare_branch"))
@@ -33,6 +47,7 @@ _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
 _MULTIPLY_LONG = isa.CLASS_NUMBER["multiply_long"]
+_LOAD_IN_IT = isa.LOAD | isa.CONDITIONAL
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
 
@@ -87,24 +102,16 @@ def operation_of(opcode: int) -> tuple[int, int, int]:
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
-    def __init__(
-        self,
-        core: Core,
-        tables: t.Tables,
-        read_code: ReadCode,
-        host_address: HostAddress,
-        place_of: PlaceOf,
-        peek: Peek,
-    ) -> None:
+    def __init__(self, core: Core, tables: t.Tables, memory: GuestMemory) -> None:
         self.core = core
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
-        self.read_code = read_code
-        self.host_address = host_address
-        self.place_of = place_of
-        self.peek = peek
-        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, misaligned
+        self.memory = memory
+        self._seen: dict[tuple[int, int], int] = {}  # (address, opcode) of a load or store -> what it accessed first
+        self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
         self.decoded: list[DecodedBlock] = []
+        self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
+        self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
@@ -136,8 +143,8 @@ class Pricer:
 
         `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
         """
-        ops, pending = isa.decode_block(self.read_code(start, size_bytes), start, pending_it)
-        self._place(ops, registers)
+        ops, pending = isa.decode_block(self.memory.read(start, size_bytes), start, pending_it)
+        accessed = self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
         self.decoded.append(decoded)
@@ -148,30 +155,31 @@ class Pricer:
         block["stack_bytes"] = stack_bytes(ops)
         if len(ops):
             block["flow"] = ops[-1]["flow"]
-        host = self.host_address(start)
+        host = self.memory.writable_host_address(start)
         if host:
             block["host_address"] = host
             block["checksum"] = hooks.checksum(host, size_bytes)
             block["flags"] |= t.IN_RAM
         self._add_predicates(number, decoded)
         self._add_divisions(number, decoded)
+        self.alignments.add_block(number, ops, accessed)
         if decoded.assumed:
             block["flags"] |= t.ASSUMES
         return number
 
-    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> None:
-        """Fill in which memory the block's loads and stores access, as seen when it is met first."""
+    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> list[int | None]:
+        """Fill in which memory the block's loads and stores access, as seen when it is met first; return addresses."""
         accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
-        if not len(accessing):
-            return
-        known = addresses(ops, registers, self.peek) if registers is not None else None
-        for index in accessing:
-            op = ops[index]
-            key = (int(op["address"]), int(op["opcode"]))
-            address = known[index] if known is not None else None
-            if address is not None and key not in self._seen:
-                self._seen[key] = self.place_of(address), address % access_bytes(op)
-            op["place"], op["misaligned"] = self._seen.get(key, (0, 0))
+        found: list[int | None] = [None] * len(ops)
+        if len(accessing) and registers is not None:
+            found = addresses(ops, registers, self.memory.peek)
+        for index in map(int, accessing):
+            key = (int(ops[index]["address"]), int(ops[index]["opcode"]))
+            address = self._seen.get(key, found[index])
+            if address is not None:
+                self._seen[key] = found[index] = address
+                ops[index]["place"] = self.memory.place_of(address)
+        return found
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""
@@ -189,6 +197,8 @@ class Pricer:
             flags |= t.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():
             flags |= t.HOLDS_UNDEFINED
+        if (ops["flags"] & _LOAD_IN_IT == _LOAD_IN_IT).any():
+            flags |= t.LOADS_IN_IT
         if any(_sets_sp(op) for op in ops):
             flags |= t.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
@@ -313,13 +323,18 @@ class Pricer:
         return int(total), costs, state
 
     def price_outcome(self, outcome: int) -> None:
-        """Find the price of an outcome in the tables."""
+        """Find the price of an outcome in the tables, and which lines of flash it needs."""
         entry = self.tables.arrays["entries"][outcome // 2]
-        total, _, state = self.costs(
-            int(entry["block"]), int(entry["state"]), int(entry["predicates"]), bool(outcome & 1)
-        )
+        block = int(entry["block"])
+        total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
+        row["look_at"] = self.alignments.first_look(block)
+        if self.line_at is not None:
+            ops, words = self.decoded[block].ops, self._buffer_words
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
+            lines = lines_needed(ops, costs, words, self.line_at)
+            self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

@@ -200,6 +200,8 @@ class RunLoop:
             self._look_at_stack()
         elif reason == t.WANTS_PROBE:
             machine.add_probes(int(m["last_block"]))
+        elif reason == t.LOOK:
+            machine.look_at_loads(int(m["wanted_outcome"]))
         elif reason == t.IDLE:
             self.waiting.idle()
 
@@ -242,12 +244,12 @@ class RunLoop:
     def _deliver(self) -> None:
         """Wake devices and take the interrupt that is due."""
         machine, exceptions = self.machine, self.machine.exceptions
-        fault = self.traps.divided_by_zero()
-        if fault is not None:
+        if (fault := self.traps.divided_by_zero()) is not None:
             self.faulting.raise_fault(fault)
         if self._unit_switched:  # hooks may change only while the engine stands still
             self._unit_switched = False
             self.traps.fpu_switched()
+        machine.flash.switch()
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()

@@ -8,9 +8,13 @@ CAUSE_TITLES: dict[str, str] = {
     "transfer": "further words of a load or store of several registers",
     "load": "data cycle of a load that the next instruction did not hide",
     "store": "a store's data cycle that held up the next access",
+    "unaligned": "further transfers of an unaligned access",
     "address": "address register written by the instruction before",
     "branch": "pipeline refill after a taken branch",
     "fetch": "instruction fetch fell behind (32-bit instructions at halfword addresses)",
+    "flash-fetch": "instruction fetch waited for flash",
+    "flash-literal": "a load relative to PC waited for flash",
+    "flash-data": "a load of constant data waited for flash",
     "division": "divide or long multiply beyond its shortest time",
     "fp": "floating-point result or unit not ready",
     "barrier": "barriers and special registers",
@@ -19,4 +23,21 @@ CAUSE_TITLES: dict[str, str] = {
 }
 CAUSES: tuple[str, ...] = tuple(CAUSE_TITLES)
 
-ISSUE, TRANSFER, LOAD, STORE, ADDRESS, BRANCH, FETCH, DIVISION, FP, BARRIER, EXCEPTION, SLEEP = range(len(CAUSES))
+(
+    ISSUE,
+    TRANSFER,
+    LOAD,
+    STORE,
+    UNALIGNED,
+    ADDRESS,
+    BRANCH,
+    FETCH,
+    FLASH_FETCH,
+    FLASH_LITERAL,
+    FLASH_DATA,
+    DIVISION,
+    FP,
+    BARRIER,
+    EXCEPTION,
+    SLEEP,
+) = range(len(CAUSES))
