@@ -40,6 +40,7 @@ RULES: tuple[str, ...] = (
     "fetch_buffer_words",
     "not_taken_fetch_slots",
     "accumulate_overlap_cycles",
+    "fetches_target_ahead",
 )
 (
     _LOAD_DATA,
@@ -63,6 +64,7 @@ RULES: tuple[str, ...] = (
     _BUFFER_WORDS,
     _NOT_TAKEN_SLOTS,
     _ACCUMULATE_OVERLAP,
+    _TARGET_AHEAD,
 ) = range(len(RULES))
 
 # The state vector: what is still in flight between two instructions.
@@ -77,7 +79,8 @@ _NARROW = 7  # the instruction just before has 16 bits: IT can fold onto it
 _READY = 8  # words in the fetch buffer, the one being decoded included
 _REQUESTED = 9  # words asked for in the last cycle
 _LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
-STATE_SIZE = 11
+_SLOW = 11  # the instruction just before took more than one cycle
+STATE_SIZE = 12
 
 _NONE, _OPEN_LOAD, _OPEN_STORE, _OPEN_OFFSET_STORE = range(4)
 
@@ -273,6 +276,7 @@ def _after_branch(state: Any) -> None:
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_LONG_HIGH] = 0
+    state[_SLOW] = 0
     state[_READY] = 1
     state[_REQUESTED] = 1
     state[_NARROW] = 0
@@ -329,6 +333,11 @@ def price(
             state[_FP_BUSY] = rules[_FP_DIVIDE]
         _leave_open(op, runs, state, rules)
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
+        slow = state[_SLOW] or waited
+        state[_SLOW] = 1 if rules[_TARGET_AHEAD] and cycles - cost[causes.FETCH] > 1 else 0
         if branches:
+            in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
             _after_branch(state)
+            if rules[_TARGET_AHEAD] and slow and in_decode:
+                state[_READY] = 2  # fetched while the branch waited in decode
     return total
