@@ -25,6 +25,8 @@ LINE = np.dtype(
         ("request_cycles", np.int32),  # when the core's fetch unit asks for it
         ("op_index", np.int32),  # the instruction
         ("stall_cycles", np.int64),  # what it has waited, in all
+        ("epoch", np.int64),  # of the flash, when it was found in the cache and nothing else happened; else 0
+        ("slot", np.int64),  # where it was found
     ],
     align=True,
 )
@@ -66,6 +68,8 @@ FLASH = np.dtype(
         ("ahead_cycle", np.int64),  # when it is there
         ("free_cycle", np.int64),  # when the flash can start another read
         ("data_line", np.int64),  # the line in the data buffer
+        ("epoch", np.int64),  # changes with what the instruction cache holds and what is read ahead
+        ("quiet_slot", np.int64),  # where the last fetch found its line, if that was all; else -1
         ("caches", CACHE, 2),  # instructions; data
     ],
     align=True,
@@ -102,6 +106,7 @@ class FlashRecord:
 
     def empty_cache(self, number: int) -> None:
         """Forget what a cache holds."""
+        self.row["epoch"] += 1
         if number in self._keep:
             tags, slots = self._keep[number]
             tags[:] = -1

@@ -423,15 +423,10 @@ class Tables:
         while self.moment_count > len(self.arrays["moments"]):
             self._double("moments", "moment_capacity")
         for offset, line in enumerate(lines):
-            self.arrays["lines"][first_line + offset] = (*line, 0)
+            self.arrays["lines"][first_line + offset] = (*line, 0, 0, -1)
         for offset, moment in enumerate(moments):
             self.arrays["moments"][first_moment + offset] = moment
         self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles)
-
-    def data_stalls(self) -> dict[int, int]:
-        """Return the cycles that each load, by its address, has waited for flash."""
-        index = self.arrays["stall_index"]
-        return {int(row["key"]): int(row["id"]) for row in np.sort(index[index["key"] != NO_KEY], order="key")}
 
     def add_root(self, function: int, kind: int) -> int:
         """Return the root node of this function and kind, made if need be."""

@@ -126,6 +126,7 @@ class FlashTiming:
                 self.record.empty_cache(number)
             row["caches"][number]["on"] = int(bool(wanted.get(name, 0) and lines[number]))
         self._switch_wanted = self._on != (wanted["wait_states"] > 0)
+        row["epoch"] += 1
         self._tables.m["due_cycles"] = 0
 
     def switch(self) -> None:
