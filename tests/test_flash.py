@@ -231,6 +231,29 @@ def test_time_read_in_the_middle_of_a_block_counts_the_waits(waits: int, tmp_pat
     assert between == plain + 3 * waits  # the lines of eight NOP.W, and the line of the second read
 
 
+def test_a_wait_for_data_lets_the_fetch_buffer_fill(tmp_path: Path) -> None:
+    """32-bit instructions at halfword addresses wait for their words, unless a load has waited just before."""
+    code = Code()
+    code.load(0, "table")
+    code.hex("3801 bf00")  # subs r0, #1: without the Thumb bit; nop
+    code.hex("f8d01000")  # ldr.w r1, [r0], at a halfword address
+    code.hex("f1020201 " * 6)  # add.w r2, r2, #1
+    code.label("end")
+    code.branch("end")
+    code.pool()
+    while len(code) % 32:
+        code.half(0)
+    code.label("table")
+    code.word(0x01020304)
+    code.word(0x01020304)
+    image = write_image(tmp_path, firmware_elf(code.build(0x0800_0080)))
+    cached = ("flash.icache=on", "flash.dcache=off", "flash.prefetch=off")
+    profile = run_profile(image, "stm32f407-discovery", wait_states=5, memory=cached)
+    load = next(row for row in profile.instructions if row.text.startswith("ldr.w"))
+    assert profile.totals.causes["fetch"] >= 2
+    assert load.causes["flash-data"] == 5 - 2  # two words of the buffer fill meanwhile (Arm KA 8521: it has three)
+
+
 # what the firmware programs
 
 

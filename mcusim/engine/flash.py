@@ -169,6 +169,7 @@ def charge_lines(m: Any, outcome: int, last_op: int) -> bool:
 def leave_block(m: Any, outcome: int) -> None:
     """The running block has ended with this outcome, and all its lines are charged."""
     m.lines_done = 0
+    m.fetch_unfilled = f.ALL_FETCH_STALLS
     m.fetch_lead_cycles = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome].lead_cycles
 
 
@@ -195,27 +196,56 @@ def _count_stall(m: Any, address: int, cycles: int) -> None:
 
 
 @njit
-def _reach(m: Any, address: int) -> int:
-    """Charge the fetches of the running block up to the instruction at an address; return when it issues.
+def _refill(m: Any, moment: Any, stall: int) -> int:
+    """Let the fetch buffer fill up while the core waits for data; return the cycles that are saved by it later.
 
-    Cycles count from the block's start. Which of the block's outcomes it will be is not known yet: their lines are the
-    same. In a block whose prices are not known yet, all of it is taken to be at its start.
+    The block's price holds cycles in which the buffer was empty (runs of 32-bit instructions at halfword addresses).
+    Those of this run that follow are not waited, as far as the words go that the buffer has got meanwhile (Arm KA 8521:
+    three words).
     """
-    entry = m.current_entry
-    if entry < 0:
-        return 0
+    unfilled = min(int64(moment.fetch_after), m.fetch_unfilled)
+    saved = min(stall, unfilled - moment.fetch_behind_run, m.fetch_refill_words)
+    if saved <= 0:
+        return int64(0)
+    m.fetch_unfilled = unfilled - saved
+    return saved
+
+
+@njit
+def _running_outcome(m: Any) -> int:
+    """Return an outcome of the running block whose lines are listed; -1 if there is none.
+
+    Which one it will be is not known yet, but they have the same lines.
+    """
+    if m.current_entry < 0:
+        return int64(-1)
     fetches = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)
-    outcome = 2 * entry
-    if fetches[outcome].line_count < 0:
-        outcome += 1
-        if fetches[outcome].line_count < 0:
-            return 0
-    block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[entry].block
-    start = int64(carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(block)].start)
-    moments = carray(as_pointer(m.moments), (m.moment_capacity,), MOMENT)
-    moment = moments[fetches[outcome].first_moment + ((address - start) >> 1)]
-    charge_lines(m, outcome, int64(moment.op_index))
-    return int64(moment.cycles)
+    outcome = 2 * m.current_entry
+    if fetches[outcome].line_count >= 0:
+        return outcome
+    return outcome + 1 if fetches[outcome + 1].line_count >= 0 else int64(-1)
+
+
+@njit
+def _wait_for_data(m: Any, flash: Any, line: int, address: int) -> None:
+    """Read a line of data for the load at an address, and charge what the core waits for it.
+
+    In a block whose prices are not known yet, it is read when the block starts.
+    """
+    outcome = _running_outcome(m)
+    if outcome < 0:
+        stall = read_data(flash, line, m.clock_cycles)
+    else:
+        block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry].block
+        start = int64(carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(block)].start)
+        first = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome].first_moment
+        moment = carray(as_pointer(m.moments), (m.moment_capacity,), MOMENT)[first + ((address - start) >> 1)]
+        charge_lines(m, outcome, int64(moment.op_index))  # what was fetched before it
+        stall = read_data(flash, line, m.clock_cycles + moment.cycles)
+        stall -= _refill(m, moment, stall)
+    if stall:
+        m.clock_cycles += stall
+        _count_stall(m, address, stall)
 
 
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
@@ -231,9 +261,4 @@ def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     line = (int64(address) - window.start) >> flash.line_shift
     if line == flash.data_line:
         return
-    place = register(m, REG_PC) & ~1
-    issue = _reach(m, place)
-    stall = read_data(flash, line, m.clock_cycles + issue)
-    if stall:
-        m.clock_cycles += stall
-        _count_stall(m, place, stall)
+    _wait_for_data(m, flash, line, register(m, REG_PC) & ~1)

@@ -36,8 +36,13 @@ FETCH = np.dtype(
     [("first_line", np.int32), ("line_count", np.int32), ("first_moment", np.int32), ("lead_cycles", np.int32)],
     align=True,
 )
-# For each halfword of a block: the instruction that starts there, and when it issues, from the block's start.
-MOMENT = np.dtype([("op_index", np.int32), ("cycles", np.int32)], align=True)
+# For each halfword of a block: the instruction that starts there, and when it issues, from the block's start. How many
+# cycles those behind it wait because the fetch buffer has run empty, and how many those behind the next of 16 bits do.
+MOMENT = np.dtype(
+    [("op_index", np.int32), ("cycles", np.int32), ("fetch_after", np.int32), ("fetch_behind_run", np.int32)],
+    align=True,
+)
+ALL_FETCH_STALLS = 1 << 30
 NOT_LISTED = -1  # a line count that is not known yet
 
 CACHE = np.dtype(
@@ -73,6 +78,23 @@ FLASH = np.dtype(
         ("caches", CACHE, 2),  # instructions; data
     ],
     align=True,
+)
+# What the machine's record holds of it.
+FLASH_FIELDS = (
+    ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
+    ("lines_done", np.int64),  # lines of the running block that are charged
+    ("fetch_lead_cycles", np.int64),  # by which fetch was ahead when the running block started
+    ("fetch_unfilled", np.int64),  # of the block's cycles with an empty fetch buffer, those no data wait has filled
+    ("fetch_refill_words", np.int64),  # how many words of the fetch buffer fill while the core waits for data
+    ("fetches", np.uint64),  # FETCH for each outcome
+    ("fetch_capacity", np.int64),
+    ("lines", np.uint64),
+    ("line_capacity", np.int64),
+    ("moments", np.uint64),
+    ("moment_capacity", np.int64),
+    ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
+    ("stall_index_mask", np.int64),
+    ("stall_count", np.int64),
 )
 # What a hook on data reads is given: a range of addresses of the flash.
 WINDOW = np.dtype([("machine", np.uint64), ("start", np.int64)], align=True)

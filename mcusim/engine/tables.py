@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
+from mcusim.engine.flash_tables import FETCH, FLASH_FIELDS, LINE, MOMENT, NOT_LISTED
 from mcusim.jit import address_of
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
@@ -224,18 +224,7 @@ MACHINE = np.dtype(
         ("block_index_mask", np.int64),
         ("child_index", np.uint64),
         ("child_index_mask", np.int64),
-        ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
-        ("lines_done", np.int64),  # lines of the running block that are charged
-        ("fetch_lead_cycles", np.int64),  # by which fetch was ahead when the running block started
-        ("fetches", np.uint64),  # FETCH for each outcome
-        ("fetch_capacity", np.int64),
-        ("lines", np.uint64),
-        ("line_capacity", np.int64),
-        ("moments", np.uint64),
-        ("moment_capacity", np.int64),
-        ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
-        ("stall_index_mask", np.int64),
-        ("stall_count", np.int64),
+        *FLASH_FIELDS,
     ],
     align=True,
 )
@@ -412,7 +401,11 @@ class Tables:
         return first
 
     def add_lines(
-        self, outcome: int, lines: list[tuple[int, int, int, int]], moments: list[tuple[int, int]], lead_cycles: int
+        self,
+        outcome: int,
+        lines: list[tuple[int, int, int, int]],
+        moments: list[tuple[int, int, int, int]],
+        lead_cycles: int,
     ) -> None:
         """List the lines of flash that an outcome needs (LINE without its stalls), and its MOMENT rows."""
         first_line, first_moment = self.line_count, self.moment_count
