@@ -155,7 +155,9 @@ class Pricer:
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
-        return bool(access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1)
+        if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
+            return True
+        return bool(self.pipeline.skipping_matters(op))
 
     def _it_groups(self, ops: isa.OpArray) -> list[_Group]:
         groups: list[_Group] = []

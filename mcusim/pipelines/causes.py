@@ -9,6 +9,7 @@ CAUSE_TITLES: dict[str, str] = {
     "load": "data cycle of a load that the next instruction did not hide",
     "store": "a store's data cycle that held up the next access",
     "address": "address register written by the instruction before",
+    "result": "operand or flags that the instruction before delivers a cycle late",
     "branch": "pipeline refill after a taken branch",
     "fetch": "instruction fetch fell behind (32-bit instructions at halfword addresses)",
     "division": "divide beyond its shortest time",
@@ -19,4 +20,6 @@ CAUSE_TITLES: dict[str, str] = {
 }
 CAUSES: tuple[str, ...] = tuple(CAUSE_TITLES)
 
-ISSUE, TRANSFER, LOAD, STORE, ADDRESS, BRANCH, FETCH, DIVISION, FP, BARRIER, EXCEPTION, SLEEP = range(len(CAUSES))
+ISSUE, TRANSFER, LOAD, STORE, ADDRESS, RESULT, BRANCH, FETCH, DIVISION, FP, BARRIER, EXCEPTION, SLEEP = range(
+    len(CAUSES)
+)
