@@ -74,7 +74,7 @@ def is_two_stage_alu(op: Any) -> bool:
 def takes_two_for_flags(op: Any) -> bool:
     """Return whether the instruction takes a cycle more because its flags come from the second execute stage."""
     if op.klass == _MULTIPLY and op.size_bytes == 2:
-        return not op.flags & isa.CONDITIONAL
+        return not op.flags & isa.IN_IT
     return _shifts_constant(op) and op.opcode & _SETS_FLAGS != 0
 
 
@@ -85,7 +85,7 @@ def makes_flags(op: Any) -> bool:
     if op.size_bytes == 2:
         compares = opcode & 0xFF00 == 0x4500 or opcode & 0xF800 == 0x2800
         compares = compares or opcode & 0xFFC0 in (0x4200, 0x4280, 0x42C0)
-        return compares or (opcode < _FLAG_SETTING_NARROW and not op.flags & isa.CONDITIONAL)
+        return compares or (opcode < _FLAG_SETTING_NARROW and not op.flags & isa.IN_IT)
     if op.klass == _FP_STATUS:
         return opcode & 0xFFF0_F000 == 0xEEF0_F000
     shifts_by_register = opcode & 0xFF80_F0F0 == 0xFA00_F000
