@@ -17,12 +17,15 @@ from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
 from mcusim.isa import decode as isa
+from mcusim.isa.addressing import access_bytes, addresses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
 ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
 HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
+PlaceOf = Callable[[int], int]  # guest address -> number of the memory block; 0 where there is none
+Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds; None if it is no memory
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
 _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditional", "compare_branch"))
@@ -81,12 +84,23 @@ def division_operands(opcode: int) -> tuple[int, int, bool]:
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
-    def __init__(self, core: Core, tables: t.Tables, read_code: ReadCode, host_address: HostAddress) -> None:
+    def __init__(
+        self,
+        core: Core,
+        tables: t.Tables,
+        read_code: ReadCode,
+        host_address: HostAddress,
+        place_of: PlaceOf,
+        peek: Peek,
+    ) -> None:
         self.core = core
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
         self.read_code = read_code
         self.host_address = host_address
+        self.place_of = place_of
+        self.peek = peek
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, misaligned
         self.decoded: list[DecodedBlock] = []
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
@@ -105,9 +119,21 @@ class Pricer:
 
     # blocks
 
-    def add_block(self, start: int, size_bytes: int, pending_it: tuple[int, ...], function: int, entry: bool) -> int:
-        """Decode a block and enter it in the tables; return its number."""
+    def add_block(
+        self,
+        start: int,
+        size_bytes: int,
+        pending_it: tuple[int, ...],
+        function: int,
+        entry: bool,
+        registers: list[int] | None = None,
+    ) -> int:
+        """Decode a block and enter it in the tables; return its number.
+
+        `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
+        """
         ops, pending = isa.decode_block(self.read_code(start, size_bytes), start, pending_it)
+        self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
         self.decoded.append(decoded)
@@ -128,6 +154,20 @@ class Pricer:
         if decoded.assumed:
             block["flags"] |= t.ASSUMES
         return number
+
+    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> None:
+        """Fill in which memory the block's loads and stores access, as seen when it is met first."""
+        accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
+        if not len(accessing):
+            return
+        known = addresses(ops, registers, self.peek) if registers is not None else None
+        for index in accessing:
+            op = ops[index]
+            key = (int(op["address"]), int(op["opcode"]))
+            address = known[index] if known is not None else None
+            if address is not None and key not in self._seen:
+                self._seen[key] = self.place_of(address), address % access_bytes(op)
+            op["place"], op["misaligned"] = self._seen.get(key, (0, 0))
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""

@@ -49,6 +49,7 @@ from mcusim.pipelines.causes import CAUSES, LOAD, STORE, TRANSFER
 
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
+CORE_REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr")
 ARMV6M_PRIORITY_BITS = 2  # ARM DDI 0419E, B1.5.4
 Counts = npt.NDArray[np.int64]
 
@@ -98,7 +99,10 @@ class Machine:
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
-        self.pricer = Pricer(core, self.tables, self.memory.read, self.memory.writable_host_address)
+        self.pricer = Pricer(
+            core, self.tables, self.memory.read, self.memory.writable_host_address, self.memory.place_of,
+            self.memory.peek,
+        )  # fmt: skip
         self.functions = Functions(image)
         self.clock = Clock(self.tables, board.clock.reset_hz)
         self.output = bytearray()
@@ -299,7 +303,8 @@ class Machine:
         falls_through = int(m["flow"]) == FLOW_NEXT and last >= 0
         continues = falls_through and int(self.tables.arrays["blocks"][last]["end"]) == start
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
-        number = self.pricer.add_block(start, size_bytes, pending_it, function, called)
+        registers = [self.engine.read_register(name) for name in CORE_REGISTERS]
+        number = self.pricer.add_block(start, size_bytes, pending_it, function, called, registers)
         if self.pricer.decoded[number].assumed and self.tables.probe_count < t.EAGER_PROBES:
             self.add_probes(number)
             number = self.tables.find_block(start, size_bytes)
