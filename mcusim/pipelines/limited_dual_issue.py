@@ -76,16 +76,17 @@ _OPEN_SLOT = 0  # it has 16 bits and nothing shares its cycle yet
 _LOADED = 1  # core registers loaded now: the next cycle is too early for most
 _CHAINED = 2  # from the second execute stage now: as above, but an accumulator takes them
 _LATE = 3  # the same, of the kind that no accumulator takes
-_BRANCH_1 = 4  # core registers that a branch can read a cycle from now
-_BRANCH_2 = 5  # two cycles
-_BRANCH_3 = 6  # three cycles
-_FLAGS = 7  # cycles by which a branch now would be ahead of its flags
-_FP_FREE = 8  # cycles until the floating-point unit takes an instruction; 0 where the next cycle is not too early
-_FP_REGISTERS = 9  # single registers whose result is on its way (bit 32: the flags)
-_FP_LEFT = 10  # cycles until it is there
-_FP_KIND = 11  # what made it
-_READY = 12  # words in the fetch buffer, the one being decoded included
-STATE_SIZE = 13
+_MADE = 4  # core registers written now: a branch can read them two cycles from now
+_BRANCH_1 = 5  # core registers that arrive late, and that a branch can read a cycle from now
+_BRANCH_2 = 6  # two cycles
+_BRANCH_3 = 7  # three cycles
+_FLAGS = 8  # cycles by which a branch now would be ahead of its flags
+_FP_FREE = 9  # cycles until the floating-point unit takes an instruction; 0 where the next cycle is not too early
+_FP_REGISTERS = 10  # single registers whose result is on its way (bit 32: the flags)
+_FP_LEFT = 11  # cycles until it is there
+_FP_KIND = 12  # what made it
+_READY = 13  # words in the fetch buffer, the one being decoded included
+STATE_SIZE = 14
 
 _KIND_ANY, _KIND_MAC, _KIND_MOVE = range(3)
 _FP_FLAGS = 1 << 32
@@ -127,7 +128,7 @@ def skipping_matters(op: Any) -> bool:
 def _pass(state: Any, cycles: int, rules: Any) -> None:
     """Let cycles go by."""
     for _ in range(cycles):
-        state[_LOADED] = state[_CHAINED] = state[_LATE] = 0
+        state[_LOADED] = state[_CHAINED] = state[_LATE] = state[_MADE] = 0
         state[_BRANCH_1] = state[_BRANCH_2]
         state[_BRANCH_2] = state[_BRANCH_3]
         state[_BRANCH_3] = 0
@@ -148,7 +149,7 @@ def _pairs(op: Any, state: Any, rules: Any) -> bool:
     if state[_READY] < 1:
         return False
     if op.klass == _BRANCH_REGISTER:
-        return not op.reads & (state[_BRANCH_1] | state[_BRANCH_2] | state[_BRANCH_3])
+        return not op.reads & (state[_MADE] | state[_BRANCH_1] | state[_BRANCH_2] | state[_BRANCH_3])
     return not op.reads & (state[_LOADED] | state[_CHAINED] | state[_LATE])
 
 
@@ -179,7 +180,7 @@ def _wait_for_core(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> in
         cause = causes.LOAD if missing & state[_LOADED] else causes.RESULT
         if op.klass == _BRANCH_REGISTER or (op.flow == isa.FLOW_INDIRECT and not op.flags & isa.LOAD):
             cause = causes.LOAD if op.reads & state[_LOADED] else causes.RESULT
-            waited = 2 if op.reads & state[_BRANCH_3] else 1 if op.reads & state[_BRANCH_2] else 0
+            waited = 2 if op.reads & state[_BRANCH_3] else 1 if op.reads & (state[_BRANCH_2] | state[_MADE]) else 0
         cost[cause] += waited
     uses_flags = op.flags & isa.CONDITIONAL or reads_carry(op)
     if uses_flags and state[_FLAGS] > 1 and not waited and op.flow == isa.FLOW_NEXT:
@@ -253,6 +254,8 @@ def _own_cycles(op: Any, class_cycles: Any, class_register_cycles: Any, rules: A
     if op.klass == _FP_MOVE_PAIR and op.writes:
         own += rules[_MOVE_PAIR_TO_CORE]
     total = own + transfer
+    if class_register_cycles[op.klass]:
+        total = max(total, 1)  # an empty list
     cost[causes.ISSUE] += min(total, 1)
     if own > 1:
         beyond = causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE
@@ -293,8 +296,9 @@ def _leave_core(op: Any, state: Any, rules: Any) -> None:
     if rules[_BRANCH_OPERAND]:
         arrives = state[_LOADED] | state[_CHAINED] | state[_LATE]
         state[_BRANCH_3] = arrives
-        state[_BRANCH_2] = (state[_BRANCH_2] | writes) & ~arrives
+        state[_BRANCH_2] &= ~writes
         state[_BRANCH_1] &= ~writes
+        state[_MADE] = writes & ~arrives
 
 
 @njit
@@ -307,7 +311,7 @@ def _refill(op: Any, state: Any, rules: Any) -> int:
         cycles = rules[_REFILL_REGISTER]
     if op.klass == _BRANCH_CONDITIONAL or op.flags & isa.CONDITIONAL:
         cycles += state[_FLAGS] * rules[_UNRESOLVED]
-    elif op.klass == _COMPARE_BRANCH and op.reads & state[_BRANCH_2]:
+    elif op.klass == _COMPARE_BRANCH and op.reads & (state[_BRANCH_2] | state[_MADE]):
         cycles += rules[_UNRESOLVED]
     return cycles
 
