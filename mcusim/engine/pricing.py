@@ -7,8 +7,8 @@ afterwards the hot path only looks up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,36 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
+from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
 from mcusim.isa.addressing import access_bytes, addresses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
-ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
-HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
-PlaceOf = Callable[[int], int]  # guest address -> number of the memory block; 0 where there is none
-Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds; None if it is no memory
+
+class GuestMemory(Protocol):
+    """What pricing asks of memory."""
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes."""
+
+    def writable_host_address(self, address: int) -> int:
+        """Return where a byte is in our memory; 0 where the guest cannot write it."""
+
+    def place_of(self, address: int) -> int:
+        """Return the number of the memory that an address is in."""
+
+    def peek(self, address: int, size_bytes: int) -> int | None:
+        """Return the value at an address, None where there is no memory."""
+
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
 _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditional", "compare_branch"))
 _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
+_LOAD_IN_IT = isa.LOAD | isa.CONDITIONAL
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
 
@@ -84,24 +98,15 @@ def division_operands(opcode: int) -> tuple[int, int, bool]:
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
-    def __init__(
-        self,
-        core: Core,
-        tables: t.Tables,
-        read_code: ReadCode,
-        host_address: HostAddress,
-        place_of: PlaceOf,
-        peek: Peek,
-    ) -> None:
+    def __init__(self, core: Core, tables: t.Tables, memory: GuestMemory) -> None:
         self.core = core
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
-        self.read_code = read_code
-        self.host_address = host_address
-        self.place_of = place_of
-        self.peek = peek
-        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, misaligned
+        self.memory = memory
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, address of an access
         self.decoded: list[DecodedBlock] = []
+        self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
+        self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
@@ -132,7 +137,7 @@ class Pricer:
 
         `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
         """
-        ops, pending = isa.decode_block(self.read_code(start, size_bytes), start, pending_it)
+        ops, pending = isa.decode_block(self.memory.read(start, size_bytes), start, pending_it)
         self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
@@ -144,7 +149,7 @@ class Pricer:
         block["stack_bytes"] = stack_bytes(ops)
         if len(ops):
             block["flow"] = ops[-1]["flow"]
-        host = self.host_address(start)
+        host = self.memory.writable_host_address(start)
         if host:
             block["host_address"] = host
             block["checksum"] = hooks.checksum(host, size_bytes)
@@ -185,6 +190,8 @@ class Pricer:
             flags |= t.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():
             flags |= t.HOLDS_UNDEFINED
+        if (ops["flags"] & _LOAD_IN_IT == _LOAD_IN_IT).any():
+            flags |= t.LOADS_IN_IT
         if any(_sets_sp(op) for op in ops):
             flags |= t.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
@@ -311,13 +318,17 @@ class Pricer:
         return int(total), costs, state
 
     def price_outcome(self, outcome: int) -> None:
-        """Find the price of an outcome in the tables."""
+        """Find the price of an outcome in the tables, and which lines of flash it needs."""
         entry = self.tables.arrays["entries"][outcome // 2]
-        total, _, state = self.costs(
-            int(entry["block"]), int(entry["state"]), int(entry["predicates"]), bool(outcome & 1)
-        )
+        block = int(entry["block"])
+        total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
+        if self.line_at is not None:
+            ops, words = self.decoded[block].ops, self._buffer_words
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
+            lines = lines_needed(ops, costs, words, self.line_at)
+            self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

@@ -9,10 +9,11 @@ of the Armv7-M ARM (DDI 0403E, A7.7).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from mcusim.isa.decode import LITERAL, LOAD, PC, REGISTER_OFFSET, SP, STORE, WRITEBACK, OpArray
+from mcusim.isa.decode import CONDITIONAL, LITERAL, LOAD, PC, REGISTER_OFFSET, SP, STORE, WRITEBACK, OpArray
 from mcusim.isa.stack import expand_immediate
 
 Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds there, None if unknown
@@ -46,6 +47,65 @@ def access_bytes(op: np.void) -> int:
     if top == 0b0101:
         return (4, 2, 1, 1, 4, 2, 1, 2)[opcode >> 9 & 7]
     return {0b0110: 4, 0b0111: 1, 0b1000: 2}.get(top, 4)
+
+
+def further_transfers(address: int, size_bytes: int) -> int:
+    """Return the bus transfers of an access beyond its first: halves of a word, or byte, halfword and byte."""
+    low = address % size_bytes
+    return 0 if low == 0 else 1 if size_bytes == 2 or low == 2 else 2
+
+
+def may_be_unaligned(op: np.void) -> bool:
+    """Return whether this is a load of one word or halfword whose address the core does not make a multiple."""
+    if not op["flags"] & LOAD or op["flags"] & (LITERAL | STORE) or op["registers"]:
+        return False
+    narrow_or_single = op["size_bytes"] == 2 or int(op["opcode"]) >> 25 == 0b1111100
+    return bool(narrow_or_single and op["address_reads"] and access_bytes(op) > 1)
+
+
+class EndAddress(NamedTuple):
+    """The address of an access by the registers as they are when its block has ended; `index` -1: none."""
+
+    base: int
+    index: int
+    shift: int
+    offset: int
+    steady: bool  # all that moves its base, and its offset, are multiples of its size
+
+
+def end_address(ops: OpArray, number: int) -> EndAddress | None:
+    """Return how the address of a load shows at the end of its block; None where its registers are gone by then."""
+    op, size = ops[number], access_bytes(ops[number])
+    if op["flags"] & REGISTER_OFFSET:
+        base, index, shift = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
+        gone = int(np.bitwise_or.reduce(ops["writes"][number:]))
+        return None if gone >> base & 1 or gone >> index & 1 else EndAddress(base, index, shift, 0, True)
+    base = _lowest(int(op["address_reads"]))
+    offset = 0 if op["flags"] & WRITEBACK and not _is_pre_indexed(op) else _immediate(op)
+    steady = offset % size == 0
+    for later in ops[number:]:
+        if not later["writes"] >> base & 1:
+            continue
+        step = _constant_step(later, base)
+        if step is None:
+            return None
+        offset -= step
+        steady &= step % size == 0
+    return EndAddress(base, -1, 0, offset, steady)
+
+
+def _constant_step(op: np.void, register: int) -> int | None:
+    """Return by how much an instruction moves a register, if by a constant."""
+    if op["flags"] & CONDITIONAL:
+        return None
+    values: list[int | None] = [None] * 16
+    values[register] = middle = 1 << 31
+    if op["flags"] & (LOAD | STORE):
+        only_base = op["flags"] & WRITEBACK and _lowest(int(op["address_reads"])) == register
+        after = _written_back(op, middle) if only_base else None
+    else:
+        after = _computed(op, values) if op["writes"] == 1 << register else None
+    return None if after is None else after - middle
 
 
 def _lowest(mask: int) -> int:

@@ -57,7 +57,7 @@ OP_DTYPE = np.dtype(
         ("fp_writes", np.uint32),
         ("fp_addend", np.uint32),
         ("place", np.uint8),  # memory block that it accesses, numbered by who knows the memory map; 0: none, or unknown
-        ("misaligned", np.uint8),  # bytes by which its address misses a multiple of the access's size
+        ("further_transfers", np.uint8),  # that an unaligned access takes beyond its first
     ],
     align=True,
 )

@@ -29,6 +29,7 @@ from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
+from mcusim.machine.flash import FlashTiming, parse_memory
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
@@ -99,22 +100,23 @@ class Machine:
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
-        self.pricer = Pricer(
-            core, self.tables, self.memory.read, self.memory.writable_host_address, self.memory.place_of,
-            self.memory.peek,
-        )  # fmt: skip
+        self.pricer = Pricer(core, self.tables, self.memory)
+        self.flash = FlashTiming(
+            board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
+        )
         self.functions = Functions(image)
         self.clock = Clock(self.tables, board.clock.reset_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
-        self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
+        self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock, self.flash.charge_up_to)
         self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
         self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
             lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
             reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
+            flash_timed=self.flash.modelled, set_flash=self.flash.set,
         )  # fmt: skip
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
@@ -257,6 +259,7 @@ class Machine:
         if pc == start:
             # Nothing of it has run: it will be entered again, in the same pipeline state.
             m["state"], m["current_entry"], m["last_outcome"] = self.exact.entry_state(), -1, -1
+            m["lines_done"] = 0
             return
         if start < pc < end:
             part = self.tables.find_block(start, pc - start)
@@ -280,7 +283,9 @@ class Machine:
         """Supply the entry or the price that native code lacked."""
         m = self.tables.m
         if reason == t.NEW_ENTRY:
-            self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            if m["flash"]:
+                self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
         elif reason == t.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
 

@@ -31,6 +31,8 @@ class Settings:
     overlays: tuple[Overlay, ...] = ()  # fixed answers of single registers
     svd: Svd | None = None  # names and reset values of registers that nobody models
     strict_mmio: bool = False  # a register that nobody models is an error
+    wait_states: int | None = None  # of the flash, whatever the firmware programs
+    memory: tuple[str, ...] = ()  # parts of the memory system that are fixed: flash.cache=off; see machine/flash.py
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
@@ -49,6 +51,8 @@ class Settings:
             "device_overlay": ", ".join(_identified(overlay) for overlay in self.overlays) or None,
             "svd": _identified(self.svd) if self.svd is not None else None,
             "strict_mmio": self.strict_mmio,
+            **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
+            **({"set": ", ".join(self.memory)} if self.memory else {}),
         }
 
 
