@@ -50,6 +50,7 @@ RULES: tuple[str, ...] = (
     "fp_early_issue_cycles",
     "fp_divide_cycles",
     "fetch_buffer_words",
+    "unaligned_transfer_cycles",
 )
 (
     _DUAL_ISSUE,
@@ -69,6 +70,7 @@ RULES: tuple[str, ...] = (
     _FP_EARLY_ISSUE,
     _FP_DIVIDE,
     _BUFFER_WORDS,
+    _UNALIGNED,
 ) = range(len(RULES))
 
 # The state vector, as seen from the cycle of the instruction before ("now").
@@ -261,7 +263,9 @@ def _own_cycles(op: Any, class_cycles: Any, class_register_cycles: Any, rules: A
         beyond = causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE
         cost[beyond] += own - 1
     cost[causes.TRANSFER] += max(transfer if own else transfer - 1, 0)
-    return total
+    unaligned = rules[_UNALIGNED] * op.further_transfers
+    cost[causes.UNALIGNED] += unaligned
+    return total + unaligned
 
 
 @njit
