@@ -5,13 +5,27 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mcusim import output
+from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
-from mcusim.reports.options import DEFAULT_MIN_SHARE_PERCENT, DEFAULT_TOP, DEFAULT_WIDTH, NARROWEST, SORTS
+from mcusim.reports.options import (
+    DEFAULT_MIN_SHARE_PERCENT,
+    DEFAULT_TOP,
+    DEFAULT_WIDTH,
+    DOCUMENT_FORMATS,
+    NARROWEST,
+    SORTS,
+)
+
+if TYPE_CHECKING:
+    from mcusim.reports.document import Document
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
@@ -84,6 +98,54 @@ def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
     """Add -o for `what`, and --force."""
     parser.add_argument("-o", "--output", type=output_file, metavar="FILE", help=f"{what}, whole or not at all")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Add -j, for commands that run several times."""
+    parser.add_argument(
+        "-j", "--jobs", type=count, metavar="N", help="runs at a time (default: one for each processor)"
+    )
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """Return how many runs are made at a time."""
+    if args.jobs is not None:
+        return int(args.jobs)
+    from mcusim.batch import default_processes
+
+    return default_processes()
+
+
+def add_document_options(parser: argparse.ArgumentParser) -> None:
+    """Add how the tables of a command that prints tables only are printed, and where to."""
+    parser.add_argument(
+        "--format", type=one_of("format", DOCUMENT_FORMATS), default="text", metavar="FORMAT",
+        help=_choices(DOCUMENT_FORMATS, "text"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
+    )
+    add_output_options(parser, "write the tables to FILE")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress line")
+
+
+def check_output(args: argparse.Namespace, inputs: Iterable[Path]) -> None:
+    """Find an output that cannot be written before the wait and not after it."""
+    if args.output is not None:
+        output.check(args.output, force=args.force, inputs=inputs)
+
+
+def print_document(args: argparse.Namespace, document: Document) -> None:
+    """Print tables as the options of `add_document_options` say."""
+    from mcusim.reports.document import render_document
+
+    if args.output is None:
+        width, color = args.width or console.width(sys.stdout, DEFAULT_WIDTH), console.color(sys.stdout)
+        console.write(render_document(document, args.format, width=width, color=color))
+        return
+    text = render_document(document, args.format, width=args.width or DEFAULT_WIDTH)
+    output.write(args.output, text.encode("utf-8"), force=args.force)
+    console.say(f"wrote {args.output}")
 
 
 def render_options(args: argparse.Namespace, *, width: int, color: bool) -> RenderOptions:

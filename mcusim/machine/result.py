@@ -37,7 +37,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),
         interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
         output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
-        detours=loop.detours.notes(), fault=loop.faulting.record if faulted else None,
+        detours=loop.detours.notes(), spans={text: span.times for text, span in loop.detours.spans.items()},
+        fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
     )  # fmt: skip

@@ -31,6 +31,7 @@ class Settings:
     overlays: tuple[Overlay, ...] = ()  # fixed answers of single registers
     svd: Svd | None = None  # names and reset values of registers that nobody models
     strict_mmio: bool = False  # a register that nobody models is an error
+    spans: tuple[str, ...] = ()  # FUNCTION or FIRST..SECOND: what is timed (`Trace.spans`); changes nothing else
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""

@@ -16,6 +16,14 @@ SORTS: dict[str, str] = {
     "address": "address",
 }
 
+# Formats of what is no report on one profile: tables, in `mcusim.reports.document`.
+DOCUMENT_FORMATS = {
+    "text": "for a terminal",
+    "json": "everything, for programs",
+    "csv": "one table with plain numbers",
+    "markdown": "GitHub tables, for a page or a pull request",
+}
+
 DEFAULT_TOP = 20
 DEFAULT_MIN_SHARE_PERCENT = 0.5
 DEFAULT_WIDTH = 100
