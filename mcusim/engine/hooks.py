@@ -54,7 +54,7 @@ def _settle(m: Any, address: int) -> bool:
     block_number = int64(entry.block)
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[block_number]
     flags = block.flags
-    taken = 1 if (flags & t.ENDS_IN_BRANCH) and address != block.end else 0
+    taken = 1 if (flags & t.ENDS_IN_BRANCH) and (address != block.end or flags & t.ALWAYS_BRANCHES) else 0
     if flags & t.PREDICATED:
         predicates = predicates_held(m, block, taken)
         number = _find_entry(m, block, int64(entry.state), predicates)

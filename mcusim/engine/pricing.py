@@ -25,6 +25,7 @@ ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
 HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
+_CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditional", "compare_branch"))
 _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
@@ -138,6 +139,8 @@ class Pricer:
             return flags
         if ops[-1]["flow"] != isa.FLOW_NEXT:
             flags |= t.ENDS_IN_BRANCH
+            if not ops[-1]["flags"] & isa.CONDITIONAL and ops[-1]["klass"] not in _CONDITIONAL_CLASSES:
+                flags |= t.ALWAYS_BRANCHES
         if np.isin(ops["klass"], _CHANGES_MASK).any():
             flags |= t.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():

@@ -50,6 +50,7 @@ CHANGES_MASK = 1 << 6  # CPS or MSR: may unmask an interrupt
 ASSUMES = 1 << 7  # the price rests on an assumption: see probes
 SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
 HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
+ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED
 

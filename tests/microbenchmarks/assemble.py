@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assemble the microbenchmarks: writes `NAME.json` beside each `NAME.toml`. Needs arm-none-eabi-as.
+
+python tests/microbenchmarks/assemble.py [CORE...]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from mcusim.core import load_core
+from mcusim.microbenchmark import Case, Encoded, assembly, cores_with_cases, file_stem, load_cases
+
+HERE = Path(__file__).resolve().parent
+ARCHITECTURES = {
+    "armv6-m": "armv6s-m",
+    "armv7-m": "armv7-m",
+    "armv7e-m": "armv7e-m",
+    "armv8-m.main": "armv8-m.main+dsp",
+}
+FPUS = {"none": "", "sp": "fpv4-sp-d16", "dp": "fpv5-d16"}
+V8_FPUS = {"none": "", "sp": "fpv5-sp-d16", "dp": "fpv5-d16"}
+
+
+def assembler(core_name: str) -> list[str]:
+    """Return the assembler's command for a core."""
+    core = load_core(core_name)
+    command = ["arm-none-eabi-as", f"-march={ARCHITECTURES[core.architecture]}"]
+    fpu = (V8_FPUS if core.architecture.startswith("armv8") else FPUS)[core.fpu]
+    return [*command, f"-mfpu={fpu}"] if fpu else command
+
+
+def assemble(core_name: str, case: Case, folder: Path) -> Encoded:
+    """Assemble one case."""
+    source, objects, binary = folder / "case.s", folder / "case.o", folder / "case.bin"
+    text = assembly(case)
+    source.write_text(text)
+    done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{core_name}: case '{case.name}': {done.stderr}\n{text}")
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "-j", ".text", objects, binary], check=True)
+    listing = subprocess.run(["arm-none-eabi-nm", objects], capture_output=True, text=True, check=True).stdout
+    symbols = {words[-1]: int(words[0], 16) for words in map(str.split, listing.splitlines()) if len(words) == 3}
+    relocations = subprocess.run(["arm-none-eabi-readelf", "-r", objects], capture_output=True, text=True, check=True)
+    if "R_ARM" in relocations.stdout:
+        sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
+    return Encoded(
+        text=text, hex=binary.read_bytes().hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"]
+    )
+
+
+def assemble_all(core_name: str) -> bytes:
+    """Return the JSON file of a core."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = {case.name: assemble(core_name, case, Path(folder)) for case in load_cases(core_name).case}
+    return msgspec.json.format(msgspec.json.encode(encoded), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or cores_with_cases():
+        (HERE / f"{file_stem(name)}.json").write_bytes(assemble_all(name))
