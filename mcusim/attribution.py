@@ -17,8 +17,8 @@ from mcusim import __version__
 from mcusim.disassembly import Disassembler
 from mcusim.engine import tables as t
 from mcusim.image.model import Image
-from mcusim.isa.decode import ALWAYS, CONDITIONAL
-from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION
+from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
+from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
@@ -88,6 +88,7 @@ class _Costs:
         self.sources = SourceFiles(trace.image.folders)
         self.counts: dict[int, int] = {}  # block -> how often it ran
         self.cycles: dict[int, Counts] = {}  # block -> instructions x causes
+        self._places: dict[int, tuple[int, int, bool]] = {}  # address -> block, index in it, is it a literal load?
         for outcome in np.flatnonzero(trace.outcomes["count"]):
             entry, count = trace.entries[outcome // 2], int(trace.outcomes[outcome]["count"])
             block, state, predicates = int(entry["block"]), int(entry["state"]), int(entry["predicates"])
@@ -95,10 +96,23 @@ class _Costs:
             scaled = costs.astype(np.int64) * count
             self.cycles[block] = self.cycles[block] + scaled if block in self.cycles else scaled
             self.counts[block] = self.counts.get(block, 0) + count
+        self._add_fetch_waits()
         for block in self.cycles:
             self._add_divisions(block)
         for probe in trace.probes[trace.probes["kind"] == t.PROBE_DIVISION]:
-            self._add_probe(int(probe["address"]), int(probe["extra_cycles"]))
+            self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
+        for address, cycles in trace.data_stalls.items():
+            self._add_to(address, None, cycles)
+
+    def _add_fetch_waits(self) -> None:
+        for outcome in np.flatnonzero(self.trace.fetches["line_count"] > 0):
+            fetch, block = self.trace.fetches[outcome], int(self.trace.entries[outcome // 2]["block"])
+            lines = self.trace.lines[fetch["first_line"] :][: fetch["line_count"]]
+            for line in lines[lines["stall_cycles"] > 0]:
+                if block not in self.cycles:  # an outcome that was only asked for its lines
+                    self.cycles[block] = np.zeros((len(self.trace.pricer.decoded[block].ops), len(CAUSES)), np.int64)
+                    self.counts.setdefault(block, 0)
+                self.cycles[block][int(line["op_index"]), FLASH_FETCH] += int(line["stall_cycles"])
 
     def _add_divisions(self, block: int) -> None:
         row = self.trace.blocks[block]
@@ -106,13 +120,19 @@ class _Costs:
         for division in self.trace.divisions[first : first + int(row["division_count"])] if first >= 0 else ():
             self.cycles[block][int(division["op_index"]), DIVISION] += int(division["extra_cycles"])
 
-    def _add_probe(self, address: int, extra_cycles: int) -> None:
-        """Give a probed division's cycles to one of the blocks that hold it: their instructions are merged anyway."""
-        for block, cycles in self.cycles.items():
-            addresses = self.trace.pricer.decoded[block].ops["address"]
-            if address in addresses:
-                cycles[int(np.flatnonzero(addresses == address)[0]), DIVISION] += extra_cycles
-                return
+    def _add_to(self, address: int, cause: int | None, cycles: int) -> None:
+        """Give cycles to an instruction, in one of the blocks that hold it: their instructions are merged anyway.
+
+        Without a cause they are a load's waits for flash.
+        """
+        if not self._places:
+            for block in self.cycles:
+                for index, op in enumerate(self.trace.pricer.decoded[block].ops):
+                    self._places[int(op["address"])] = (block, index, bool(op["flags"] & LITERAL))
+        block, index, literal = self._places[address]
+        if cause is None:
+            cause = FLASH_LITERAL if literal else FLASH_DATA
+        self.cycles[block][index, cause] += cycles
 
     def by_function(self) -> tuple[Counts, list[int]]:
         """Return cycles (functions x causes) and instructions of each function."""

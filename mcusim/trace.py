@@ -118,6 +118,9 @@ class Trace:
     nodes: Array
     divisions: Array
     probes: Array
+    fetches: Array  # where each outcome's lines of flash stand in `lines`
+    lines: Array
+    data_stalls: dict[int, int]  # address of a load -> the cycles it waited for flash
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]
     refused: list[str]  # semihosting calls and files that were not served

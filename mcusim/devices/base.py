@@ -60,6 +60,8 @@ class Host:
     event_listeners: list[Callable[[int, int | None], None]] = field(default_factory=list)  # (address, DPPI channel)
     channel_listeners: list[Callable[[int], None]] = field(default_factory=list)  # a DPPI channel has an event
     clock_listeners: list[Callable[[], None]] = field(default_factory=list)  # called when a source in bus_hz changed
+    flash_timed: bool = False  # are the flash's wait states modelled?
+    set_flash: Callable[[dict[str, int]], None] = lambda _changes: None  # see `mcusim.machine.flash.FlashTiming.set`
     before_clock_change: list[Callable[[], None]] = field(default_factory=list)  # called by `set_core_hz`, before
 
     def hz(self, name: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from mcusim.devices.base import RegisterFile
 
 READY, READYNEXT, CONFIG, ERASEPAGE, ERASEALL, ERASEUICR = 0x400, 0x408, 0x504, 0x508, 0x50C, 0x514
+ICACHECNF = 0x540
 ERASE_ENABLE = 2
 PAGE_BYTES = 4096
 
@@ -31,3 +32,5 @@ class NrfNvmc(RegisterFile):
                 self.host.remarks.add("the NVMC was asked to erase all flash or the UICR: nothing was erased")
         elif offset not in (READY, READYNEXT):
             super().write_register(offset, value)
+            if offset == ICACHECNF:
+                self.host.set_flash({"icache": value & 1})

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the flash interfaces of STM32 families share: access control that reads back, keys that unlock, never busy.
 
-Wait states are remembered, not timed yet. Flash is never programmed or erased: a firmware that tries is remarked on.
+The access control register goes to the machine, which times the flash. Flash is never programmed or erased: a firmware
+that tries is remarked on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Stm32Flash(RegisterFile):
     OPTCR = CR  # the register that the option keys unlock
     option_keys = OPTION_KEYS
     latency_mask = 0xF
+    # Bits of ACR: prefetch, instruction cache, data cache, and the resets of both caches; 0 where there is none.
+    prefetch_bit, icache_bit, dcache_bit, icache_reset, dcache_reset = 1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12
     LOCK = 1 << 31
     option_lock = 0  # bit of OPTCR that the option keys clear, or
     option_enable = 0  # bit that they set
@@ -34,6 +37,24 @@ class Stm32Flash(RegisterFile):
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         super().__init__(entry, host)
         self._last_key: dict[int, int] = {}
+        self._set_access(self.registers.get(self.ACR, 0))
+
+    def _set_access(self, value: int) -> None:
+        """Tell the machine what the access control register asks for."""
+        self.host.set_flash(
+            {
+                "wait_states": value & self.latency_mask,
+                "prefetch": int(value & self.prefetch_bit != 0),
+                "icache": int(value & self.icache_bit != 0),
+                "dcache": int(value & self.dcache_bit != 0),
+                "empty_icache": int(value & self.icache_reset != 0),
+                "empty_dcache": int(value & self.dcache_reset != 0),
+            }
+        )
+        if value & self.latency_mask and not self.host.flash_timed:
+            self.host.remarks.add(
+                f"no flash wait states, though the firmware set {value & self.latency_mask}: real cycles are more"
+            )
 
     def read_register(self, offset: int) -> int:
         """Return a register; the keys read as 0, SR is never busy."""
@@ -54,11 +75,8 @@ class Stm32Flash(RegisterFile):
             self._control(value)
         else:
             super().write_register(offset, value)
-            wait_states = value & self.latency_mask
-            if offset == self.ACR and wait_states:
-                self.host.remarks.add(
-                    f"no flash wait states, though the firmware set {wait_states}: real cycles are more"
-                )
+            if offset == self.ACR:
+                self._set_access(value)
 
     def _unlocks(self, offset: int, value: int, keys: tuple[int, int]) -> bool:
         last, self._last_key[offset] = self._last_key.get(offset), value

@@ -14,6 +14,7 @@ class Stm32F1Flash(Stm32Flash):
     option_keys = KEYS
     option_enable = 1 << 9  # CR.OPTWRE
     latency_mask = 0x7
+    prefetch_bit, icache_bit, dcache_bit, icache_reset, dcache_reset = PREFETCH_ENABLE, 0, 0, 0, 0
     LOCK = 1 << 7
     START = 1 << 6
     program_mask = 1 << 0 | 1 << 4  # PG, OPTPG

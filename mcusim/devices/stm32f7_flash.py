@@ -50,8 +50,12 @@ class Stm32F7Flash(RegisterFile):
             if value & self.changes_memory.get(offset, 0):
                 self.host.remarks.add("the firmware programs or erases flash: not modelled, the flash stays as it is")
             super().write_register(offset, value)
-        wait_states = value & self.latency_mask
-        if offset == ACR and wait_states:
+        if offset == ACR:
+            self.set_access(value)
+
+    def set_access(self, value: int) -> None:
+        """Take what ACR asks for: the caches of this core are not modelled, and neither are its wait states."""
+        if wait_states := value & self.latency_mask:
             self.host.remarks.add(f"no flash wait states, though the firmware set {wait_states}: real cycles are more")
 
     def _take_key(self, offset: int, value: int) -> None:

@@ -10,5 +10,6 @@ class Stm32G0Flash(Stm32L4Flash):
     """FLASH registers; the instruction cache is on at reset."""
 
     latency_mask = 0x7
+    dcache_bit = dcache_reset = 0
     # ACR 0x00040600, CR 0xC0000000, OPTR without protection: RM0444, FLASH_ACR, _CR, _OPTR.
     reset = {0x00: 0x0004_0600, 0x14: 0xC000_0000, 0x20: 0xFFFF_FEAA}  # noqa: RUF012 - a class constant

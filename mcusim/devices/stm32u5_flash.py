@@ -7,8 +7,11 @@ RM0456, FLASH registers.
 
 from __future__ import annotations
 
+from mcusim.board import Device as DeviceEntry
+from mcusim.devices.base import Host
 from mcusim.devices.stm32f7_flash import ACR, KEYS, OPTION_KEYS, Stm32F7Flash
 
+PREFETCH_ENABLE = 1 << 8
 NSKEYR, OPTKEYR, NSSR, NSCR, OPTR = 0x08, 0x10, 0x20, 0x28, 0x40
 
 
@@ -21,3 +24,14 @@ class Stm32U5Flash(Stm32F7Flash):
     lock_bits = {NSCR: 31}  # noqa: RUF012 - a class constant
     changes_memory = {NSCR: 1 << 16 | 1 << 0}  # noqa: RUF012 - a class constant
     status = frozenset({NSSR})
+
+    def __init__(self, entry: DeviceEntry, host: Host) -> None:
+        super().__init__(entry, host)
+        self.set_access(self.registers[ACR])
+
+    def set_access(self, value: int) -> None:
+        """Take what ACR asks for."""
+        if not self.host.flash_timed:
+            super().set_access(value)
+        wait_states, prefetch = value & self.latency_mask, int(value & PREFETCH_ENABLE != 0)
+        self.host.set_flash({"wait_states": wait_states, "prefetch": prefetch})

@@ -19,7 +19,7 @@ Habits we work around, found by trying:
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 from mcusim.engine import hooks
+from mcusim.engine.flash import on_flash_read
 from mcusim.engine.native import LIBRARY
 from mcusim.engine.operands import on_probe
 from mcusim.engine.tables import Tables
@@ -123,12 +124,15 @@ class Engine:
         self._register_value = ctypes.c_uint32()
         self._register_reference = ctypes.byref(self._register_value)
         self._keep.append(tables)
-        self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, hooks.on_block, address_of(tables.machine))
+        self._machine = address_of(tables.machine)
+        self._block_hook = self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, hooks.on_block, self._machine)
+        self._read_hooks: list[int] = []
         self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
         invalid = unicorn_const.UC_HOOK_MEM_INVALID
         self._uc.hook_add(invalid, self._on_invalid)
 
-    def _add_native_hook(self, kind: int, hook: Any, user_data: int, begin: int = 1, end: int = 0) -> None:
+    def _add_native_hook(self, kind: int, hook: Any, user_data: int, begin: int = 1, end: int = 0) -> int:
+        """Add a hook and return its handle."""
         handle = ctypes.c_size_t()
         status = LIBRARY.uc_hook_add(
             self._handle,
@@ -140,6 +144,22 @@ class Engine:
             ctypes.c_uint64(end),
         )
         self._check(status)
+        return int(handle.value)
+
+    def time_waits(self, windows: Sequence[tuple[int, int, int]]) -> None:
+        """Charge the waits of flash from now on, whose data is read at these (start, end, address of WINDOW).
+
+        With no windows, stop that. The engine must stand still.
+        """
+        for handle in (self._block_hook, *self._read_hooks):
+            self._check(LIBRARY.uc_hook_del(self._handle, ctypes.c_size_t(handle)))
+        on_block = hooks.on_block_waits if windows else hooks.on_block
+        self._block_hook = self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, on_block, self._machine)
+        self._read_hooks = [
+            self._add_native_hook(unicorn_const.UC_HOOK_MEM_READ, on_flash_read, record, start, end - 1)
+            for start, end, record in windows
+        ]
+        self._uc.ctl_flush_tb()  # what is translated has the hooks of before
 
     def add_probe(self, address: int, probe_address: int) -> None:
         """Hook one instruction; `probe_address` is where its PROBE record lies, which must not move."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from mcusim.engine import tables as t
 from mcusim.engine.calltree import follow
+from mcusim.engine.flash import charge_lines
 from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import division_extra, predicates_held
 from mcusim.isa.decode import FLOW_NEXT
@@ -25,6 +26,7 @@ from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer
 
 # Names that compiled code reads as constants.
 MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = t.MACHINE, t.BLOCK, t.ENTRY, t.OUTCOME, t.INDEX
+ALL_OPS = 1 << 30
 
 
 @njit
@@ -63,10 +65,11 @@ def _settle(m: Any, address: int) -> bool:
             return False
     index = 2 * number + taken
     outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[index]
-    if outcome.cycles < 0:
+    if outcome.cycles < 0 or (m.flash and not charge_lines(m, index, ALL_OPS)):
         m.wanted_outcome = index
         stop(m, t.NEW_PRICE)
         return False
+    m.lines_done = 0
     outcome.count += 1
     m.clock_cycles += outcome.cycles
     if flags & t.DIVIDES and m.divide_model:
@@ -183,5 +186,27 @@ def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
             if _follow_link(m, outcomes[uint64(2 * entry)]):
                 return
         elif outcomes[uint64(2 * entry + 1)].link_key == key and _follow_link(m, outcomes[uint64(2 * entry + 1)]):
+            return
+    _enter(m, int64(address), int64(size_bytes))
+
+
+@native_callback(void, pointer, uint64, uint32, pointer)
+def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
+    """Do what `on_block` does, while memory has wait states: the lines that a block fetched are charged with it."""
+    m = carray(user, (1,), MACHINE)[0]
+    if 2 * m.stall_count > m.stall_index_mask:
+        stop(m, t.FULL)
+        return
+    entry = m.current_entry
+    if entry >= 0:
+        key = int64(address) | int64(size_bytes) << 32
+        outcomes = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)
+        taken = int64(2 * entry)
+        if outcomes[uint64(taken)].link_key != key:
+            taken += 1
+        # Waits come before the link: they may bring the clock to what is due. What is charged is not charged again.
+        linked = outcomes[uint64(taken)].link_key == key and charge_lines(m, taken, ALL_OPS)
+        if linked and _follow_link(m, outcomes[uint64(taken)]):
+            m.lines_done = 0
             return
     _enter(m, int64(address), int64(size_bytes))

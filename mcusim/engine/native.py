@@ -19,8 +19,11 @@ _emu_stop = external("mcusim_uc_emu_stop", symbol_address(LIBRARY, "uc_emu_stop"
 
 REG_SP = arm_const.UC_ARM_REG_SP
 REG_CPSR = arm_const.UC_ARM_REG_CPSR
+REG_XPSR = arm_const.UC_ARM_REG_XPSR
+REG_PC = arm_const.UC_ARM_REG_PC
 REG_R0 = arm_const.UC_ARM_REG_R0
 REG_LR = arm_const.UC_ARM_REG_LR
+XPSR_IT = 0x0600_FC00
 HASH = t.HASH_MULTIPLIER
 
 
@@ -56,6 +59,15 @@ def align_sp(m: Any) -> None:
     if sp & 3:
         carray(as_pointer(m.scratch), (1,), uint32)[0] = sp & ~3
         _reg_write(as_pointer(m.uc), int32(REG_SP), as_pointer(m.scratch))
+
+
+@njit
+def clear_it_state(m: Any) -> None:
+    """Leave an IT block: a memory hook on an instruction in one would leave its state to the blocks that follow."""
+    xpsr = register(m, REG_XPSR)
+    if xpsr & XPSR_IT:
+        carray(as_pointer(m.scratch), (1,), uint32)[0] = xpsr & ~XPSR_IT
+        _reg_write(as_pointer(m.uc), int32(REG_XPSR), as_pointer(m.scratch))
 
 
 @njit

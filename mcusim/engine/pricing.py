@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
+from mcusim.engine.fetches import LineAt, lines_needed
 from mcusim.isa import decode as isa
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
@@ -29,6 +30,7 @@ _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditi
 _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
+_LOAD_IN_IT = isa.LOAD | isa.CONDITIONAL
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
 
@@ -88,6 +90,8 @@ class Pricer:
         self.read_code = read_code
         self.host_address = host_address
         self.decoded: list[DecodedBlock] = []
+        self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
+        self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
@@ -145,6 +149,8 @@ class Pricer:
             flags |= t.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():
             flags |= t.HOLDS_UNDEFINED
+        if (ops["flags"] & _LOAD_IN_IT == _LOAD_IN_IT).any():
+            flags |= t.LOADS_IN_IT
         if any(_sets_sp(op) for op in ops):
             flags |= t.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
@@ -269,13 +275,15 @@ class Pricer:
         return int(total), costs, state
 
     def price_outcome(self, outcome: int) -> None:
-        """Find the price of an outcome in the tables."""
+        """Find the price of an outcome in the tables, and which lines of flash it needs."""
         entry = self.tables.arrays["entries"][outcome // 2]
-        total, _, state = self.costs(
-            int(entry["block"]), int(entry["state"]), int(entry["predicates"]), bool(outcome & 1)
-        )
+        block = int(entry["block"])
+        total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
+        if self.line_at is not None:
+            lines = lines_needed(self.decoded[block].ops, costs, self._buffer_words, self.line_at)
+            self.tables.add_lines(outcome, lines)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

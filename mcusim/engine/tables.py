@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.engine.flash_tables import FETCH, LINE, NOT_LISTED
 from mcusim.jit import address_of
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
@@ -51,6 +52,7 @@ ASSUMES = 1 << 7  # the price rests on an assumption: see probes
 SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
 HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
+LOADS_IN_IT = 1 << 11  # a load that an IT instruction governs
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED
 
@@ -201,6 +203,15 @@ MACHINE = np.dtype(
         ("block_index_mask", np.int64),
         ("child_index", np.uint64),
         ("child_index_mask", np.int64),
+        ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
+        ("lines_done", np.int64),  # lines of the running block that are charged
+        ("fetches", np.uint64),  # FETCH for each outcome
+        ("fetch_capacity", np.int64),
+        ("lines", np.uint64),
+        ("line_capacity", np.int64),
+        ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
+        ("stall_index_mask", np.int64),
+        ("stall_count", np.int64),
     ],
     align=True,
 )
@@ -251,6 +262,8 @@ class Tables:
             ("nodes", "node", NODE, 4096),
             ("frames", "frame", FRAME, 1024),
             ("divisions", "division", DIVISION, 256),
+            ("fetches", "fetch", FETCH, 2 * 8192),
+            ("lines", "line", LINE, 1024),
         )
         for name, stem, dtype, size in sizes:
             self._install(name, f"{stem}_capacity", np.zeros(size, dtype))
@@ -260,6 +273,8 @@ class Tables:
         self.m["probes"] = address_of(self.probes)
         self._install("block_index", "block_index_mask", _empty_index(4 * 4096))
         self._install("child_index", "child_index_mask", _empty_index(4 * 4096))
+        self._install("stall_index", "stall_index_mask", _empty_index(4 * 1024))
+        self.line_count = 0
 
     @property
     def m(self) -> Any:
@@ -285,7 +300,9 @@ class Tables:
         self._install(name, f"{name}_mask", new)
 
     def grow_tree(self) -> None:
-        """Make room for nodes and frames; the hooks ask for it with `FULL`."""
+        """Make room for nodes, frames and loads that waited; the hooks ask for it with `FULL`."""
+        if 2 * int(self.m["stall_count"]) > len(self.arrays["stall_index"]):
+            self._double_index("stall_index")
         if int(self.m["node_count"]) + 2 > len(self.arrays["nodes"]):
             self._double("nodes", "node_capacity")
             self._double_index("child_index")
@@ -321,12 +338,14 @@ class Tables:
         if number == len(self.arrays["entries"]):
             self._double("entries", "entry_capacity")
             self._double("outcomes", "outcome_capacity")
+            self._double("fetches", "fetch_capacity")
         self.entry_count += 1
         row = self.arrays["blocks"][block]
         self.arrays["entries"][number] = (block, state, predicates, row["first_entry"])
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
             self.arrays["outcomes"][outcome] = (NO_KEY, 0, NOT_PRICED, -1, -1, row["end"])
+            self.arrays["fetches"][outcome] = (0, NOT_LISTED)
         return number
 
     def find_entry(self, block: int, state: int, predicates: int) -> int:
@@ -353,6 +372,21 @@ class Tables:
             self.arrays["divisions"][first + offset] = (*row, 0, 0)
         self.division_count += len(rows)
         return first
+
+    def add_lines(self, outcome: int, rows: list[tuple[int, int, int, int]]) -> None:
+        """List the lines of flash that an outcome needs: (line, need, request, index of instruction)."""
+        first = self.line_count
+        while first + len(rows) > len(self.arrays["lines"]):
+            self._double("lines", "line_capacity")
+        for offset, row in enumerate(rows):
+            self.arrays["lines"][first + offset] = (*row, 0)
+        self.line_count += len(rows)
+        self.arrays["fetches"][outcome] = (first, len(rows))
+
+    def data_stalls(self) -> dict[int, int]:
+        """Return the cycles that each load, by its address, has waited for flash."""
+        index = self.arrays["stall_index"]
+        return {int(row["key"]): int(row["id"]) for row in np.sort(index[index["key"] != NO_KEY], order="key")}
 
     def add_root(self, function: int, kind: int) -> int:
         """Return the root node of this function and kind, made if need be."""

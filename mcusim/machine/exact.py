@@ -12,6 +12,8 @@ if every IT group in it ran.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mcusim.engine.engine import Engine
@@ -26,8 +28,11 @@ REACH_BYTES = 4096  # the largest immediate offset of a load or store
 class ExactAccesses:
     """Decides whether the access being served has its exact cycle; if not, stops the engine so that it will have."""
 
-    def __init__(self, engine: Engine, tables: Tables, pricer: Pricer, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, tables: Tables, pricer: Pricer, clock: Clock, charge_fetch: Callable[[int], None]
+    ) -> None:
         self._engine, self._tables, self._pricer, self._clock = engine, tables, pricer, clock
+        self._charge_fetch = charge_fetch  # what the running block has waited to be fetched, up to an instruction
         self.wanted = False  # the engine was stopped for an access
         self.place: int | None = None  # where the block starts whose first access may be answered
         self._words_left = (-1, 0)  # (block, how many more words its first instruction moves)
@@ -44,6 +49,7 @@ class ExactAccesses:
         if self.place is not None and int(ops[0]["address"]) == self.place:
             self.place = None
             self._words_left = (block, max(_words(ops[0]), self._attempts) - 1)
+            self._charge_fetch(0)
             self._last_found = (block, self._cycle(), 0)
             self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), 0)
             return True
@@ -52,6 +58,7 @@ class ExactAccesses:
             return True
         index = self._find(block, address, writes)
         if index is not None and ops[index]["flags"] & isa.CONDITIONAL:
+            self._charge_fetch(index)
             self._last_found = (block, self._cycle(), index)
             self._clock.access_offset = self._pricer.cycles_before(block, self.entry_state(), index)
             return True

@@ -249,6 +249,8 @@ class RunLoop:
         if self._unit_switched:  # hooks may change only while the engine stands still
             self._unit_switched = False
             self.traps.fpu_switched()
+        if machine.flash.wanted:
+            machine.flash.switch()
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()

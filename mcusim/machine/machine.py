@@ -29,6 +29,7 @@ from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.exceptions import Exceptions
+from mcusim.machine.flash import FlashTiming, parse_memory
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
@@ -99,18 +100,22 @@ class Machine:
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
         self.pricer = Pricer(core, self.tables, self.memory.read, self.memory.writable_host_address)
+        self.flash = FlashTiming(
+            board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
+        )
         self.functions = Functions(image)
         self.clock = Clock(self.tables, board.clock.reset_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
-        self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock)
+        self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock, self.flash.charge_up_to)
         self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
         self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
             lse_hz=board.clock.lse_hz, read_bus=self._read_bus, write_bus=self._write_bus,
             reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
+            flash_timed=self.flash.modelled, set_flash=self.flash.set,
         )  # fmt: skip
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
@@ -253,6 +258,7 @@ class Machine:
         if pc == start:
             # Nothing of it has run: it will be entered again, in the same pipeline state.
             m["state"], m["current_entry"], m["last_outcome"] = self.exact.entry_state(), -1, -1
+            m["lines_done"] = 0
             return
         if start < pc < end:
             part = self.tables.find_block(start, pc - start)

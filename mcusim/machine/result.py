@@ -32,6 +32,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
         divisions=tables.arrays["divisions"][: tables.division_count].copy(),
         probes=tables.probes[: tables.probe_count].copy(),
+        fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
+        lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=tables.data_stalls(),
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),

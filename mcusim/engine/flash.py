@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flash that makes the core wait, natively: buffers, prefetch, caches, and what is left for the core to wait.
+
+One read of the flash takes the wait states and one cycle more, delivers a line, and is not broken off; data reads and
+fetches share the array. Of the lines that the core fetches
+
+    the one in the current buffer, and those in the instruction cache, are there at once;
+    the one that was read ahead is there when that read has ended;
+    others are read when they are asked for.
+
+A line that was not there when the core asked for it is copied into the cache. With prefetch on, the line after the one
+being fetched is read ahead, if the cache does not have it and the flash is free. (RM0090 3.5.2, RM0440 3.3.4: miss is
+what is in none of buffer, prefetched line and cache; it is copied into the cache; LRU.)
+
+The core asks before it needs: its fetch unit runs ahead by the words of its buffer. Waits are charged to the line's
+record, and so to an instruction; those of data reads to a table by PC.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcusim.engine import flash_tables as f
+from mcusim.engine import tables as t
+from mcusim.engine.native import REG_PC, clear_it_state, first_slot, register
+from mcusim.jit import as_pointer, carray, int32, int64, native_callback, njit, pointer, uint64, void
+
+FLASH, CACHE, SLOT, LINE, FETCH, WINDOW = f.FLASH, f.CACHE, f.SLOT, f.LINE, f.FETCH, f.WINDOW
+MACHINE, INDEX = t.MACHINE, t.INDEX
+SEQUENTIAL_LEAD_CYCLES = 2  # estimate: by how much fetch is ahead where one block runs into the next
+
+
+@njit
+def _holds(cache: Any, line: int) -> bool:
+    """Return whether a cache that is on has a line, and note that it was used."""
+    if not cache.on:
+        return False
+    tag = line >> cache.sector_shift
+    slot = int64(carray(as_pointer(cache.slot_of_tag), (cache.tag_count,), int32)[tag])
+    if slot < 0:
+        return False
+    row = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot]
+    if not row.sectors >> (line & ((1 << cache.sector_shift) - 1)) & 1:
+        return False
+    cache.clock += 1
+    row.used = cache.clock
+    return True
+
+
+@njit
+def _has(cache: Any, line: int) -> bool:
+    """Return whether a cache that is on has a line, without using it."""
+    if not cache.on:
+        return False
+    tag = line >> cache.sector_shift
+    if tag >= cache.tag_count:
+        return False
+    slot = int64(carray(as_pointer(cache.slot_of_tag), (cache.tag_count,), int32)[tag])
+    if slot < 0:
+        return False
+    sectors = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot].sectors
+    return sectors >> (line & ((1 << cache.sector_shift) - 1)) & 1 != 0
+
+
+@njit
+def _fill(cache: Any, line: int) -> None:
+    """Copy a line into a cache that is on, in the place of the least recently used."""
+    if not cache.on:
+        return
+    tag = line >> cache.sector_shift
+    tags = carray(as_pointer(cache.slot_of_tag), (cache.tag_count,), int32)
+    slots = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)
+    slot = int64(tags[tag])
+    if slot < 0:
+        first = (tag & cache.set_mask) * cache.ways
+        slot = first
+        for candidate in range(first + 1, first + cache.ways):
+            if slots[candidate].used < slots[slot].used:
+                slot = candidate
+        if slots[slot].tag >= 0:
+            tags[slots[slot].tag] = -1
+        tags[tag] = slot
+        slots[slot].tag = tag
+        slots[slot].sectors = 0
+    slots[slot].sectors |= 1 << (line & ((1 << cache.sector_shift) - 1))
+    cache.clock += 1
+    slots[slot].used = cache.clock
+
+
+@njit
+def fetch(flash: Any, line: int, need: int, request: int) -> int:
+    """Fetch a line that is not in the current buffer; return the cycles that the core waits for it."""
+    cache = flash.caches[0]
+    stall = int64(0)
+    there = request  # when the line is there and the next one may be read ahead
+    if not _holds(cache, line):
+        if line == flash.ahead:
+            there = flash.ahead_cycle
+        else:
+            there = max(request, flash.free_cycle) + 1 + flash.wait_states
+            flash.free_cycle = there
+        if there > request + 1:  # it was not there when it was asked for
+            _fill(cache, line)
+        stall = max(there - need, 0)
+    flash.current = line
+    if flash.prefetch and line + 1 != flash.ahead and not _has(cache, line + 1):
+        flash.ahead = line + 1
+        flash.ahead_cycle = max(there, request, flash.free_cycle) + 1 + flash.wait_states
+        flash.free_cycle = flash.ahead_cycle
+    return stall
+
+
+@njit
+def read_data(flash: Any, line: int, now: int) -> int:
+    """Read a line of data that is not in the data buffer; return the cycles that the core waits for it."""
+    cache = flash.caches[flash.data_cache]
+    if flash.data_buffer:
+        flash.data_line = line
+    if _holds(cache, line):
+        return 0
+    there = max(now, flash.free_cycle) + 1 + flash.wait_states
+    flash.free_cycle = there
+    _fill(cache, line)
+    return there - now - 1
+
+
+@njit
+def charge_lines(m: Any, outcome: int, last_op: int) -> bool:
+    """Charge the waits for the lines of the running block, up to those of one instruction, that are not charged yet.
+
+    False: the outcome's lines are not listed yet.
+    """
+    listed = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome]
+    if listed.line_count < 0:
+        return False
+    flash = carray(as_pointer(m.flash), (1,), FLASH)[0]
+    lines = carray(as_pointer(m.lines), (m.line_capacity,), LINE)
+    for index in range(m.lines_done, listed.line_count):
+        row = lines[listed.first_line + index]
+        if row.op_index > last_op:
+            break
+        line = int64(row.line)
+        if line != flash.current:
+            request = m.clock_cycles + row.request_cycles
+            if index == 0 and line == flash.current + 1:
+                request -= SEQUENTIAL_LEAD_CYCLES
+            stall = fetch(flash, line, m.clock_cycles + row.need_cycles, request)
+            if stall:
+                row.stall_cycles += stall
+                m.clock_cycles += stall
+        m.lines_done = index + 1
+    return True
+
+
+@njit
+def charge_up_to(machine: Any, outcome: int, last_op: int) -> bool:
+    """Charge the running block's lines from Python."""
+    return charge_lines(machine[0], outcome, last_op)
+
+
+@njit
+def _count_stall(m: Any, address: int, cycles: int) -> None:
+    """Add cycles to those that the load at an address has waited. The table is never full: see `on_block_waits`."""
+    mask = m.stall_index_mask
+    index = carray(as_pointer(m.stall_index), (mask + 1,), INDEX)
+    slot = first_slot(address, mask)
+    while index[slot].key != address:
+        if index[slot].key == t.NO_KEY:
+            index[slot].key = address
+            index[slot].id = 0
+            m.stall_count += 1
+            break
+        slot = (slot + 1) & mask
+    index[slot].id += cycles
+
+
+@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
+def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Unicorn's memory hook (uc_cb_hookmem_t) on data reads of the flash."""
+    window = carray(user, (1,), WINDOW)[0]
+    m = carray(as_pointer(window.machine), (1,), MACHINE)[0]
+    flash = carray(as_pointer(m.flash), (1,), FLASH)[0]
+    if m.current_entry >= 0:
+        entry = carray(as_pointer(m.entries), (m.entry_capacity,), t.ENTRY)[m.current_entry]
+        if carray(as_pointer(m.blocks), (m.block_capacity,), t.BLOCK)[int64(entry.block)].flags & t.LOADS_IN_IT:
+            clear_it_state(m)
+    line = (int64(address) - window.start) >> flash.line_shift
+    if line == flash.data_line:
+        return
+    stall = read_data(flash, line, m.clock_cycles)
+    if stall:
+        m.clock_cycles += stall
+        _count_stall(m, register(m, REG_PC) & ~1, stall)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of a flash memory that makes the core wait: what native code and Python share of it.
+
+A *line* is what one read of the flash delivers (8 or 16 bytes); lines are numbered from the start of the flash, so that
+aliases of it share them. Times are cycles of the machine's clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.jit import address_of
+
+NO_LINE = -2  # a line that is none, and neither is the one after it
+
+# A block's outcome needs these lines of flash, in this order.
+LINE = np.dtype(
+    [
+        ("line", np.int32),
+        ("need_cycles", np.int32),  # from the block's start until an instruction cannot go on without it
+        ("request_cycles", np.int32),  # when the core's fetch unit asks for it
+        ("op_index", np.int32),  # the instruction
+        ("stall_cycles", np.int64),  # what it has waited, in all
+    ],
+    align=True,
+)
+# For each outcome: where its lines stand.
+FETCH = np.dtype([("first_line", np.int32), ("line_count", np.int32)], align=True)
+NOT_LISTED = -1  # a line count that is not known yet
+
+CACHE = np.dtype(
+    [
+        ("on", np.int64),
+        ("ways", np.int64),
+        ("set_mask", np.int64),
+        ("sector_shift", np.int64),  # a tag stands for 1 << sector_shift lines of flash
+        ("tag_count", np.int64),
+        ("slot_of_tag", np.uint64),  # int32 for each tag of the flash: its slot, -1: not cached
+        ("slots", np.uint64),  # SLOT for each place of the cache, sets one after another
+        ("slot_count", np.int64),
+        ("clock", np.int64),  # counts uses
+    ],
+    align=True,
+)
+SLOT = np.dtype([("tag", np.int64), ("used", np.int64), ("sectors", np.int64)], align=True)
+
+FLASH = np.dtype(
+    [
+        ("wait_states", np.int64),
+        ("line_shift", np.int64),
+        ("prefetch", np.int64),  # is it on?
+        ("data_buffer", np.int64),  # does a data read leave its line in a buffer?
+        ("data_cache", np.int64),  # which of the caches data reads use
+        ("current", np.int64),  # the line in the instruction buffer
+        ("ahead", np.int64),  # the line that was prefetched, or is being read ahead
+        ("ahead_cycle", np.int64),  # when it is there
+        ("free_cycle", np.int64),  # when the flash can start another read
+        ("data_line", np.int64),  # the line in the data buffer
+        ("caches", CACHE, 2),  # instructions; data
+    ],
+    align=True,
+)
+# What a hook on data reads is given: a range of addresses of the flash.
+WINDOW = np.dtype([("machine", np.uint64), ("start", np.int64)], align=True)
+
+
+class FlashRecord:
+    """Owns the record and what it points to."""
+
+    def __init__(self) -> None:
+        self.record = np.zeros(1, FLASH)
+        self._keep: dict[int, tuple[npt.NDArray[np.int32], Any]] = {}
+        self.forget()
+
+    @property
+    def row(self) -> Any:
+        """The record, as a NumPy row that reads and writes by field name."""
+        return self.record[0]
+
+    def shape_cache(self, number: int, lines: int, ways: int, sectors: int, flash_lines: int) -> None:
+        """Give a cache its geometry: tags of `sectors` lines of flash; `ways` of 0 is fully associative."""
+        cache = self.row["caches"][number]
+        ways = ways or lines
+        sets = lines // ways
+        slots = np.zeros(lines, SLOT)
+        tags = np.full(-(-flash_lines // sectors), -1, np.int32)
+        self._keep[number] = (tags, slots)
+        cache["ways"], cache["set_mask"], cache["sector_shift"] = ways, sets - 1, sectors.bit_length() - 1
+        cache["tag_count"], cache["slot_count"] = len(tags), lines
+        cache["slot_of_tag"], cache["slots"] = address_of(tags), address_of(slots)
+        self.empty_cache(number)
+
+    def empty_cache(self, number: int) -> None:
+        """Forget what a cache holds."""
+        if number in self._keep:
+            tags, slots = self._keep[number]
+            tags[:] = -1
+            slots["tag"], slots["used"], slots["sectors"] = -1, 0, 0
+
+    def forget(self) -> None:
+        """Empty the buffers and caches."""
+        for name in ("current", "ahead", "data_line"):
+            self.row[name] = NO_LINE
+        for number in (0, 1):
+            self.empty_cache(number)
