@@ -47,7 +47,7 @@ LAYERS = (
     ("profile_io", "sources"),
     ("attribution", "figures"),
     ("batch",),
-    ("validation",),
+    ("comparison", "validation"),
     ("reports",),
     ("cli",),
 )

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
     "report": "report",
+    "compare": "compare",
     "validate": "validate",
     "list": "list_names",
     "show": "show",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mcusim import output
 from mcusim.cli import console
@@ -27,8 +27,12 @@ from mcusim.reports.options import (
 if TYPE_CHECKING:
     from mcusim.reports.document import Document
 
+T = TypeVar("T")
+
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
+_LARGEST_HZ = 10**10
+_MOST_WAIT_STATES = 64
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "firmware", type=Path, metavar="FIRMWARE", help="linked image: .elf, .hex or .bin (with --base)"
     )
+    add_settings(parser)
+    group = parser.add_argument_group("what if")
+    group.add_argument("--clock", type=hertz, metavar="HZ", help="the core's clock, whatever is programmed: 80M, 64MHz")
+    group.add_argument("--core", metavar="NAME", help="count the cycles of another core, which runs the same code")
+    group.add_argument("--wait-states", type=wait_states, metavar="N", help="of the flash, whatever is programmed")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the memory: flash.cache=off"
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add everything that decides how a firmware runs on its board as it is."""
     group = parser.add_argument_group("the run")
     group.add_argument("--board", metavar="NAME|FILE.toml", help="board to run on (default: guessed from the image)")
     group.add_argument("--base", type=number, metavar="ADDR", help="load address of a .bin, such as 0x08000000")
@@ -179,6 +195,43 @@ def port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port: give a number from 0 to 65535, such as 3333")
     return int(text)
+
+
+def hertz(text: str) -> int:
+    """A frequency: 80000000, 80M, 80MHz, 32.768kHz."""
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?) ?([kKmMgG]?)(?:[hH][zZ])?", text)
+    value = Decimal(match[1]) * _MULTIPLES[match[2].lower()] if match else Decimal(0)
+    if not 1 <= value <= _LARGEST_HZ or value != int(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a clock: give one such as 80M, 64MHz or 32768")
+    return int(value)
+
+
+def several(check: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """Return the check of a list with commas."""
+
+    def read(text: str) -> tuple[T, ...]:
+        parts = [part.strip() for part in text.split(",")]
+        if not all(parts) or len(set(parts)) < len(parts):
+            raise argparse.ArgumentTypeError(f"'{text}': give different values with commas between them")
+        return tuple(check(part) for part in parts)
+
+    return read
+
+
+def alternatives(text: str) -> tuple[str, ...]:
+    """KEY=VALUE,VALUE...: 'flash.cache=on,off' becomes flash.cache=on and flash.cache=off."""
+    key, separator, values = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"'{text}': give KEY=VALUE,... such as flash.cache=on,off")
+    return tuple(f"{key}={value}" for value in several(str)(values))
+
+
+def wait_states(text: str) -> int:
+    """A number of wait states."""
+    value = count_or_zero(text)
+    if value > _MOST_WAIT_STATES:
+        raise argparse.ArgumentTypeError(f"'{text}': give from 0 to {_MOST_WAIT_STATES} wait states")
+    return value
 
 
 def count_or_zero(text: str) -> int:
