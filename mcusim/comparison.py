@@ -41,13 +41,17 @@ class Variant:
 def points(wanted: WhatIf, base: Settings) -> list[tuple[dict[str, str], str | None, Settings]]:
     """Return every combination: what was varied, in words; the board (None: guessed); the settings."""
     found = []
-    choices = (wanted.boards or (None,), wanted.cores or (None,), wanted.clocks_hz or (None,),
-               wanted.wait_states or (None,), *wanted.memory)  # fmt: skip
-    for board, core, clock_hz, waits, *memory in product(*choices):
-        words = {"board": board, "core": core, "clock": clock_hz, "wait-states": waits}
+    boards: tuple[str | None, ...] = wanted.boards or (None,)
+    cores: tuple[str | None, ...] = wanted.cores or (None,)
+    clocks: tuple[int | None, ...] = wanted.clocks_hz or (None,)
+    waits: tuple[int | None, ...] = wanted.wait_states or (None,)
+    for (board, core, clock_hz, wait_states), memory in product(
+        product(boards, cores, clocks, waits), product(*wanted.memory)
+    ):
+        words = {"board": board, "core": core, "clock": clock_hz, "wait-states": wait_states}
         named = {key: str(value) for key, value in words.items() if value is not None}
         named |= dict(item.split("=", 1) for item in memory)
-        settings = replace(base, core=core, clock_hz=clock_hz, wait_states=waits, memory=tuple(memory))
+        settings = replace(base, core=core, clock_hz=clock_hz, wait_states=wait_states, memory=memory)
         found.append((named, board, settings))
     return found
 

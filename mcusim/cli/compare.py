@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from mcusim.cli import options, running
 from mcusim.errors import McusimError, unknown_name
+from mcusim.reports.options import DEFAULT_TOP
 
 if TYPE_CHECKING:
     from mcusim.comparison import Variant
@@ -52,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_settings(parser)
     group = parser.add_argument_group("the table")
     group.add_argument("--functions", action="store_true", help="by function, too (always for saved profiles)")
-    group.add_argument("--top", type=options.count_or_zero, default=options.DEFAULT_TOP, metavar="N",
-                       help=f"functions shown (default {options.DEFAULT_TOP}; 0: all)")  # fmt: skip
+    group.add_argument("--top", type=options.count_or_zero, default=DEFAULT_TOP, metavar="N",
+                       help=f"functions shown (default {DEFAULT_TOP}; 0: all)")  # fmt: skip
     options.add_jobs_option(parser)
     options.add_document_options(parser)
 
