@@ -20,6 +20,7 @@ from mcusim.cli import main, options
 from mcusim.cli.main import COMMANDS
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Symbol, VectorTable
+from mcusim.machine import console_script  # noqa: F401 - loaded before `mcusim.machine` is faked
 from mcusim.profile import Profile
 from mcusim.reports import RenderOptions, render
 
@@ -102,6 +103,14 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert run["board_reason"] == "guessed: by hand"
     assert (run["until"], run["max_cycles"], run["timeout_s"], run["files"]) == (None, None, None, None)
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
+
+
+def test_what_if_reaches_the_machine(machine: FakeMachine) -> None:
+    words = "--clock 80M --core cortex-m4 --wait-states 5 --set flash.cache=off --set flash.prefetch=on"
+    assert main(["profile", "firmware.elf", *words.split()]) == 0
+    (run,) = machine.runs
+    assert (run["clock_hz"], run["core"], run["wait_states"]) == (80_000_000, "cortex-m4", 5)
+    assert run["memory"] == ("flash.cache=off", "flash.prefetch=on")
 
 
 def test_what_is_said_of_registers_reaches_the_machine(machine: FakeMachine, tmp_path: Path) -> None:

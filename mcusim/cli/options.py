@@ -104,6 +104,7 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help=f"call tree: fold smaller branches (default {DEFAULT_MIN_SHARE_PERCENT}; csv: 0)",
     )
+    group.add_argument("--lines", action="store_true", help="source lines by cycles, and what they waited for")
     group.add_argument("--annotate", metavar="FUNCTION", help="one function, instruction by instruction")
     group.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
@@ -171,6 +172,7 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         top=args.top,
         match=args.match,
         tree=args.tree,
+        lines=args.lines,
         depth=args.depth,
         min_share_percent=args.min_share,
         annotate=args.annotate,

@@ -12,6 +12,8 @@ Examples:
   mcusim profile firmware.elf --until inference_done:10  stop when that function is reached the tenth time
   mcusim profile firmware.elf --max-cycles 100M --tree   stop after 100 million cycles, show the call tree
   mcusim profile firmware.elf --annotate conv2d          cycles of each instruction of one function
+  mcusim profile firmware.elf --lines --top 10           the source lines that cost most, and what they waited for
+  mcusim profile firmware.elf --clock 80M --core cortex-m33    what if (docs/what-if.md)
   mcusim profile firmware.elf -q --format csv > run.csv  functions as numbers for other tools
   mcusim profile firmware.elf --stub camera_init=0       let a function return at once, with a value
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer

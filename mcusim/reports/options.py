@@ -36,13 +36,15 @@ class RenderOptions:
 
     `top` rows are kept (0: all) and tree nodes below `min_share_percent` of all cycles are folded; None stands for the
     default of the format: a bounded table for people, everything in CSV. `match` is a regular expression or a glob on
-    function names, `annotate` the name of one function. `width` is in columns and only text looks at it.
+    function names, `lines` asks for source lines, `annotate` names
+    one function. `width` is in columns and only text looks at it.
     """
 
     sort: str = "self"
     top: int | None = None
     match: str | None = None
     tree: bool = False
+    lines: bool = False
     depth: int | None = None
     min_share_percent: float | None = None
     annotate: str | None = None
