@@ -19,14 +19,46 @@ Row = tuple[int, int, int, int]  # line, need, request, index of the instruction
 _BEFORE_ISSUE = [LOAD, STORE, ADDRESS, FETCH]
 
 
-def lines_needed(ops: isa.OpArray, costs: npt.NDArray[np.int32], buffer_words: int, line_at: LineAt) -> list[Row]:
+def moments(ops: isa.OpArray, costs: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Return for each halfword of a block the number of the instruction that starts there, and when it issues."""
+    issues = (np.cumsum(costs.sum(axis=1)) - costs.sum(axis=1) + costs[:, _BEFORE_ISSUE].sum(axis=1)).tolist()
+    rows = []
+    for index, size_bytes in enumerate(ops["size_bytes"].tolist()):
+        rows += [(index, issues[index])] * (size_bytes // 2)
+    return rows
+
+
+def _request(word: int, first_word: int, addresses: npt.NDArray[np.uint32], starts: list[int], words: int) -> int:
+    """Return when the fetch unit asks for a word: one a cycle, and when there is room in its buffer of `words`."""
+    request = word - first_word - 1
+    used_up = (word - words + 1) * WORD_BYTES  # the first address behind the last word that must be
+    if addresses[0] < used_up:
+        index = int(np.searchsorted(addresses, used_up))
+        request = max(request, starts[min(index, len(starts) - 1)] + 1)
+    return request
+
+
+def fetch_lead(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int) -> int:
+    """Return by how many cycles fetch is ahead of decoding at the end of a block that control leaves at its end."""
+    if not len(ops):
+        return 1
+    totals = np.cumsum(costs.sum(axis=1))
+    starts = [0, *totals.tolist()]
+    addresses = ops["address"]
+    end = int(addresses[-1]) + int(ops[-1]["size_bytes"])
+    request = _request(-(-end // WORD_BYTES), int(addresses[0]) // WORD_BYTES, addresses, starts, words)
+    return max(starts[-1] - request, 1)
+
+
+def lines_needed(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int, line_at: LineAt) -> list[Row]:
     """Return the lines that a block fetches, in order, each with when it is needed and when it is asked for.
 
     Cycles count from the block's start. The fetch unit asks for one word a cycle, while its buffer has room: for a word
-    when the one `buffer_words` before it has been used up; for the first word of a block the cycle before.
+    when the one `words` before it has been used up, which shows a cycle later; for the first word of a block the cycle
+    before. So 32-bit instructions that take a cycle each are asked for just in time, and others earlier.
     """
-    starts = np.concatenate(([0], np.cumsum(costs.sum(axis=1))))[: len(ops)]
-    waits = costs[:, _BEFORE_ISSUE].sum(axis=1)
+    starts = [0, *np.cumsum(costs.sum(axis=1)).tolist()]
+    waits = costs[:, _BEFORE_ISSUE].sum(axis=1).tolist()
     addresses = ops["address"]
     rows: list[Row] = []
     first_word = int(addresses[0]) // WORD_BYTES if len(ops) else 0
@@ -38,12 +70,7 @@ def lines_needed(ops: isa.OpArray, costs: npt.NDArray[np.int32], buffer_words: i
             if line < 0 or line == last:
                 continue
             last = line
-            need = int(starts[index] + waits[index])
-            word = part // WORD_BYTES
-            request = word - first_word - 1
-            # The first instruction behind the last word that must be used up.
-            behind = np.searchsorted(addresses, (word - buffer_words + 1) * WORD_BYTES)
-            if addresses[0] < (word - buffer_words + 1) * WORD_BYTES:
-                request = max(request, int(starts[min(behind, index)]))
+            need = starts[index] + waits[index]
+            request = _request(part // WORD_BYTES, first_word, addresses, starts, words)
             rows.append((line, need, min(request, need - 1), index))
     return rows

@@ -25,9 +25,8 @@ from mcusim.engine import tables as t
 from mcusim.engine.native import REG_PC, clear_it_state, first_slot, register
 from mcusim.jit import as_pointer, carray, int32, int64, native_callback, njit, pointer, uint64, void
 
-FLASH, CACHE, SLOT, LINE, FETCH, WINDOW = f.FLASH, f.CACHE, f.SLOT, f.LINE, f.FETCH, f.WINDOW
-MACHINE, INDEX = t.MACHINE, t.INDEX
-SEQUENTIAL_LEAD_CYCLES = 2  # estimate: by how much fetch is ahead where one block runs into the next
+FLASH, CACHE, SLOT, LINE, FETCH, MOMENT, WINDOW = f.FLASH, f.CACHE, f.SLOT, f.LINE, f.FETCH, f.MOMENT, f.WINDOW
+MACHINE, INDEX, ENTRY, BLOCK = t.MACHINE, t.INDEX, t.ENTRY, t.BLOCK
 
 
 @njit
@@ -142,14 +141,21 @@ def charge_lines(m: Any, outcome: int, last_op: int) -> bool:
         line = int64(row.line)
         if line != flash.current:
             request = m.clock_cycles + row.request_cycles
-            if index == 0 and line == flash.current + 1:
-                request -= SEQUENTIAL_LEAD_CYCLES
+            if index == 0 and line == flash.current + 1:  # control ran on into this block
+                request = m.clock_cycles + row.need_cycles - m.fetch_lead_cycles
             stall = fetch(flash, line, m.clock_cycles + row.need_cycles, request)
             if stall:
                 row.stall_cycles += stall
                 m.clock_cycles += stall
         m.lines_done = index + 1
     return True
+
+
+@njit
+def leave_block(m: Any, outcome: int) -> None:
+    """The running block has ended with this outcome, and all its lines are charged."""
+    m.lines_done = 0
+    m.fetch_lead_cycles = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome].lead_cycles
 
 
 @njit
@@ -174,6 +180,30 @@ def _count_stall(m: Any, address: int, cycles: int) -> None:
     index[slot].id += cycles
 
 
+@njit
+def _reach(m: Any, address: int) -> int:
+    """Charge the fetches of the running block up to the instruction at an address; return when it issues.
+
+    Cycles count from the block's start. Which of the block's outcomes it will be is not known yet: their lines are the
+    same. In a block whose prices are not known yet, all of it is taken to be at its start.
+    """
+    entry = m.current_entry
+    if entry < 0:
+        return 0
+    fetches = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)
+    outcome = 2 * entry
+    if fetches[outcome].line_count < 0:
+        outcome += 1
+        if fetches[outcome].line_count < 0:
+            return 0
+    block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[entry].block
+    start = int64(carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(block)].start)
+    moments = carray(as_pointer(m.moments), (m.moment_capacity,), MOMENT)
+    moment = moments[fetches[outcome].first_moment + ((address - start) >> 1)]
+    charge_lines(m, outcome, int64(moment.op_index))
+    return int64(moment.cycles)
+
+
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
 def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
     """Unicorn's memory hook (uc_cb_hookmem_t) on data reads of the flash."""
@@ -181,13 +211,15 @@ def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     m = carray(as_pointer(window.machine), (1,), MACHINE)[0]
     flash = carray(as_pointer(m.flash), (1,), FLASH)[0]
     if m.current_entry >= 0:
-        entry = carray(as_pointer(m.entries), (m.entry_capacity,), t.ENTRY)[m.current_entry]
-        if carray(as_pointer(m.blocks), (m.block_capacity,), t.BLOCK)[int64(entry.block)].flags & t.LOADS_IN_IT:
+        entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry]
+        if carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(entry.block)].flags & t.LOADS_IN_IT:
             clear_it_state(m)
     line = (int64(address) - window.start) >> flash.line_shift
     if line == flash.data_line:
         return
-    stall = read_data(flash, line, m.clock_cycles)
+    place = register(m, REG_PC) & ~1
+    issue = _reach(m, place)
+    stall = read_data(flash, line, m.clock_cycles + issue)
     if stall:
         m.clock_cycles += stall
-        _count_stall(m, register(m, REG_PC) & ~1, stall)
+        _count_stall(m, place, stall)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mcusim.jit import address_of
 
+LONG_AGO_CYCLE = -1000
 NO_LINE = -2  # a line that is none, and neither is the one after it
 
 # A block's outcome needs these lines of flash, in this order.
@@ -27,8 +28,14 @@ LINE = np.dtype(
     ],
     align=True,
 )
-# For each outcome: where its lines stand.
-FETCH = np.dtype([("first_line", np.int32), ("line_count", np.int32)], align=True)
+# For each outcome: where its lines stand, and where its first halfword's moment does.
+# Fetch is ahead of its end by `lead_cycles`: what follows was asked for so long before.
+FETCH = np.dtype(
+    [("first_line", np.int32), ("line_count", np.int32), ("first_moment", np.int32), ("lead_cycles", np.int32)],
+    align=True,
+)
+# For each halfword of a block: the instruction that starts there, and when it issues, from the block's start.
+MOMENT = np.dtype([("op_index", np.int32), ("cycles", np.int32)], align=True)
 NOT_LISTED = -1  # a line count that is not known yet
 
 CACHE = np.dtype(
@@ -104,5 +111,6 @@ class FlashRecord:
         """Empty the buffers and caches."""
         for name in ("current", "ahead", "data_line"):
             self.row[name] = NO_LINE
+        self.row["free_cycle"] = self.row["ahead_cycle"] = LONG_AGO_CYCLE
         for number in (0, 1):
             self.empty_cache(number)

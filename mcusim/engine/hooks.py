@@ -18,7 +18,7 @@ from typing import Any
 
 from mcusim.engine import tables as t
 from mcusim.engine.calltree import follow
-from mcusim.engine.flash import charge_lines
+from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import division_extra, predicates_held
 from mcusim.isa.decode import FLOW_NEXT
@@ -69,7 +69,8 @@ def _settle(m: Any, address: int) -> bool:
         m.wanted_outcome = index
         stop(m, t.NEW_PRICE)
         return False
-    m.lines_done = 0
+    if m.flash:
+        leave_block(m, index)
     outcome.count += 1
     m.clock_cycles += outcome.cycles
     if flags & t.DIVIDES and m.divide_model:
@@ -207,6 +208,6 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         # Waits come before the link: they may bring the clock to what is due. What is charged is not charged again.
         linked = outcomes[uint64(taken)].link_key == key and charge_lines(m, taken, ALL_OPS)
         if linked and _follow_link(m, outcomes[uint64(taken)]):
-            m.lines_done = 0
+            leave_block(m, taken)
             return
     _enter(m, int64(address), int64(size_bytes))

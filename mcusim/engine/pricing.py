@@ -7,8 +7,8 @@ afterwards the hot path only looks up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,29 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
-from mcusim.engine.fetches import LineAt, lines_needed
+from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
+from mcusim.isa.addressing import access_bytes, addresses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
 
-ReadCode = Callable[[int, int], bytes]  # (address, size in bytes) -> bytes
-HostAddress = Callable[[int], int]  # guest address -> where the byte is in our memory; 0 in read-only memory
+
+class GuestMemory(Protocol):
+    """What pricing asks of memory."""
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes."""
+
+    def writable_host_address(self, address: int) -> int:
+        """Return where a byte is in our memory; 0 where the guest cannot write it."""
+
+    def place_of(self, address: int) -> int:
+        """Return the number of the memory that an address is in."""
+
+    def peek(self, address: int, size_bytes: int) -> int | None:
+        """Return the value at an address, None where there is no memory."""
+
 
 _CHANGES_MASK = tuple(isa.CLASS_NUMBER[name] for name in ("change_state", "system_write"))
 _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditional", "compare_branch"))
@@ -83,12 +98,12 @@ def division_operands(opcode: int) -> tuple[int, int, bool]:
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
-    def __init__(self, core: Core, tables: t.Tables, read_code: ReadCode, host_address: HostAddress) -> None:
+    def __init__(self, core: Core, tables: t.Tables, memory: GuestMemory) -> None:
         self.core = core
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
-        self.read_code = read_code
-        self.host_address = host_address
+        self.memory = memory
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, address of an access
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
@@ -109,9 +124,21 @@ class Pricer:
 
     # blocks
 
-    def add_block(self, start: int, size_bytes: int, pending_it: tuple[int, ...], function: int, entry: bool) -> int:
-        """Decode a block and enter it in the tables; return its number."""
-        ops, pending = isa.decode_block(self.read_code(start, size_bytes), start, pending_it)
+    def add_block(
+        self,
+        start: int,
+        size_bytes: int,
+        pending_it: tuple[int, ...],
+        function: int,
+        entry: bool,
+        registers: list[int] | None = None,
+    ) -> int:
+        """Decode a block and enter it in the tables; return its number.
+
+        `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
+        """
+        ops, pending = isa.decode_block(self.memory.read(start, size_bytes), start, pending_it)
+        self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
         self.decoded.append(decoded)
@@ -122,7 +149,7 @@ class Pricer:
         block["stack_bytes"] = stack_bytes(ops)
         if len(ops):
             block["flow"] = ops[-1]["flow"]
-        host = self.host_address(start)
+        host = self.memory.writable_host_address(start)
         if host:
             block["host_address"] = host
             block["checksum"] = hooks.checksum(host, size_bytes)
@@ -132,6 +159,20 @@ class Pricer:
         if decoded.assumed:
             block["flags"] |= t.ASSUMES
         return number
+
+    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> None:
+        """Fill in which memory the block's loads and stores access, as seen when it is met first."""
+        accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
+        if not len(accessing):
+            return
+        known = addresses(ops, registers, self.peek) if registers is not None else None
+        for index in accessing:
+            op = ops[index]
+            key = (int(op["address"]), int(op["opcode"]))
+            address = known[index] if known is not None else None
+            if address is not None and key not in self._seen:
+                self._seen[key] = self.place_of(address), address % access_bytes(op)
+            op["place"], op["misaligned"] = self._seen.get(key, (0, 0))
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""
@@ -282,8 +323,10 @@ class Pricer:
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
         if self.line_at is not None:
-            lines = lines_needed(self.decoded[block].ops, costs, self._buffer_words, self.line_at)
-            self.tables.add_lines(outcome, lines)
+            ops, words = self.decoded[block].ops, self._buffer_words
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
+            lines = lines_needed(ops, costs, words, self.line_at)
+            self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engine.flash_tables import FETCH, LINE, NOT_LISTED
+from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
 from mcusim.jit import address_of
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
@@ -205,10 +205,13 @@ MACHINE = np.dtype(
         ("child_index_mask", np.int64),
         ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
         ("lines_done", np.int64),  # lines of the running block that are charged
+        ("fetch_lead_cycles", np.int64),  # by which fetch was ahead when the running block started
         ("fetches", np.uint64),  # FETCH for each outcome
         ("fetch_capacity", np.int64),
         ("lines", np.uint64),
         ("line_capacity", np.int64),
+        ("moments", np.uint64),
+        ("moment_capacity", np.int64),
         ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
         ("stall_index_mask", np.int64),
         ("stall_count", np.int64),
@@ -264,6 +267,7 @@ class Tables:
             ("divisions", "division", DIVISION, 256),
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
+            ("moments", "moment", MOMENT, 1024),
         )
         for name, stem, dtype, size in sizes:
             self._install(name, f"{stem}_capacity", np.zeros(size, dtype))
@@ -274,7 +278,7 @@ class Tables:
         self._install("block_index", "block_index_mask", _empty_index(4 * 4096))
         self._install("child_index", "child_index_mask", _empty_index(4 * 4096))
         self._install("stall_index", "stall_index_mask", _empty_index(4 * 1024))
-        self.line_count = 0
+        self.line_count = self.moment_count = 0
 
     @property
     def m(self) -> Any:
@@ -345,7 +349,7 @@ class Tables:
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
             self.arrays["outcomes"][outcome] = (NO_KEY, 0, NOT_PRICED, -1, -1, row["end"])
-            self.arrays["fetches"][outcome] = (0, NOT_LISTED)
+            self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1)
         return number
 
     def find_entry(self, block: int, state: int, predicates: int) -> int:
@@ -373,15 +377,22 @@ class Tables:
         self.division_count += len(rows)
         return first
 
-    def add_lines(self, outcome: int, rows: list[tuple[int, int, int, int]]) -> None:
-        """List the lines of flash that an outcome needs: (line, need, request, index of instruction)."""
-        first = self.line_count
-        while first + len(rows) > len(self.arrays["lines"]):
+    def add_lines(
+        self, outcome: int, lines: list[tuple[int, int, int, int]], moments: list[tuple[int, int]], lead_cycles: int
+    ) -> None:
+        """List the lines of flash that an outcome needs (LINE without its stalls), and its MOMENT rows."""
+        first_line, first_moment = self.line_count, self.moment_count
+        self.line_count += len(lines)
+        self.moment_count += len(moments)
+        while self.line_count > len(self.arrays["lines"]):
             self._double("lines", "line_capacity")
-        for offset, row in enumerate(rows):
-            self.arrays["lines"][first + offset] = (*row, 0)
-        self.line_count += len(rows)
-        self.arrays["fetches"][outcome] = (first, len(rows))
+        while self.moment_count > len(self.arrays["moments"]):
+            self._double("moments", "moment_capacity")
+        for offset, line in enumerate(lines):
+            self.arrays["lines"][first_line + offset] = (*line, 0)
+        for offset, moment in enumerate(moments):
+            self.arrays["moments"][first_moment + offset] = moment
+        self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles)
 
     def data_stalls(self) -> dict[int, int]:
         """Return the cycles that each load, by its address, has waited for flash."""

@@ -61,7 +61,7 @@ class FlashTiming:
         self.timing = region.timing if region is not None else None
         self._set: dict[str, int] = {}
         self._on = False
-        self.wanted = False  # must `switch` be called?
+        self._switch_wanted = False
         self._windows: list[tuple[int, int, int]] = []
         if region is None or self.timing is None:
             if self._fixed:
@@ -125,16 +125,17 @@ class FlashTiming:
             if changes.get(f"empty_{name}"):
                 self.record.empty_cache(number)
             row["caches"][number]["on"] = int(bool(wanted.get(name, 0) and lines[number]))
-        self.wanted = self._on != (wanted["wait_states"] > 0)
+        self._switch_wanted = self._on != (wanted["wait_states"] > 0)
         self._tables.m["due_cycles"] = 0
 
     def switch(self) -> None:
-        """Turn the charging of waits on or off: between two blocks, while the engine stands still."""
-        self._on = not self._on
-        self.wanted = False
+        """Turn the charging of waits on or off if need be: between two blocks, while the engine stands still."""
+        if not self._switch_wanted:
+            return
+        self._on, self._switch_wanted = not self._on, False
         self.record.forget()
         self._tables.m["flash"] = address_of(self.record.record) if self._on else 0
-        self._tables.m["lines_done"] = 0
+        self._tables.m["lines_done"], self._tables.m["fetch_lead_cycles"] = 0, 1
         self._engine.time_waits(self._windows if self._on else [])
 
     def charge_up_to(self, index: int) -> None:

@@ -230,14 +230,12 @@ class RunLoop:
     def _deliver(self) -> None:
         """Wake devices and take the interrupt that is due."""
         machine, exceptions = self.machine, self.machine.exceptions
-        fault = self.traps.divided_by_zero()
-        if fault is not None:
+        if (fault := self.traps.divided_by_zero()) is not None:
             self.faulting.raise_fault(fault)
         if self._unit_switched:  # hooks may change only while the engine stands still
             self._unit_switched = False
             self.traps.fpu_switched()
-        if machine.flash.wanted:
-            machine.flash.switch()
+        machine.flash.switch()
         event = machine.next_event_cycles()
         if event <= machine.clock.cycles:
             machine.wake_devices()

@@ -50,6 +50,7 @@ from mcusim.pipelines.causes import CAUSES, LOAD, STORE, TRANSFER
 
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
+CORE_REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr")
 ARMV6M_PRIORITY_BITS = 2  # ARM DDI 0419E, B1.5.4
 Counts = npt.NDArray[np.int64]
 
@@ -114,7 +115,7 @@ class Machine:
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
-        self.pricer = Pricer(self.timing_core, self.tables, self.memory.read, self.memory.writable_host_address)
+        self.pricer = Pricer(self.timing_core, self.tables, self.memory)
         self.flash = FlashTiming(
             board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
         )
@@ -298,7 +299,9 @@ class Machine:
         """Supply the entry or the price that native code lacked."""
         m = self.tables.m
         if reason == t.NEW_ENTRY:
-            self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
+            if m["flash"]:
+                self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
         elif reason == t.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
 
@@ -321,7 +324,8 @@ class Machine:
         falls_through = int(m["flow"]) == FLOW_NEXT and last >= 0
         continues = falls_through and int(self.tables.arrays["blocks"][last]["end"]) == start
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
-        number = self.pricer.add_block(start, size_bytes, pending_it, function, called)
+        registers = [self.engine.read_register(name) for name in CORE_REGISTERS]
+        number = self.pricer.add_block(start, size_bytes, pending_it, function, called, registers)
         if self.pricer.decoded[number].assumed and self.tables.probe_count < t.EAGER_PROBES:
             self.add_probes(number)
             number = self.tables.find_block(start, size_bytes)

@@ -24,6 +24,10 @@ class _Window:
     end: int
     array: npt.NDArray[np.uint8]
     writable: bool
+    place: int
+
+
+PERIPHERALS = 255  # the place of what is no memory
 
 
 class Memory:
@@ -32,7 +36,7 @@ class Memory:
     def __init__(self, board: Board, engine: Engine) -> None:
         self._engine = engine
         self._windows: list[_Window] = []
-        for region in board.region:
+        for place, region in enumerate(board.region, 1):
             writable = region.writable
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
             content = bytes.fromhex(region.content)
@@ -41,7 +45,7 @@ class Memory:
                 array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
                 engine.map_memory(start, array, writable=writable)
-                self._windows.append(_Window(start, start + region.size_bytes, array, writable))
+                self._windows.append(_Window(start, start + region.size_bytes, array, writable, place))
         self._windows.sort(key=lambda window: window.start)
         self._starts = [window.start for window in self._windows]
 
@@ -63,6 +67,18 @@ class Memory:
     def holds(self, address: int) -> bool:
         """Return whether an address is in some region."""
         return self._window(address) is not None
+
+    def place_of(self, address: int) -> int:
+        """Return a number for the memory that an address is in: regions count from 1, all else is one place."""
+        window = self._window(address)
+        return PERIPHERALS if window is None else window.place
+
+    def peek(self, address: int, size_bytes: int) -> int | None:
+        """Return the little-endian value at an address, None where there is no memory."""
+        window = self._window(address)
+        if window is None or address + size_bytes > window.end:
+            return None
+        return int.from_bytes(self.read(address, size_bytes), "little")
 
     def read(self, address: int, size_bytes: int) -> bytes:
         """Return bytes; they may span adjacent regions."""

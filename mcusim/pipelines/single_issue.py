@@ -21,6 +21,7 @@ from mcusim.pipelines import causes
 RULES: tuple[str, ...] = (
     "load_data_cycles",
     "pipelined_accesses",
+    "pipelined_in_one_memory",
     "nop_hides_data_cycle",
     "load_after_store_cycles",
     "register_offset_store_cycles",
@@ -37,6 +38,7 @@ RULES: tuple[str, ...] = (
 (
     _LOAD_DATA,
     _PIPELINED,
+    _ONE_PLACE,
     _NOP_HIDES,
     _LOAD_AFTER_STORE,
     _REGISTER_OFFSET_STORE,
@@ -54,7 +56,7 @@ RULES: tuple[str, ...] = (
 # The state vector: what is still in flight between two instructions.
 _OPEN = 0  # an access whose data cycle is open: none, a load, a store, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
-_OPEN_LITERAL = 2  # the open load is relative to PC
+_OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
 _OPEN_BASE = 3  # base register, as a mask, that the open access writes back
 _ALU_REGISTERS = 4  # core registers written by the data-processing instruction just before
 _FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
@@ -135,7 +137,7 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
         return False
     if not _SIMPLE_LOADS[op.klass] or op.address_reads & state[_OPEN_REGISTERS]:
         return False
-    if (op.flags & isa.LITERAL != 0) != (state[_OPEN_LITERAL] != 0):
+    if op.place != state[_OPEN_PLACE] and op.place != 0 and state[_OPEN_PLACE] != 0 and rules[_ONE_PLACE]:
         return False
     # Two accesses that both write back the same base do not chain.
     return not (op.flags & isa.WRITEBACK and state[_OPEN_BASE] & op.address_reads)
@@ -195,7 +197,7 @@ def _leave_open(op: Any, runs: bool, state: Any) -> None:
     """Record what this instruction leaves in flight."""
     state[_OPEN] = _NONE
     state[_OPEN_REGISTERS] = 0
-    state[_OPEN_LITERAL] = 0
+    state[_OPEN_PLACE] = 0
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_FP_REGISTERS] = 0
@@ -204,7 +206,7 @@ def _leave_open(op: Any, runs: bool, state: Any) -> None:
     if _SIMPLE_LOADS[op.klass]:
         state[_OPEN] = _OPEN_LOAD
         state[_OPEN_REGISTERS] = op.writes
-        state[_OPEN_LITERAL] = 1 if op.flags & isa.LITERAL else 0
+        state[_OPEN_PLACE] = op.place
         if op.flags & isa.WRITEBACK:
             state[_OPEN_REGISTERS] = op.writes & ~op.address_reads
             state[_OPEN_BASE] = op.address_reads
@@ -223,7 +225,7 @@ def _after_branch(state: Any) -> None:
     """Restart fetch at a branch target: its word is there, the next one asked for; no access is open."""
     state[_OPEN] = _NONE
     state[_OPEN_REGISTERS] = 0
-    state[_OPEN_LITERAL] = 0
+    state[_OPEN_PLACE] = 0
     state[_OPEN_BASE] = 0
     state[_READY] = 1
     state[_REQUESTED] = 1
