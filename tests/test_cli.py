@@ -21,6 +21,7 @@ from mcusim.cli.main import COMMANDS
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Symbol, VectorTable
 from mcusim.machine import console_script  # noqa: F401 - loaded before `mcusim.machine` is faked
+from mcusim.microbenchmark import load_cases
 from mcusim.profile import Profile
 from mcusim.reports import RenderOptions, render
 
@@ -103,6 +104,20 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert run["board_reason"] == "guessed: by hand"
     assert (run["until"], run["max_cycles"], run["timeout_s"], run["files"]) == (None, None, None, None)
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
+
+
+def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "cortex-m4"]) == 0
+    assert "--microbenchmarks prints them" in capsys.readouterr().out
+    assert main(["show", "cortex-m4", "--microbenchmarks"]) == 0
+    out = capsys.readouterr().out
+    for case in load_cases("cortex-m4").case:
+        assert f"  {case.name} " in out
+    assert "trm: Arm DDI 0439D" in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert main(["show", "nucleo-l4r5zi", "--microbenchmarks"]) == 2
+    assert main(["show", "cortex-m7", "--microbenchmarks"]) == 2
+    assert "cortex-m7 has no microbenchmarks" in capsys.readouterr().err
 
 
 def test_what_if_reaches_the_machine(machine: FakeMachine) -> None:

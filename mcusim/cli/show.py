@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 Description = list[tuple[str, list[tuple[str, str, str]]]]
 
 _MICROBENCHMARKS = (
-    Column("name", "name", "text"),
-    Column("code", "code", "text"),
     Column("cycles", "cycles", "count"),
-    Column("source", "source", "text", flexible=True, wrap=True),
+    Column("name", "name", "text"),
+    Column("code", "code, and who says so", "text", flexible=True, wrap=True),
 )
 
 
@@ -81,9 +80,11 @@ def _microbenchmarks(core: str) -> int:
     if core not in cores_with_cases():
         raise McusimError(f"{core} has no microbenchmarks: there are some of {', '.join(cores_with_cases())}")
     file = load_cases(core)
-    rows = [Row((case.name, _code(case), case.cycles, case.source)) for case in file.case]
+    rows = []
+    for case in file.case:
+        rows += [Row((case.cycles, case.name, _code(case))), Row((None, None, case.source), "aside")]
     pending = sum(case.pending for case in file.case)
-    remark = f"{len(rows)} cases; {pending} of them no rule meets yet (pending)" if pending else f"{len(rows)} cases"
+    remark = f"{len(file.case)} cases" + (f"; {pending} of them no rule meets yet (pending)" if pending else "")
     table = Table("microbenchmarks", _MICROBENCHMARKS, rows, remark)
     sources = [f"{key}: {text}" for key, text in file.sources.items()]
     document = Document(core, [table], table, {}, sources)
