@@ -165,13 +165,13 @@ class Pricer:
         accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
         if not len(accessing):
             return
-        known = addresses(ops, registers, self.memory.peek) if registers is not None else None
+        known = addresses(ops, registers, self.peek) if registers is not None else None
         for index in accessing:
             op = ops[index]
             key = (int(op["address"]), int(op["opcode"]))
             address = known[index] if known is not None else None
             if address is not None and key not in self._seen:
-                self._seen[key] = self.memory.place_of(address), address % access_bytes(op)
+                self._seen[key] = self.place_of(address), address % access_bytes(op)
             op["place"], op["misaligned"] = self._seen.get(key, (0, 0))
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
