@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from mcusim.board import board_names, load_board, parse_board
+from mcusim.board import board_names, load_board, outlines, parse_board
 from mcusim.core import load_core
 from mcusim.devices import DEVICES
 from mcusim.errors import McusimError
@@ -167,3 +168,9 @@ def test_unknown_names_get_near_ones() -> None:
         load_board("nucleo-l4r5")
     with pytest.raises(McusimError, match="known: "):
         load_board("zzz")
+
+
+def test_outlines_are_the_boards_without_their_devices() -> None:
+    """Devices stand at the end of every board file: the guess reads only what is before them."""
+    whole = [msgspec.structs.replace(load_board(name), device=()) for name in board_names()]
+    assert list(outlines()) == whole

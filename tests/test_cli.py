@@ -325,7 +325,9 @@ def test_list_and_show(machine: FakeMachine, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "cortex-m4  Arm Cortex-M4\n"
     assert main(["show", "cortex-m4"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("cortex-m4\n\nrules\n\n  key     value  source\n  refill  2      TRM 3.3.1\n\nmicrobenchmarks\n")
+    assert out.startswith(
+        "cortex-m4\n\nrules\n\n  key     value  source\n  refill  2      TRM 3.3.1\n\nmicrobenchmarks\n"
+    )
 
 
 def test_show_tells_all_of_a_board() -> None:

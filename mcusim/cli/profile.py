@@ -27,7 +27,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from mcusim import output, reports
+from mcusim import exits, output, reports
 from mcusim.cli import console, options, running
 from mcusim.errors import McusimError
 from mcusim.reports.functions import find_function
@@ -36,8 +36,8 @@ from mcusim.reports.options import DEFAULT_WIDTH
 if TYPE_CHECKING:
     from mcusim.image.model import Image
 
-INTERRUPTED = 130
-FAULTED = 1
+# Ends that are failures although there is a report; one that was cut by a limit is what was asked for.
+FAILURES = ("interrupted", "fault")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "text" and profile.output and not args.quiet:
         console.write("\n")
     console.write(report)
-    return {"interrupted": INTERRUPTED, "fault": FAULTED}.get(profile.end.kind, 0)
+    return exits.OF_END[profile.end.kind] if profile.end.kind in FAILURES else exits.DONE
 
 
 def _function_name(wanted: str | None, image: Image) -> str | None:

@@ -17,10 +17,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mcusim import exits
 from mcusim.cli import console, options
 from mcusim.errors import McusimError
-
-FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,4 +61,4 @@ def run(args: argparse.Namespace) -> int:
     wrong = failures(results, args.fail_above) if args.fail_above is not None else []
     for text in wrong:
         console.say(f"failed: {text}")
-    return FAILED if wrong else 0
+    return exits.FAILED if wrong else exits.DONE
