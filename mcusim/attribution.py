@@ -18,7 +18,7 @@ from mcusim.disassembly import Disassembler
 from mcusim.engine import tables as t
 from mcusim.image.model import Image
 from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
-from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL
+from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, UNALIGNED
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
@@ -99,6 +99,8 @@ class _Costs:
         self._add_fetch_waits()
         for block in self.cycles:
             self._add_divisions(block)
+        for row in trace.alignments[trace.alignments["extra_cycles"] > 0]:
+            self.cycles[int(row["block"])][int(row["op_index"]), UNALIGNED] += int(row["extra_cycles"])
         for probe in trace.probes[trace.probes["kind"] == t.PROBE_DIVISION]:
             self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
         for address, cycles in trace.data_stalls.items():

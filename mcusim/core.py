@@ -109,6 +109,12 @@ class Core:
         return np.array([0 if timing is None else timing.per_register for timing in timings], np.int64)
 
     @property
+    def unaligned_transfer_cycles(self) -> int:
+        """Cycles of each transfer that an unaligned load takes beyond its first; 0 where all accesses are aligned."""
+        rule = self.file.rule.get("unaligned_transfer_cycles")
+        return rule.value if rule is not None else 0
+
+    @property
     def divide_model(self) -> int:
         """Number of the division model, as the native hooks know it."""
         return DIVISION_MODELS[self.file.division]

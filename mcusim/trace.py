@@ -99,7 +99,7 @@ class TaskUse:
 
 @dataclass
 class Trace:
-    """A finished run. `blocks`, `entries`, `outcomes`, `nodes` and `divisions` are rows of `mcusim.engine.tables`."""
+    """A finished run. `blocks`, `entries`, `outcomes`, `nodes`, `divisions`, `alignments`: rows of `engine.tables`."""
 
     image: Image
     board: Board
@@ -117,6 +117,7 @@ class Trace:
     outcomes: Array  # two for each entry: its branch not taken, and taken
     nodes: Array
     divisions: Array
+    alignments: Array
     probes: Array
     fetches: Array  # where each outcome's lines of flash stand in `lines`
     lines: Array

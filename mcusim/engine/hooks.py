@@ -20,7 +20,7 @@ from mcusim.engine import tables as t
 from mcusim.engine.calltree import follow
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.native import align_sp, first_slot, stop
-from mcusim.engine.operands import division_extra, predicates_held
+from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
 from mcusim.isa.decode import FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
 
@@ -75,6 +75,8 @@ def _settle(m: Any, address: int) -> bool:
     m.clock_cycles += outcome.cycles
     if flags & t.DIVIDES and m.divide_model:
         m.clock_cycles += division_extra(m, block)
+    if flags & t.CHECKS_ALIGNMENT:
+        m.clock_cycles += alignment_extra(m, block)
     m.state = outcome.exit_state
     m.flow = block.flow if taken else FLOW_NEXT
     m.return_address = block.end
@@ -89,6 +91,9 @@ def _settle(m: Any, address: int) -> bool:
         block.assumed_runs += 1
         if block.assumed_runs == t.RUNS_BEFORE_PROBE:
             stop(m, t.WANTS_PROBE)
+    if outcome.count == outcome.look_at:
+        m.wanted_outcome = index
+        stop(m, t.LOOK)
     if flags & t.IDLE_LOOP and address == block.start:
         stop(m, t.IDLE)
     elif flags & t.CHANGES_MASK and m.masked_pending:
@@ -163,9 +168,9 @@ def _enter(m: Any, start: int, size: int) -> None:
 
 @njit
 def _follow_link(m: Any, outcome: Any) -> bool:
-    """Charge an outcome and go to the entry it links to. False: something is due first."""
+    """Charge an outcome and go to the entry it links to. False: something has to be done first."""
     clock = m.clock_cycles + outcome.cycles
-    if clock >= m.due_cycles:
+    if clock >= m.due_cycles or outcome.count + 1 == outcome.look_at:
         return False
     m.clock_cycles = clock
     outcome.count += 1

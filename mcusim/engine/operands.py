@@ -105,6 +105,24 @@ def division_extra(m: Any, block: Any) -> int:
     return extra
 
 
+@njit
+def alignment_extra(m: Any, block: Any) -> int:
+    """Add up what the block's unaligned loads take beyond their price."""
+    alignments = carray(as_pointer(m.alignments), (m.alignment_capacity,), t.ALIGNMENT)
+    total = 0
+    for number in range(block.first_alignment, block.first_alignment + block.alignment_count):
+        row = alignments[number]
+        address = core_register(m, row.base) + row.offset
+        if row.index >= 0:
+            address += core_register(m, row.index) << row.shift
+        low = address & (row.size_bytes - 1)
+        if low:
+            extra = m.transfer_cycles * (1 if row.size_bytes == 2 or low == 2 else 2)
+            row.extra_cycles += extra
+            total += extra
+    return total
+
+
 @native_callback(void, pointer, uint64, uint32, pointer)
 def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
     """Unicorn's code hook on one instruction: note what will be gone when its block has ended."""

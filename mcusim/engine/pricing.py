@@ -16,9 +16,10 @@ import numpy.typing as npt
 from mcusim.core import Core
 from mcusim.engine import hooks
 from mcusim.engine import tables as t
+from mcusim.engine.alignment import Alignments
 from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import access_bytes, addresses
+from mcusim.isa.addressing import addresses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
@@ -103,7 +104,8 @@ class Pricer:
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
         self.memory = memory
-        self._seen: dict[tuple[int, int], tuple[int, int]] = {}  # (address, opcode) -> place, address of an access
+        self._seen: dict[tuple[int, int], int] = {}  # (address, opcode) of a load or store -> what it accessed first
+        self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
@@ -138,7 +140,7 @@ class Pricer:
         `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
         """
         ops, pending = isa.decode_block(self.memory.read(start, size_bytes), start, pending_it)
-        self._place(ops, registers)
+        accessed = self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
         self.decoded.append(decoded)
@@ -156,23 +158,24 @@ class Pricer:
             block["flags"] |= t.IN_RAM
         self._add_predicates(number, decoded)
         self._add_divisions(number, decoded)
+        self.alignments.add_block(number, ops, accessed)
         if decoded.assumed:
             block["flags"] |= t.ASSUMES
         return number
 
-    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> None:
-        """Fill in which memory the block's loads and stores access, as seen when it is met first."""
+    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> list[int | None]:
+        """Fill in which memory the block's loads and stores access, as seen when it is met first; return addresses."""
         accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
-        if not len(accessing):
-            return
-        known = addresses(ops, registers, self.peek) if registers is not None else None
-        for index in accessing:
-            op = ops[index]
-            key = (int(op["address"]), int(op["opcode"]))
-            address = known[index] if known is not None else None
-            if address is not None and key not in self._seen:
-                self._seen[key] = self.place_of(address), address % access_bytes(op)
-            op["place"], op["misaligned"] = self._seen.get(key, (0, 0))
+        found: list[int | None] = [None] * len(ops)
+        if len(accessing) and registers is not None:
+            found = addresses(ops, registers, self.memory.peek)
+        for index in map(int, accessing):
+            key = (int(ops[index]["address"]), int(ops[index]["opcode"]))
+            address = self._seen.get(key, found[index])
+            if address is not None:
+                self._seen[key] = found[index] = address
+                ops[index]["place"] = self.memory.place_of(address)
+        return found
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""
@@ -322,6 +325,7 @@ class Pricer:
         total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
         row["cycles"], row["exit_state"] = total, self.intern(state)
+        row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
             ops, words = self.decoded[block].ops, self._buffer_words
             lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)

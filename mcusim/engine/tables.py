@@ -39,6 +39,7 @@ NEW_PRICE = 9  # an outcome that has no price yet
 WANTS_PROBE = 10  # a block that rests on an assumption has run often
 RAN_UNDEFINED = 11  # an instruction that no M-profile core has, but the engine does
 LEFT_STACK = 12  # SP is, or will be in the callee, outside the stack that is current
+LOOK = 13  # a block whose loads are watched has ended
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -53,8 +54,9 @@ SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the c
 HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
 LOADS_IN_IT = 1 << 11  # a load that an IT instruction governs
+CHECKS_ALIGNMENT = 1 << 12  # a load that may be unaligned
 # More has to happen at the end of such a block than a link does.
-NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED
+NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED | CHECKS_ALIGNMENT
 
 NOT_PRICED = -1
 
@@ -80,6 +82,8 @@ BLOCK = np.dtype(
         ("first_entry", np.int32),
         ("first_division", np.int32),
         ("division_count", np.int32),
+        ("first_alignment", np.int32),
+        ("alignment_count", np.int32),
         ("predicate_count", np.int32),
         ("predicates", np.uint8, MAX_PREDICATES),  # condition | how << 4
         ("predicate_probes", np.uint8, MAX_PREDICATES),  # for BY_PROBE
@@ -103,6 +107,7 @@ OUTCOME = np.dtype(
     [
         ("link_key", np.int64),  # start | size << 32 of the block that the link leads to
         ("count", np.int64),
+        ("look_at", np.int64),  # the count at which Python looks at its loads; NO_LOOK for never
         ("cycles", np.int32),  # NOT_PRICED until it is needed
         ("link_entry", np.int32),
         ("exit_state", np.int32),
@@ -132,6 +137,19 @@ DIVISION = np.dtype(
         ("op_index", np.int32),
         ("count", np.int64),
         ("extra_cycles", np.int64),  # beyond the class's own cycles
+    ],
+    align=True,
+)
+ALIGNMENT = np.dtype(
+    [
+        ("block", np.int32),
+        ("op_index", np.int32),
+        ("base", np.int32),  # registers of the address when the block has ended
+        ("index", np.int32),  # -1: none
+        ("shift", np.int32),
+        ("offset", np.int32),
+        ("size_bytes", np.int32),
+        ("extra_cycles", np.int64),
     ],
     align=True,
 )
@@ -178,6 +196,7 @@ MACHINE = np.dtype(
         ("node_since_cycles", np.int64),  # when the current node became current: its cycles since are not in it yet
         ("depth", np.int64),
         ("node_count", np.int64),
+        ("transfer_cycles", np.int64),  # of each transfer that an unaligned load takes beyond its first
         ("divide_model", np.int64),  # how division cycles follow from the operands
         ("divide_trap", np.int64),  # CCR.DIV_0_TRP
         ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
@@ -198,6 +217,8 @@ MACHINE = np.dtype(
         ("frame_capacity", np.int64),
         ("divisions", np.uint64),
         ("division_capacity", np.int64),
+        ("alignments", np.uint64),
+        ("alignment_capacity", np.int64),
         ("probes", np.uint64),
         ("block_index", np.uint64),  # open addressing: key, id pairs
         ("block_index_mask", np.int64),
@@ -221,6 +242,7 @@ MACHINE = np.dtype(
 INDEX = np.dtype([("key", np.int64), ("id", np.int64)], align=True)
 
 NO_KEY = -1
+NO_LOOK = -1
 HASH_MULTIPLIER = 0x9E37_79B9_7F4A_7C15  # 2^64 / golden ratio (Knuth, TAOCP 6.4)
 
 Array = npt.NDArray[Any]
@@ -256,6 +278,7 @@ class Tables:
         self.block_count = 0
         self.entry_count = 0
         self.division_count = 0
+        self.alignment_count = 0
         self.m["scratch"] = address_of(self._scratch)
         self.m["current_entry"] = self.m["last_block"] = self.m["last_outcome"] = -1
         sizes = (
@@ -265,6 +288,7 @@ class Tables:
             ("nodes", "node", NODE, 4096),
             ("frames", "frame", FRAME, 1024),
             ("divisions", "division", DIVISION, 256),
+            ("alignments", "alignment", ALIGNMENT, 256),
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
             ("moments", "moment", MOMENT, 1024),
@@ -348,7 +372,7 @@ class Tables:
         self.arrays["entries"][number] = (block, state, predicates, row["first_entry"])
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
-            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NOT_PRICED, -1, -1, row["end"])
+            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, row["end"])
             self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1)
         return number
 
@@ -375,6 +399,16 @@ class Tables:
         for offset, row in enumerate(rows):
             self.arrays["divisions"][first + offset] = (*row, 0, 0)
         self.division_count += len(rows)
+        return first
+
+    def add_alignments(self, rows: list[tuple[int, int, int, int, int, int, int]]) -> int:
+        """Append rows of loads that are checked (ALIGNMENT without its cycles); return the first one's number."""
+        first = self.alignment_count
+        while first + len(rows) > len(self.arrays["alignments"]):
+            self._double("alignments", "alignment_capacity")
+        for offset, row in enumerate(rows):
+            self.arrays["alignments"][first + offset] = (*row, 0)
+        self.alignment_count += len(rows)
         return first
 
     def add_lines(

@@ -104,8 +104,9 @@ def _constant_step(op: np.void, register: int) -> int | None:
         only_base = op["flags"] & WRITEBACK and _lowest(int(op["address_reads"])) == register
         after = _written_back(op, middle) if only_base else None
     else:
-        after = _computed(op, values) if op["writes"] == 1 << register else None
-    return None if after is None else after - middle
+        after = _computed(op, values) if op["reads"] == op["writes"] == 1 << register else None
+    # MOVT reads its register too, and changes it by more than any sum does.
+    return None if after is None or abs(after - middle) >= 1 << 16 else after - middle
 
 
 def _lowest(mask: int) -> int:

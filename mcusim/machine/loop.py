@@ -202,6 +202,8 @@ class RunLoop:
             self._look_at_stack()
         elif reason == t.WANTS_PROBE:
             machine.add_probes(int(m["last_block"]))
+        elif reason == t.LOOK:
+            machine.look_at_loads(int(m["wanted_outcome"]))
         elif reason == t.IDLE:
             self.waiting.idle()
 

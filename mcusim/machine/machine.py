@@ -331,6 +331,12 @@ class Machine:
             number = self.tables.find_block(start, size_bytes)
         return number
 
+    def look_at_loads(self, outcome: int) -> None:
+        """Look whether loads of a block that has just ended were unaligned."""
+        block = int(self.tables.arrays["entries"][outcome // 2]["block"])
+        ops = self.pricer.decoded[block].ops
+        self.pricer.alignments.look(outcome, ops, lambda number: self.engine.read_register(CORE_REGISTERS[number]))
+
     def undefined_address(self) -> int:
         """Return the address of the undefined instruction in the block that ran last."""
         unknown = self.pricer.unknown_class(int(self.tables.m["last_block"]))

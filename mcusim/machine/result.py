@@ -31,6 +31,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         outcomes=tables.arrays["outcomes"][: 2 * tables.entry_count].copy(),
         nodes=tables.arrays["nodes"][: int(tables.m["node_count"])].copy(),
         divisions=tables.arrays["divisions"][: tables.division_count].copy(),
+        alignments=tables.arrays["alignments"][: tables.alignment_count].copy(),
         probes=tables.probes[: tables.probe_count].copy(),
         fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
         lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=tables.data_stalls(),

@@ -26,6 +26,7 @@ RULES: tuple[str, ...] = (
     "load_after_store_cycles",
     "register_offset_store_cycles",
     "address_cycles",
+    "unaligned_transfer_cycles",
     "refill_immediate_cycles",
     "refill_register_cycles",
     "refill_load_cycles",
@@ -43,6 +44,7 @@ RULES: tuple[str, ...] = (
     _LOAD_AFTER_STORE,
     _REGISTER_OFFSET_STORE,
     _ADDRESS,
+    _UNALIGNED,
     _REFILL_IMMEDIATE,
     _REFILL_REGISTER,
     _REFILL_LOAD,
@@ -178,7 +180,7 @@ def _refill(op: Any, rules: Any) -> int:
 
 
 @njit
-def _issue(op: Any, runs: bool, class_cycles: Any, class_register_cycles: Any, cost: Any) -> None:
+def _issue(op: Any, runs: bool, rules: Any, class_cycles: Any, class_register_cycles: Any, cost: Any) -> None:
     """Charge the instruction's own cycles. One that IT skips takes one."""
     if not runs:
         cost[causes.ISSUE] += 1
@@ -186,6 +188,7 @@ def _issue(op: Any, runs: bool, class_cycles: Any, class_register_cycles: Any, c
     own = class_cycles[op.klass] if class_cycles[op.klass] >= 0 else 1  # no timing: the user let it pass at one cycle
     cost[causes.ISSUE] += min(own, 1)
     cost[causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE] += max(own - 1, 0)
+    cost[causes.UNALIGNED] += rules[_UNALIGNED] * op.further_transfers
     words = op.registers
     if op.flags & isa.DOUBLE and op.flags & (isa.LOAD | isa.STORE) and words == 0:
         words = 1  # the second word of VLDR.64 and VSTR.64
@@ -265,7 +268,7 @@ def price(
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP]
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
-            _issue(op, runs, class_cycles, class_register_cycles, cost)
+            _issue(op, runs, rules, class_cycles, class_register_cycles, cost)
         branches = taken and index == len(ops) - 1
         if branches:
             cost[causes.BRANCH] += _refill(op, rules)
