@@ -35,6 +35,9 @@ class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     until: str | None = None
     call: str | None = None
     stub: tuple[str, ...] = ()
+    clock_hz: int | None = None
+    wait_states: int | None = None
+    set: tuple[str, ...] = ()
 
 
 class FigureRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,6 +70,9 @@ class _Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     until: str | None = None
     call: str | None = None
     stub: _Strings = ()
+    clock_hz: int | None = None
+    wait_states: int | None = None
+    set: _Strings = ()
     exclude: str = ""
     figures: tuple[FigureRow, ...]
 
@@ -152,7 +158,7 @@ def parse_toml(text: str, where: str) -> FigureFile:
         setup = Setup(
             elf=_strings(run.elf), board=run.board or file.board, core=run.core or file.core, until=run.until,
             max_cycles=file.max_cycles if run.max_cycles is None else run.max_cycles, call=run.call,
-            stub=_strings(run.stub),
+            stub=_strings(run.stub), clock_hz=run.clock_hz, wait_states=run.wait_states, set=_strings(run.set),
         )  # fmt: skip
         for row in run.figures:
             title = " ".join(part for part in (run.title, row.title) if part)
@@ -178,7 +184,7 @@ def parse_csv(text: str, where: str) -> FigureFile:
             if None in cells or None in cells.values():
                 raise McusimError(f"{where}: line {reader.line_num}: has not as many cells as the first line")
             given: dict[str, Any] = {key: cell.strip() for key, cell in cells.items() if cell.strip()}
-            for key in ("elf", "stub"):
+            for key in ("elf", "stub", "set"):
                 if key in given:
                     given[key] = [part.strip() for part in given[key].split(LIST_SEPARATOR)]
             parts = [{k: v for k, v in given.items() if (k in setup_keys) is inside} for inside in (True, False)]
@@ -222,6 +228,8 @@ def _wrong(figure: Figure) -> str:
         path = PurePath(name)
         if not name or path.is_absolute() or ".." in path.parts:
             return f"elf '{name}': give a name relative to the folder of --elfs"
+    if (setup.clock_hz or 1) < 1 or (setup.wait_states or 0) < 0:
+        return "clock_hz must be above zero, and wait_states not below"
     if sum(given is not None for given in (row.label, row.function, row.start)) != 1 or (
         (row.start is None) != (row.to is None)
     ):

@@ -79,8 +79,9 @@ def validate(
         if path is not None:
             wanted = tuple(dict.fromkeys(f.span for f in figures if f.setup == setup and f.span is not None))
             settings = Settings(
-                max_cycles=setup.max_cycles, until=setup.until, call=setup.call, stubs=setup.stub, spans=wanted
-            )
+                max_cycles=setup.max_cycles, until=setup.until, call=setup.call, stubs=setup.stub, spans=wanted,
+                clock_hz=setup.clock_hz, wait_states=setup.wait_states, memory=setup.set,
+            )  # fmt: skip
             jobs[setup] = Job(path, settings, setup.board, profiled=False)
     done = dict(zip(jobs, run_jobs(list(jobs.values()), processes=processes, finished=finished), strict=True))
     return [_result(figure, done.get(figure.setup)) for figure in figures]

@@ -47,6 +47,12 @@ class TestFiles:
         assert (first.setup.elf, first.setup.until, first.setup.max_cycles) == (("a.elf", "b.elf"), "done", 9)
         assert setups(file.figures) == [first.setup]
 
+    def test_a_run_may_fix_what_its_firmware_does_not_program(self, runs: list[Job], tmp_path: Path) -> None:
+        run = 'elf = "a.elf"\nclock_hz = 120_000_000\nwait_states = 5\nset = "flash.cache=off"'
+        validate(figure('function = "f"', run=run).figures, tmp_path)
+        settings = runs[0].settings
+        assert (settings.clock_hz, settings.wait_states, settings.memory) == (120_000_000, 5, ("flash.cache=off",))
+
     def test_csv_has_the_same_keys(self) -> None:
         file = parse_csv(
             "title,source,elf,board,label,from,to,unit,value,min,random,stub\n"
@@ -88,6 +94,7 @@ class TestFiles:
             ({"run": 'elf = "/a.elf"'}, "relative to the folder"),
             ({"run": 'elf = "../a.elf"'}, "relative to the folder"),
             ({"run": ""}, "names no elf"),
+            ({"run": 'elf = "a"\nwait_states = -1'}, "not below"),
             ({"head": 'name = "t"\n'}, "where was it published"),
             ({"head": HEAD + "speed = 1\n"}, "speed"),
         ],
