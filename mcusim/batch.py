@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from mcusim.errors import McusimError
@@ -63,16 +67,35 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, finished: Listener | None =
             tell(number + 1, len(jobs))
         return done
     # Fresh processes, not forks: native code and its tables do not survive a fork everywhere.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run_job, job): number for number, job in enumerate(jobs)}
-        try:
-            for count, future in enumerate(as_completed(futures), 1):
-                done[futures[future]] = future.result()
-                tell(count, len(jobs))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    others = set(active_children())
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    try:
+        with _interrupt_ignored():  # which the workers inherit: Ctrl-C is for this process to act on
+            futures = {pool.submit(run_job, job): number for number, job in enumerate(jobs)}
+        for count, future in enumerate(as_completed(futures), 1):
+            done[futures[future]] = future.result()
+            tell(count, len(jobs))
+    except BrokenProcessPool as error:
+        raise McusimError("a run was killed from outside, or by too little memory: try with -j 1") from error
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     return done
+
+
+@contextmanager
+def _interrupt_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def run_job(job: Job) -> Done:
