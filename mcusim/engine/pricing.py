@@ -19,7 +19,7 @@ from mcusim.engine import tables as t
 from mcusim.engine.alignment import Alignments
 from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import addresses
+from mcusim.isa.addressing import Access, accesses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
@@ -36,6 +36,9 @@ class GuestMemory(Protocol):
 
     def place_of(self, address: int) -> int:
         """Return the number of the memory that an address is in."""
+
+    def read_late_cycles(self, address: int) -> int:
+        """Return by how many cycles the first of several reads is late there."""
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the value at an address, None where there is no memory."""
@@ -107,7 +110,7 @@ class Pricer:
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
         self.memory = memory
-        self._seen: dict[tuple[int, int], int] = {}  # (address, opcode) of a load or store -> what it accessed first
+        self._seen: dict[tuple[int, int], Access] = {}  # (address, opcode) of a load or store -> what it accessed first
         self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
@@ -168,18 +171,24 @@ class Pricer:
         return number
 
     def _place(self, ops: isa.OpArray, registers: list[int] | None) -> list[int | None]:
-        """Fill in which memory the block's loads and stores access, as seen when it is met first; return addresses."""
+        """Fill in which memory the block's loads and stores access, as seen when it is met first.
+
+        Returns the addresses that are known.
+        """
         accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
-        found: list[int | None] = [None] * len(ops)
-        if len(accessing) and registers is not None:
-            found = addresses(ops, registers, self.memory.peek)
+        found = accesses(ops, registers, self.memory.peek) if len(accessing) and registers is not None else None
+        exact: list[int | None] = [None] * len(ops)
         for index in map(int, accessing):
             key = (int(ops[index]["address"]), int(ops[index]["opcode"]))
-            address = self._seen.get(key, found[index])
-            if address is not None:
-                self._seen[key] = found[index] = address
-                ops[index]["place"] = self.memory.place_of(address)
-        return found
+            access = self._seen.get(key) or (found[index] if found is not None else None)
+            if access is not None:
+                self._seen[key] = access
+                exact[index] = access.address if access.exact else None
+                ops[index]["place"] = self.memory.place_of(access.address)
+                ops[index]["read_late_cycles"] = self.memory.read_late_cycles(access.address)
+            elif registers is not None:  # unknown: as late as the memory that holds the stack
+                ops[index]["read_late_cycles"] = self.memory.read_late_cycles(registers[isa.SP])
+        return exact
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""

@@ -20,22 +20,41 @@ Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memo
 MASK = 0xFFFF_FFFF
 
 
-def addresses(ops: OpArray, registers: list[int], peek: Peek) -> list[int | None]:
+class Access(NamedTuple):
+    """Where an instruction accesses memory; not `exact`: somewhere in the memory that holds this address."""
+
+    address: int
+    exact: bool
+
+
+def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | None]:
     """Return for each instruction the lowest address that it accesses, None where it accesses nothing or is unknown.
 
     `registers` are r0 to r14 before the first instruction.
     """
     values: list[int | None] = [*registers, None]
-    found: list[int | None] = []
+    found: list[Access | None] = []
     for op in ops:
         is_access = op["flags"] & (LOAD | STORE) and op["address_reads"]
         address = _address(op, values) if is_access else None
-        found.append(address)
+        hint = _base_in_memory(op, values, peek) if is_access and address is None else None
+        found.append(
+            Access(address, True) if address is not None else Access(hint, False) if hint is not None else None
+        )
         after = _results(op, values, address, peek)
         for register in range(15):
             if op["writes"] >> register & 1:
                 values[register] = after.get(register)
     return found
+
+
+def _base_in_memory(op: np.void, values: list[int | None], peek: Peek) -> int | None:
+    """Return the base of a table that is indexed by an unknown register, if it points to memory."""
+    if not op["flags"] & REGISTER_OFFSET:
+        return None
+    base, _, _ = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
+    value = values[base]
+    return value if value is not None and peek(value, 1) is not None else None
 
 
 def access_bytes(op: np.void) -> int:

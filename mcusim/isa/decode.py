@@ -57,6 +57,7 @@ OP_DTYPE = np.dtype(
         ("fp_writes", np.uint32),
         ("fp_addend", np.uint32),
         ("place", np.uint8),  # memory block that it accesses, numbered by who knows the memory map; 0: none, or unknown
+        ("read_late_cycles", np.uint8),  # of its memory, before the first of several reads
         ("further_transfers", np.uint8),  # that an unaligned access takes beyond its first
     ],
     align=True,
@@ -336,7 +337,7 @@ def decode_block(code: bytes, address: int, pending_it: tuple[int, ...] = ()) ->
             conditions = _it_conditions(opcode)
         rows.append(
             (address + offset, opcode, op.klass, size, condition, op.flow, op.registers, flags,
-             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0)
+             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0, 0)
         )  # fmt: skip
         offset += size
     return np.array(rows, dtype=OP_DTYPE), tuple(conditions)

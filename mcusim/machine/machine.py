@@ -46,7 +46,7 @@ from mcusim.machine.system import (
     SystemControl,
 )
 from mcusim.machine.waits import Waits
-from mcusim.pipelines.causes import CAUSES, LOAD, STORE, TRANSFER
+from mcusim.pipelines.causes import CAUSES, LOAD, MEMORY, STORE, TRANSFER
 
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
@@ -412,7 +412,7 @@ class Machine:
         outside = dict.fromkeys(CAUSES, 0)
         for (_, cause), cycles in self.extra_cycles.items():
             outside[cause] += cycles
-        lsu, folded = int(total[[TRANSFER, LOAD, STORE]].sum()), int(total[-1])
+        lsu, folded = int(total[[TRANSFER, LOAD, STORE, MEMORY]].sum()), int(total[-1])
         inside = int(self.tables.m["clock_cycles"]) - sum(outside.values())
         cpi = inside - self.instructions() - lsu + folded
         return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)

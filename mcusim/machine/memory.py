@@ -25,6 +25,7 @@ class _Window:
     array: npt.NDArray[np.uint8]
     writable: bool
     place: int
+    read_late_cycles: int
 
 
 PERIPHERALS = 255  # the place of what is no memory
@@ -38,6 +39,7 @@ class Memory:
         self._windows: list[_Window] = []
         for place, region in enumerate(board.region, 1):
             writable = region.writable
+            late = region.read_late_cycles.value
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
             content = bytes.fromhex(region.content)
             array[: len(content)] = np.frombuffer(content, np.uint8)
@@ -45,7 +47,7 @@ class Memory:
                 array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
                 engine.map_memory(start, array, writable=writable)
-                self._windows.append(_Window(start, start + region.size_bytes, array, writable, place))
+                self._windows.append(_Window(start, start + region.size_bytes, array, writable, place, late))
         self._windows.sort(key=lambda window: window.start)
         self._starts = [window.start for window in self._windows]
 
@@ -72,6 +74,11 @@ class Memory:
         """Return a number for the memory that an address is in: regions count from 1, all else is one place."""
         window = self._window(address)
         return PERIPHERALS if window is None else window.place
+
+    def read_late_cycles(self, address: int) -> int:
+        """Return by how many cycles the first of several reads is late (`Region.read_late_cycles`)."""
+        window = self._window(address)
+        return 0 if window is None else window.read_late_cycles
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the little-endian value at an address, None where there is no memory."""

@@ -70,7 +70,7 @@ RULES: tuple[str, ...] = (
 ) = range(len(RULES))
 
 # The state vector: what is still in flight between two instructions.
-_OPEN = 0  # an access whose data cycle is open: none, a load, a store, a store with register offset
+_OPEN = 0  # an access whose data cycle is open: none, a load, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
 _OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
 _OPEN_BASE = 3  # base register, as a mask, that the open access writes back
@@ -82,9 +82,10 @@ _READY = 8  # words in the fetch buffer, the one being decoded included
 _REQUESTED = 9  # words asked for in the last cycle
 _LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
 _SLOW = 11  # the instruction just before took more than one cycle
-STATE_SIZE = 12
+_WRITING = 12  # cycles for which the write buffer keeps the bus busy
+STATE_SIZE = 13
 
-_NONE, _OPEN_LOAD, _OPEN_STORE, _OPEN_OFFSET_STORE = range(4)
+_NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
 _NUMBER = isa.CLASS_NUMBER
 _SIMPLE_LOADS = np.array([name in ("load", "load_exclusive", "fp_load") for name in isa.CLASSES])
@@ -180,16 +181,33 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
 def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> None:
     """Charge what earlier accesses and address generation make this instruction wait for."""
     is_open = state[_OPEN]
+    follows = False  # another access, so closely that the memory is ready for it
     if is_open == _OPEN_LOAD:
-        if not _hides_data_cycle(op, runs, state, rules):
+        if _hides_data_cycle(op, runs, state, rules):
+            follows = op.klass != _NOP
+        else:
             cost[causes.LOAD] += rules[_LOAD_DATA]
-    elif is_open == _OPEN_STORE:
-        if runs and op.flags & isa.LOAD:
-            cost[causes.STORE] += rules[_LOAD_AFTER_STORE]
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
     if runs and op.address_reads & state[_ALU_REGISTERS]:
         cost[causes.ADDRESS] += rules[_ADDRESS]
+    if runs and op.flags & (isa.LOAD | isa.STORE):
+        _bus_stalls(op, follows, state, rules, cost)
+
+
+@njit
+def _bus_stalls(op: Any, follows: bool, state: Any, rules: Any, cost: Any) -> None:
+    """Charge waiting for the write buffer, and for memory that answers late.
+
+    A load waits until the store before it has left the buffer. A store needs the buffer only, whose last cycle on the
+    bus is the one in which the next store is put into it.
+    """
+    waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS]
+    writing = max(state[_WRITING] - waited, 0)
+    if op.flags & isa.LOAD:
+        cost[causes.STORE] += writing
+        if not follows and writing == 0:
+            cost[causes.MEMORY] += op.read_late_cycles
 
 
 @njit
@@ -265,9 +283,7 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
             state[_OPEN_REGISTERS] = op.writes & ~op.address_reads
             state[_OPEN_BASE] = op.address_reads
     elif _SIMPLE_STORES[op.klass]:
-        state[_OPEN] = _OPEN_OFFSET_STORE if op.flags & isa.REGISTER_OFFSET else _OPEN_STORE
-    elif op.flags & isa.STORE:
-        state[_OPEN] = _OPEN_STORE
+        state[_OPEN] = _OPEN_OFFSET_STORE if op.flags & isa.REGISTER_OFFSET else _NONE
     elif _DATA_PROCESSING[op.klass]:
         state[_ALU_REGISTERS] = op.writes
         if op.klass == _MULTIPLY_LONG and not op.opcode & _LONG_ACCUMULATES and rules[_ACCUMULATE_OVERLAP]:
@@ -321,7 +337,7 @@ def price(
             cost[causes.FETCH] += _await_words(op, state, words)
         _access_stalls(op, runs, state, rules, cost)
         _fp_stalls(op, state, rules, cost)
-        waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP]
+        waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP] + cost[causes.MEMORY]
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
             _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
@@ -341,6 +357,9 @@ def price(
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
         _leave_open(op, runs, state, rules)
+        state[_WRITING] = max(state[_WRITING] - cycles, 0)
+        if runs and op.flags & isa.STORE:
+            state[_WRITING] = rules[_LOAD_AFTER_STORE]
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and cycles - cost[causes.FETCH] > 1 else 0
