@@ -183,9 +183,8 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
     is_open = state[_OPEN]
     follows = False  # another access, so closely that the memory is ready for it
     if is_open == _OPEN_LOAD:
-        if _hides_data_cycle(op, runs, state, rules):
-            follows = op.klass != _NOP
-        else:
+        follows = op.place == state[_OPEN_PLACE]
+        if not _hides_data_cycle(op, runs, state, rules):
             cost[causes.LOAD] += rules[_LOAD_DATA]
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
