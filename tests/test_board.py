@@ -11,6 +11,8 @@ from mcusim.board import board_names, load_board, parse_board
 from mcusim.core import load_core
 from mcusim.devices import DEVICES
 from mcusim.errors import McusimError
+from mcusim.isa.decode import CLASS_NUMBER
+from mcusim.machine.machine import core_of
 
 GOOD = """
 name = "mine"
@@ -167,3 +169,14 @@ def test_unknown_names_get_near_ones() -> None:
         load_board("nucleo-l4r5")
     with pytest.raises(McusimError, match="known: "):
         load_board("zzz")
+
+
+def test_a_board_names_the_multiplier_that_its_part_was_made_with() -> None:
+    small = '[multiplier]\ncycles = 32\nsource = "manual 3"\n[clock]'
+    board = parse_board(GOOD.replace("cortex-m4", "cortex-m0plus").replace("[clock]", small), "mine.toml")
+    assert board.multiplier is not None
+    core = core_of(board)
+    assert core.class_cycles[CLASS_NUMBER["multiply"]] == 32
+    assert load_core("cortex-m0plus").class_cycles[CLASS_NUMBER["multiply"]] == 1
+    with pytest.raises(McusimError, match=r"multiplier\.cycles: 3 is not 1 or 32"):
+        parse_board(GOOD.replace("[clock]", small.replace("32", "3")), "mine.toml")

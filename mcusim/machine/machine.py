@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.board import BIT_BANDS, PERIPHERAL_SPACE, PPB_SPACE, Board
-from mcusim.core import Core
+from mcusim.core import Core, load_core
 from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host
 from mcusim.engine import calltree, hooks
@@ -88,6 +88,14 @@ def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memo
         priority_bits=board.interrupts.priority_bits if board.interrupts else default_bits,
         armv8m=core.architecture.startswith("armv8"), secure=board.security == "secure",
     )  # fmt: skip
+
+
+def core_of(board: Board) -> Core:
+    """Return the board's core, with the multiplier that the part was made with."""
+    core = load_core(board.core)
+    if board.multiplier is None:
+        return core
+    return core.with_multiplier(board.multiplier.cycles, board.multiplier.source)
 
 
 class Machine:
