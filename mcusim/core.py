@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 
 import msgspec
@@ -169,6 +169,7 @@ def core_names() -> list[str]:
     )
 
 
+@cache
 def load_core(name: str) -> Core:
     """Read and check `cores/<name>.toml`. Raises McusimError with the file, the key and what is wrong."""
     names = core_names()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcusim.board import Board, board_names, load_board
+from mcusim.board import Board, load_board, outlines
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Segment
 
@@ -70,14 +70,14 @@ def guess_board(image: Image) -> tuple[Board, str]:
 
     Raises McusimError naming what does not fit on each board when none does.
     """
-    candidates = [_candidate(image, load_board(name)) for name in board_names()]
+    candidates = [_candidate(image, board) for board in outlines()]
     fitting = sorted((c for c in candidates if not c.misfits), key=lambda c: c.order)
     if not fitting:
         why = "; ".join(f"{c.board.name}: {c.misfits[0]}" for c in candidates)
         raise McusimError(
             f"{image.name}: no known board fits ({_seen(image)}): {why}: describe yours with --board FILE.toml"
         )
-    best, others = fitting[0].board, [c.board.name for c in fitting[1:]]
+    best, others = load_board(fitting[0].board.name), [c.board.name for c in fitting[1:]]
     also = f", also {', '.join(others[:OTHERS_NAMED])}" if others else ""
     more = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
     return best, f"{_seen(image)}: fits {best.name} best{also}{more}"

@@ -132,6 +132,7 @@ class Trace:
     output_cut: bool
     assumptions: list[str] = field(default_factory=list)
     detours: list[str] = field(default_factory=list)  # what stubs and the like left out, in words
+    spans: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # timed stretches: cycles, seconds
     fault: FaultRecord | None = None  # the fault that the run ended in
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from mcusim.board import board_names, load_board, parse_board
+from mcusim.board import board_names, load_board, outlines, parse_board
 from mcusim.core import load_core
 from mcusim.devices import DEVICES
 from mcusim.errors import McusimError
@@ -180,3 +181,9 @@ def test_a_board_names_the_multiplier_that_its_part_was_made_with() -> None:
     assert load_core("cortex-m0plus").class_cycles[CLASS_NUMBER["multiply"]] == 1
     with pytest.raises(McusimError, match=r"multiplier\.cycles: 3 is not 1 or 32"):
         parse_board(GOOD.replace("[clock]", small.replace("32", "3")), "mine.toml")
+
+
+def test_outlines_are_the_boards_without_their_devices() -> None:
+    """Devices stand at the end of every board file: the guess reads only what is before them."""
+    whole = [msgspec.structs.replace(load_board(name), device=()) for name in board_names()]
+    assert list(outlines()) == whole

@@ -20,6 +20,8 @@ from mcusim.cli import main, options
 from mcusim.cli.main import COMMANDS
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Symbol, VectorTable
+from mcusim.machine import console_script  # noqa: F401 - loaded before `mcusim.machine` is faked
+from mcusim.microbenchmark import load_cases
 from mcusim.profile import Profile
 from mcusim.reports import RenderOptions, render
 
@@ -102,6 +104,28 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert run["board_reason"] == "guessed: by hand"
     assert (run["until"], run["max_cycles"], run["timeout_s"], run["files"]) == (None, None, None, None)
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
+
+
+def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "cortex-m4"]) == 0
+    assert "--microbenchmarks prints them" in capsys.readouterr().out
+    assert main(["show", "cortex-m4", "--microbenchmarks"]) == 0
+    out = capsys.readouterr().out
+    for case in load_cases("cortex-m4").case:
+        assert f"  {case.name} " in out
+    assert "trm: Arm DDI 0439D" in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert main(["show", "nucleo-l4r5zi", "--microbenchmarks"]) == 2
+    assert main(["show", "cortex-m7", "--microbenchmarks"]) == 2
+    assert "cortex-m7 has no microbenchmarks" in capsys.readouterr().err
+
+
+def test_what_if_reaches_the_machine(machine: FakeMachine) -> None:
+    words = "--clock 80M --core cortex-m4 --wait-states 5 --set flash.cache=off --set flash.prefetch=on"
+    assert main(["profile", "firmware.elf", *words.split()]) == 0
+    (run,) = machine.runs
+    assert (run["clock_hz"], run["core"], run["wait_states"]) == (80_000_000, "cortex-m4", 5)
+    assert run["memory"] == ("flash.cache=off", "flash.prefetch=on")
 
 
 def test_what_is_said_of_registers_reaches_the_machine(machine: FakeMachine, tmp_path: Path) -> None:
@@ -300,7 +324,10 @@ def test_list_and_show(machine: FakeMachine, capsys: pytest.CaptureFixture[str])
     assert main(["list", "cores"]) == 0
     assert capsys.readouterr().out == "cortex-m4  Arm Cortex-M4\n"
     assert main(["show", "cortex-m4"]) == 0
-    assert capsys.readouterr().out == ("cortex-m4\n\nrules\n\n  key     value  source\n  refill  2      TRM 3.3.1\n")
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "cortex-m4\n\nrules\n\n  key     value  source\n  refill  2      TRM 3.3.1\n\nmicrobenchmarks\n"
+    )
 
 
 def test_show_tells_all_of_a_board() -> None:

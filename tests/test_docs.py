@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+
+from mcusim.figures import load_figures
+from mcusim.validation import check
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -138,19 +140,33 @@ def test_the_demo_prints_what_the_readme_shows(desk: Path, request: pytest.Fixtu
 
 
 def test_the_accuracy_table_is_that_of_the_measured_figures() -> None:
-    measured = tomllib.loads((ROOT / "traces" / "measured" / "pqm4-nucleo-l4r5zi.toml").read_text("utf-8"))
+    measured = {
+        figure.row.title: figure
+        for figure in load_figures(ROOT / "traces" / "measured" / "pqm4-nucleo-l4r5zi.toml").figures
+    }
     page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
-    rows = re.findall(
-        r"^\| (ml-\S+) \| (\w+) \| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([+-][\d.]+) % \|$", page, re.MULTILINE
-    )
-    wanted = {(s, i, o) for s, by in measured["cycles"].items() for i, ops in by.items() for o in ops}
-    assert {row[:3] for row in rows} == {key for key in wanted if key[2] in ("encaps", "decaps", "verify")}
+    rows = re.findall(r"^\| (ml-[^|]*) \| ([\d,]+) \| ([\d,]+) \| cycles \| ([+-][\d.]+) % \|  \|$", page, re.MULTILINE)
+    counted = {title for title, each in measured.items() if each.row.unit == "cycles" and not each.row.random}
+    assert {row[0] for row in rows} == counted
     errors = []
-    for scheme, implementation, operation, silicon, simulated, error in rows:
-        silicon_cycles, simulated_cycles = int(silicon.replace(",", "")), int(simulated.replace(",", ""))
-        assert silicon_cycles == measured["cycles"][scheme][implementation][operation]["mean"]
-        assert float(error) == pytest.approx(100 * (simulated_cycles / silicon_cycles - 1), abs=0.006)
+    for title, silicon, simulated, error in rows:
+        assert int(silicon.replace(",", "")) == measured[title].row.value
+        assert float(error) == pytest.approx(measured[title].error_percent(int(simulated.replace(",", ""))), abs=0.006)
         errors.append(abs(float(error)))
     errors.sort()
     median, worst = errors[len(errors) // 2], errors[-1]
     assert f"median error is {median:.2f} % and the worst {worst:.2f} %" in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "traces" / "measured").glob("*.toml")), ids=lambda path: path.name)
+def test_measured_figures_are_well_formed(path: Path) -> None:
+    check(load_figures(path).figures)
+
+
+def test_the_figures_that_the_page_shows_can_be_validated(desk: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "validating.md", "toml")
+    (desk / "figures.toml").write_text(text)
+    done = run("mcusim validate figures.toml --elfs examples/hello", desk)
+    assert done.returncode == 0, done.stderr
+    assert "firmware one loop" in done.stdout
+    assert "no value" not in done.stdout

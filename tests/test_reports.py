@@ -164,6 +164,36 @@ def test_color_changes_no_character() -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render(make_profile())
 
 
+def test_source_lines_sum_up_their_instructions() -> None:
+    profile = make_profile()
+    head, *rows = csv.reader(render(profile, "csv", options=RenderOptions(lines=True)).splitlines())
+    lines = {int(row[head.index("line")]): row for row in rows}
+    by_line = {line: [i for i in profile.instructions if i.line == line] for line in lines}
+    assert set(lines) == {i.line for i in profile.instructions if i.line is not None}
+    for line, row in lines.items():
+        assert int(row[head.index("cycles")]) == sum(i.cycles for i in by_line[line])
+        assert int(row[head.index("cycles_load")]) == sum(i.causes.get("load", 0) for i in by_line[line])
+    cycles = [int(row[0]) for row in rows]
+    assert cycles == sorted(cycles, reverse=True)
+
+
+def test_source_lines_of_an_inlined_function_belong_to_all_it_is_in() -> None:
+    profile = make_profile()
+    profile.instructions[1].function = 1  # main
+    text = render(profile, "text", options=RenderOptions(lines=True, width=160))
+    assert "conv2d_1x1 and 1 more" in text or "main and 1 more" in text
+    assert "of code without line information" in text
+    only = render(profile, "csv", options=RenderOptions(lines=True, match="^main$"))
+    assert len(only.splitlines()) == 2
+
+
+def test_annotate_says_what_each_instruction_waited_for() -> None:
+    text = render(make_profile(), "text", options=RenderOptions(annotate="conv2d_1x1", width=140))
+    (branch,) = (line for line in text.splitlines() if "bne" in line)
+    assert "branch 640,114, fetch 91,004" in branch
+    assert "by cause: issue 2,560,008 (38.4%), load 812,220 (12.2%)" in text
+
+
 def test_an_estimate_says_so_beside_the_cycles() -> None:
     profile = make_profile()
     assert "10,973,137 ±3% (measured)" in render(profile)
@@ -206,7 +236,10 @@ def test_an_empty_profile_renders() -> None:
         ("text", RenderOptions(annotate="zzzzzzzz"), "--top 0 lists the functions"),
         ("text", RenderOptions(annotate="init"), "names 2 functions: give one of 'init (uart.c)', 'init (timer.c)'"),
         ("text", RenderOptions(annotate="main"), "no executed instruction"),
-        ("csv", RenderOptions(tree=True, annotate="main"), "choose --tree or --annotate"),
+        ("csv", RenderOptions(tree=True, annotate="main"), "choose one of --tree, --lines, --annotate"),
+        ("csv", RenderOptions(tree=True, lines=True), "choose one of --tree, --lines, --annotate"),
+        ("text", RenderOptions(lines=True, sort="calls"), "cannot be sorted by calls: use --sort self or cpi or"),
+        ("text", RenderOptions(lines=True, match="main"), "no executed instruction has line information"),
         ("json", RenderOptions(tree=True), "always the whole profile"),
     ],
 )

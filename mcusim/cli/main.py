@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse, dispatch, and turn what goes wrong into one line and an exit code.
 
-Exit codes: 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output went away.
+Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output
+went away.
 `mcusim run` returns the firmware's own status instead of 0.
 
 Nothing heavy is imported here or at the top of a command's module: `mcusim --help` answers at once.
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from mcusim import exits
 from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 
@@ -25,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
     "report": "report",
+    "compare": "compare",
+    "validate": "validate",
     "list": "list_names",
     "show": "show",
 }
@@ -67,15 +71,15 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _finish(list(argv))
     except McusimError as error:
-        return _fail(2, f"error: {' '.join(str(error).split())}", error, verbose)
+        return _fail(exits.BAD_INPUT, f"error: {' '.join(str(error).split())}", error, verbose)
     except KeyboardInterrupt as error:
-        return _fail(130, "interrupted", error, verbose)
+        return _fail(exits.INTERRUPTED, "interrupted", error, verbose)
     except BrokenPipeError:
         _drop_output()  # the reader (`head`, a pager) has what it wanted
-        return 141
+        return exits.READER_GONE
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
-        return _fail(1, f"{message} (a bug in mcusim: -v shows where; please report it)", error, verbose)
+        return _fail(exits.FAILED, f"{message} (a bug in mcusim: -v shows where; please report it)", error, verbose)
 
 
 def _drop_output() -> None:

@@ -5,16 +5,34 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+from mcusim import output
+from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
-from mcusim.reports.options import DEFAULT_MIN_SHARE_PERCENT, DEFAULT_TOP, DEFAULT_WIDTH, NARROWEST, SORTS
+from mcusim.reports.options import (
+    DEFAULT_MIN_SHARE_PERCENT,
+    DEFAULT_TOP,
+    DEFAULT_WIDTH,
+    DOCUMENT_FORMATS,
+    NARROWEST,
+    SORTS,
+)
+
+if TYPE_CHECKING:
+    from mcusim.reports.document import Document
+
+T = TypeVar("T")
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
+_LARGEST_HZ = 10**10
+_MOST_WAIT_STATES = 64
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +40,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "firmware", type=Path, metavar="FIRMWARE", help="linked image: .elf, .hex or .bin (with --base)"
     )
+    add_settings(parser)
+    group = parser.add_argument_group("what if")
+    group.add_argument("--clock", type=hertz, metavar="HZ", help="the core's clock, whatever is programmed: 80M, 64MHz")
+    group.add_argument("--core", metavar="NAME", help="count the cycles of another core, which runs the same code")
+    group.add_argument("--wait-states", type=wait_states, metavar="N", help="of the flash, whatever is programmed")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the memory: flash.cache=off"
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add everything that decides how a firmware runs on its board as it is."""
     group = parser.add_argument_group("the run")
     group.add_argument("--board", metavar="NAME|FILE.toml", help="board to run on (default: guessed from the image)")
     group.add_argument("--base", type=number, metavar="ADDR", help="load address of a .bin, such as 0x08000000")
@@ -74,6 +104,7 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help=f"call tree: fold smaller branches (default {DEFAULT_MIN_SHARE_PERCENT}; csv: 0)",
     )
+    group.add_argument("--lines", action="store_true", help="source lines by cycles, and what they waited for")
     group.add_argument("--annotate", metavar="FUNCTION", help="one function, instruction by instruction")
     group.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
@@ -86,6 +117,54 @@ def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Add -j, for commands that run several times."""
+    parser.add_argument(
+        "-j", "--jobs", type=count, metavar="N", help="runs at a time (default: one for each processor)"
+    )
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """Return how many runs are made at a time."""
+    if args.jobs is not None:
+        return int(args.jobs)
+    from mcusim.batch import default_processes
+
+    return default_processes()
+
+
+def add_document_options(parser: argparse.ArgumentParser) -> None:
+    """Add how the tables of a command that prints tables only are printed, and where to."""
+    parser.add_argument(
+        "--format", type=one_of("format", DOCUMENT_FORMATS), default="text", metavar="FORMAT",
+        help=_choices(DOCUMENT_FORMATS, "text"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
+    )
+    add_output_options(parser, "write the tables to FILE")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress line")
+
+
+def check_output(args: argparse.Namespace, inputs: Iterable[Path]) -> None:
+    """Find an output that cannot be written before the wait and not after it."""
+    if args.output is not None:
+        output.check(args.output, force=args.force, inputs=inputs)
+
+
+def print_document(args: argparse.Namespace, document: Document) -> None:
+    """Print tables as the options of `add_document_options` say."""
+    from mcusim.reports.document import render_document
+
+    if args.output is None:
+        width, color = args.width or console.width(sys.stdout, DEFAULT_WIDTH), console.color(sys.stdout)
+        console.write(render_document(document, args.format, width=width, color=color))
+        return
+    text = render_document(document, args.format, width=args.width or DEFAULT_WIDTH)
+    output.write(args.output, text.encode("utf-8"), force=args.force)
+    console.say(f"wrote {args.output}")
+
+
 def render_options(args: argparse.Namespace, *, width: int, color: bool) -> RenderOptions:
     """Return what the parsed words ask of a report. `width` counts where --width was not given."""
     return RenderOptions(
@@ -93,6 +172,7 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         top=args.top,
         match=args.match,
         tree=args.tree,
+        lines=args.lines,
         depth=args.depth,
         min_share_percent=args.min_share,
         annotate=args.annotate,
@@ -117,6 +197,43 @@ def port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port: give a number from 0 to 65535, such as 3333")
     return int(text)
+
+
+def hertz(text: str) -> int:
+    """A frequency: 80000000, 80M, 80MHz, 32.768kHz."""
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?) ?([kKmMgG]?)(?:[hH][zZ])?", text)
+    value = Decimal(match[1]) * _MULTIPLES[match[2].lower()] if match else Decimal(0)
+    if not 1 <= value <= _LARGEST_HZ or value != int(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a clock: give one such as 80M, 64MHz or 32768")
+    return int(value)
+
+
+def several(check: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """Return the check of a list with commas."""
+
+    def read(text: str) -> tuple[T, ...]:
+        parts = [part.strip() for part in text.split(",")]
+        if not all(parts) or len(set(parts)) < len(parts):
+            raise argparse.ArgumentTypeError(f"'{text}': give different values with commas between them")
+        return tuple(check(part) for part in parts)
+
+    return read
+
+
+def alternatives(text: str) -> tuple[str, ...]:
+    """KEY=VALUE,VALUE...: 'flash.cache=on,off' becomes flash.cache=on and flash.cache=off."""
+    key, separator, values = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"'{text}': give KEY=VALUE,... such as flash.cache=on,off")
+    return tuple(f"{key}={value}" for value in several(str)(values))
+
+
+def wait_states(text: str) -> int:
+    """A number of wait states."""
+    value = count_or_zero(text)
+    if value > _MOST_WAIT_STATES:
+        raise argparse.ArgumentTypeError(f"'{text}': give from 0 to {_MOST_WAIT_STATES} wait states")
+    return value
 
 
 def count_or_zero(text: str) -> int:

@@ -12,6 +12,8 @@ Examples:
   mcusim profile firmware.elf --until inference_done:10  stop when that function is reached the tenth time
   mcusim profile firmware.elf --max-cycles 100M --tree   stop after 100 million cycles, show the call tree
   mcusim profile firmware.elf --annotate conv2d          cycles of each instruction of one function
+  mcusim profile firmware.elf --lines --top 10           the source lines that cost most, and what they waited for
+  mcusim profile firmware.elf --clock 80M --core cortex-m33    what if (docs/what-if.md)
   mcusim profile firmware.elf -q --format csv > run.csv  functions as numbers for other tools
   mcusim profile firmware.elf --stub camera_init=0       let a function return at once, with a value
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
@@ -25,7 +27,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from mcusim import output, reports
+from mcusim import exits, output, reports
 from mcusim.cli import console, options, running
 from mcusim.errors import McusimError
 from mcusim.reports.functions import find_function
@@ -34,8 +36,8 @@ from mcusim.reports.options import DEFAULT_WIDTH
 if TYPE_CHECKING:
     from mcusim.image.model import Image
 
-INTERRUPTED = 130
-FAULTED = 1
+# Ends that are failures although there is a report; one that was cut by a limit is what was asked for.
+FAILURES = ("interrupted", "fault")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "text" and profile.output and not args.quiet:
         console.write("\n")
     console.write(report)
-    return {"interrupted": INTERRUPTED, "fault": FAULTED}.get(profile.end.kind, 0)
+    return exits.OF_END[profile.end.kind] if profile.end.kind in FAILURES else exits.DONE
 
 
 def _function_name(wanted: str | None, image: Image) -> str | None:

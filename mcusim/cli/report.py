@@ -5,6 +5,7 @@ Examples:
   mcusim report run.json                                    the same report that 'mcusim profile' printed
   mcusim report run.json --tree --min-share 2               call tree, branches from 2% of all cycles
   mcusim report run.json --sort cpi --match 'arm_*'         functions of CMSIS-NN, the slowest per instruction first
+  mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
 """

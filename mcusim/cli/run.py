@@ -20,13 +20,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mcusim import exits
 from mcusim.cli import console, options, running
 
 if TYPE_CHECKING:
     from mcusim.trace import Trace
-
-# How the run ended -> exit code, where the firmware gave no status.
-EXIT_CODES = {"fault": 1, "max-cycles": 124, "timeout": 124, "interrupted": 130, "killed": 130}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return end.status & 0xFF or int(end.status != 0)  # a failure stays one when the system keeps eight bits of it
     if end.kind != "exit":
         console.say(f"ended: {end.text}")
-    return EXIT_CODES.get(end.kind, 0)
+    return exits.OF_END.get(end.kind, exits.DONE)
 
 
 def _runner(port: int | None) -> Callable[..., Trace] | None:

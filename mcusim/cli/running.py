@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from mcusim.cli import options
 from mcusim.cli.console import FirmwareOutput
-from mcusim.errors import McusimError
+from mcusim.errors import McusimError, unknown_name
 
 if TYPE_CHECKING:
     from mcusim.image.model import Image
-    from mcusim.machine import Progress
+    from mcusim.machine import Progress, Settings
     from mcusim.machine.console_script import Script
     from mcusim.reports.progress import ProgressLine
     from mcusim.trace import Trace
@@ -33,34 +33,15 @@ def execute(
     """
     from mcusim.board import load_board
     from mcusim.guess import guess_board
-    from mcusim.machine import Settings
     from mcusim.machine import run as run_alone
-    from mcusim.overlay import load_overlay
-    from mcusim.svd import load_svd
 
-    if args.uart_in is not None and args.uart_script is not None:
-        raise McusimError("--uart-in and --uart-script exclude each other: their bytes would mix")
-    if args.files is not None and not args.files.is_dir():
-        raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
+    settings = make_settings(
+        args, clock_hz=args.clock, core=args.core, wait_states=args.wait_states, memory=tuple(args.set)
+    )
     if args.board is None:
         board, reason = guess_board(image)
     else:
         board, reason = load_board(args.board), "given by --board"
-    settings = Settings(
-        until=args.until,
-        max_cycles=args.max_cycles,
-        timeout_s=args.timeout,
-        files=args.files,
-        allow_unknown=args.allow_unknown,
-        uart_input=options.read_input(args.uart_in),
-        stubs=tuple(args.stub),
-        call=args.call,
-        skip_to=args.skip_to,
-        uart_script=_script(args.uart_script),
-        overlays=tuple(load_overlay(path) for path in args.device_overlay),
-        svd=load_svd(args.svd) if args.svd is not None else None,
-        strict_mmio=args.strict_mmio,
-    )
     output = FirmwareOutput(stream) if stream is not None else None
     try:
         return (run or run_alone)(
@@ -75,6 +56,47 @@ def execute(
         progress.clear()
         if output is not None:
             output.end_line()
+
+
+def make_settings(
+    args: argparse.Namespace,
+    *,
+    clock_hz: int | None = None,
+    core: str | None = None,
+    wait_states: int | None = None,
+    memory: tuple[str, ...] = (),
+) -> Settings:
+    """Return the settings that the words of `options.add_settings` ask for, and what would be otherwise."""
+    from mcusim.core import core_names
+    from mcusim.machine import Settings
+    from mcusim.overlay import load_overlay
+    from mcusim.svd import load_svd
+
+    if args.uart_in is not None and args.uart_script is not None:
+        raise McusimError("--uart-in and --uart-script exclude each other: their bytes would mix")
+    if args.files is not None and not args.files.is_dir():
+        raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
+    if core is not None and core not in core_names():
+        raise unknown_name("core", core, core_names())
+    return Settings(
+        until=args.until,
+        max_cycles=args.max_cycles,
+        timeout_s=args.timeout,
+        files=args.files,
+        allow_unknown=args.allow_unknown,
+        uart_input=options.read_input(args.uart_in),
+        stubs=tuple(args.stub),
+        call=args.call,
+        skip_to=args.skip_to,
+        uart_script=_script(args.uart_script),
+        overlays=tuple(load_overlay(path) for path in args.device_overlay),
+        svd=load_svd(args.svd) if args.svd is not None else None,
+        strict_mmio=args.strict_mmio,
+        clock_hz=clock_hz,
+        core=core,
+        wait_states=wait_states,
+        memory=memory,
+    )
 
 
 def _script(name: str | None) -> Script | None:

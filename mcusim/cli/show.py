@@ -3,6 +3,7 @@
 
 Examples:
   mcusim show cortex-m4           the timing table of a core
+  mcusim show cortex-m4 --microbenchmarks    the few instructions that show each rule, and who measured them
   mcusim show nucleo-l4r5zi       memory map, clocks and devices of a board
   mcusim show my_board.toml       a board file of your own, as it is read
 """
@@ -14,18 +15,29 @@ import sys
 from typing import TYPE_CHECKING
 
 from mcusim.cli import console
-from mcusim.errors import unknown_name
+from mcusim.errors import McusimError, unknown_name
+from mcusim.reports.table import Column
 
 if TYPE_CHECKING:
     from mcusim.board import Board
+    from mcusim.microbenchmark import Case
 
 # Section title -> rows of key, value, source.
 Description = list[tuple[str, list[tuple[str, str, str]]]]
+
+_MICROBENCHMARKS = (
+    Column("cycles", "cycles", "count"),
+    Column("name", "name", "text"),
+    Column("code", "code, and who says so", "text", flexible=True, wrap=True),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `mcusim show`."""
     parser.add_argument("name", metavar="NAME", help="a core, a board (see 'mcusim list') or a board's FILE.toml")
+    parser.add_argument(
+        "--microbenchmarks", action="store_true", help="of a core: code that shows its rules, its cycles, their source"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +47,11 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.reports.as_text import sections
 
     if args.name in core_names():
-        title, description = args.name, load_core(args.name).describe()
+        if args.microbenchmarks:
+            return _microbenchmarks(args.name)
+        title, description = args.name, load_core(args.name).describe() + _hint(args.name)
+    elif args.microbenchmarks:
+        raise McusimError(f"--microbenchmarks are of a core: give one of {', '.join(core_names())}")
     elif args.name in board_names() or args.name.endswith(".toml"):
         board = load_board(args.name)
         title, description = f"{board.name}: {board.title}", describe_board(board)
@@ -44,6 +60,53 @@ def run(args: argparse.Namespace) -> int:
     width, color = console.width(sys.stdout, 100), console.color(sys.stdout)
     console.write(sections(title, description, width=width, color=color))
     return 0
+
+
+def _hint(core: str) -> Description:
+    from mcusim.microbenchmark import cores_with_cases, load_cases
+
+    if core not in cores_with_cases():
+        return []
+    count = len(load_cases(core).case)
+    return [("microbenchmarks", [("cases", f"{count} (--microbenchmarks prints them)", "")])]
+
+
+def _microbenchmarks(core: str) -> int:
+    """Print the microbenchmarks of a core."""
+    from mcusim.microbenchmark import cores_with_cases, load_cases
+    from mcusim.reports.document import Document, render_document
+    from mcusim.reports.table import Row, Table
+
+    if core not in cores_with_cases():
+        raise McusimError(f"{core} has no microbenchmarks: there are some of {', '.join(cores_with_cases())}")
+    file = load_cases(core)
+    rows = []
+    for case in file.case:
+        rows += [Row((case.cycles, case.name, _code(case))), Row((None, None, case.source), "aside")]
+    pending = sum(case.pending for case in file.case)
+    remark = f"{len(file.case)} cases" + (f"; {pending} of them no rule meets yet (pending)" if pending else "")
+    table = Table("microbenchmarks", _MICROBENCHMARKS, rows, remark)
+    sources = [f"{key}: {text}" for key, text in file.sources.items()]
+    document = Document(core, [table], table, {}, sources)
+    text = render_document(
+        document, "text", width=console.width(sys.stdout, 120), color=console.color(sys.stdout)
+    )  # fmt: skip
+    console.write(text)
+    return 0
+
+
+def _code(case: Case) -> str:
+    """Return the code, and in brackets what is not as usual about it."""
+    from mcusim.microbenchmark import FOLLOWER
+
+    unusual = [("after", case.setup), ("before", "" if case.after == FOLLOWER else case.after),
+               ("on", case.board), ("with", ", ".join(case.memory))]  # fmt: skip
+    words = [f"{word} {text}" for word, text in unusual if text]
+    words += [f"at offset {case.offset}"] if case.offset else []
+    words += [f"{case.wait_states} wait states"] if case.wait_states is not None else []
+    words += ["pending"] if case.pending else []
+    code = "; ".join(line.strip() for line in case.code.strip().splitlines())
+    return code + (f" ({'; '.join(words)})" if words else "")
 
 
 def describe_board(board: Board) -> Description:

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.isa import decode as isa
-from mcusim.pipelines.causes import ADDRESS, FETCH, LOAD, STORE
+from mcusim.pipelines.causes import ADDRESS, FETCH, LOAD, RESULT, STORE
 
 WORD_BYTES = 4
 LineAt = Callable[[int], int]  # address -> number of the line of flash; negative elsewhere
 Row = tuple[int, int, int, int]  # line, need, request, index of the instruction
 
 # An instruction waits for these before it issues, and for its words at the same time.
-_BEFORE_ISSUE = [LOAD, STORE, ADDRESS, FETCH]
+_BEFORE_ISSUE = [LOAD, STORE, ADDRESS, RESULT, FETCH]
 
 
 def moments(ops: isa.OpArray, costs: npt.NDArray[np.int32]) -> list[tuple[int, int, int, int]]:

@@ -72,11 +72,11 @@ class _Group:
 
 def sets_flags(op: np.void) -> bool:
     """Return whether an instruction changes N, Z, C, V."""
-    opcode, conditional = int(op["opcode"]), bool(op["flags"] & isa.CONDITIONAL)
+    opcode, in_it = int(op["opcode"]), bool(op["flags"] & isa.IN_IT)
     if op["size_bytes"] == 2:
         if opcode & 0xFF00 == 0x4500 or opcode & 0xF800 == 0x2800 or opcode & 0xFFC0 in (0x4200, 0x4280, 0x42C0):
             return True  # CMP, CMN, TST set them in IT blocks too
-        return opcode < _FLAG_SETTING_NARROW and not conditional
+        return opcode < _FLAG_SETTING_NARROW and not in_it
     if op["klass"] in (isa.CLASS_NUMBER["system_write"], isa.CLASS_NUMBER["fp_status"]):
         return True
     modified_immediate = opcode & 0xFA00_8000 == 0xF000_0000
@@ -209,7 +209,9 @@ class Pricer:
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
-        return bool(access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1)
+        if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
+            return True
+        return bool(self.pipeline.skipping_matters(op))
 
     def _it_groups(self, ops: isa.OpArray) -> list[_Group]:
         groups: list[_Group] = []

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated time: the live cycle counter that native code moves, and the frequency the firmware programmed."""
+"""Simulated time: the live cycle counter that native code moves, and the frequency the firmware programmed.
+
+A forced frequency (--clock) stays whatever the firmware programs. What counts the core's clock follows it: SysTick,
+DWT, devices without a clock of their own in the model. Clocks of peripherals keep the frequencies that were
+programmed, as if somebody changed the core's clock on a board and kept baud rates and timers as they are.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,11 @@ from mcusim.engine.tables import Tables
 class Clock:
     """Cycles since reset and seconds since reset, over changes of frequency."""
 
-    def __init__(self, tables: Tables, core_hz: int) -> None:
+    def __init__(self, tables: Tables, core_hz: int, forced_hz: int | None = None) -> None:
         self._counter: Any = tables.machine["clock_cycles"]  # a view: devices ask often, and a row of records is slow
+        self._forced = forced_hz is not None
         self.access_offset = 0  # cycles by which a device access that is being answered is ahead of the counter
-        self.phases: list[tuple[int, int]] = [(0, core_hz)]  # (first cycle, frequency in hertz)
+        self.phases: list[tuple[int, int]] = [(0, forced_hz or core_hz)]  # (first cycle, frequency in hertz)
 
     @property
     def cycles(self) -> int:
@@ -28,8 +34,8 @@ class Clock:
         return self.phases[-1][1]
 
     def set_core_hz(self, core_hz: int) -> None:
-        """From now on the core runs at this frequency."""
-        if core_hz <= 0 or core_hz == self.core_hz:
+        """From now on the core runs at this frequency, unless the user has forced another."""
+        if self._forced or core_hz <= 0 or core_hz == self.core_hz:
             return
         if self.phases[-1][0] == self.cycles:
             self.phases.pop()

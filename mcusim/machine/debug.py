@@ -17,9 +17,9 @@ run, but its interrupts may come some instructions earlier.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 
+from mcusim import exits
 from mcusim.board import Board
 from mcusim.errors import McusimError
 from mcusim.image.model import Image
@@ -34,9 +34,6 @@ from mcusim.trace import End, Trace
 # The system control space but for its first page of registers, SysTick, where reading a flag clears it: NVIC, SCB, MPU
 # and FPU registers have no such effects (Armv7-M ARM B3.2.2, B3.4.3, B3.5.4), and gdb reads FPCCR to unwind frames.
 READABLE_REGISTERS = range(0xE000_E100, 0xE000_F000)
-# As the command line has them.
-ERROR_STATUS = 2
-STATUS_OF_END = {"fault": 1, "interrupted": 128 + signal.SIGINT}
 
 
 class DebugTarget:
@@ -91,10 +88,10 @@ class DebugTarget:
         """The firmware's exit status, or what `mcusim run` gives for a failure; None where there is neither."""
         end = self._loop.end
         if self._error is not None:
-            return ERROR_STATUS
+            return exits.BAD_INPUT
         if end is None:
             return None
-        return end.status if end.status is not None else STATUS_OF_END.get(end.kind)
+        return end.status if end.status is not None else exits.OF_END.get(end.kind)
 
     # registers and memory
 

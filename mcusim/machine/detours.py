@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Going round what cannot run: --stub, --call, --skip-to. Each is recorded in the profile's settings and notes."""
+"""Going round what cannot run: --stub, --call, --skip-to. Each is recorded in the profile's settings and notes.
+
+And the stretches of the run that are timed, which are places as well (`mcusim.machine.spans`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from mcusim.errors import McusimError, unknown_name
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_JUMP
 from mcusim.machine.places import Deferred
+from mcusim.machine.spans import make_spans
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
@@ -100,6 +104,7 @@ class Detours:
         self.taken = False  # main has been reached, and left for somewhere else
         for stub in self.stubs:
             self._add_stub(stub)
+        self.spans = make_spans(loop, settings.spans, lambda name: code_address(name, "to be timed", image))
         if settings.call is not None and settings.skip_to is not None:
             raise McusimError("--call and --skip-to exclude each other: both say what runs in main's place")
         if self.call is not None:

@@ -73,7 +73,7 @@ class Handlers:
             machine.stacks.activate(machine.stacks.main)
         self._go(number, handler, "entry_cycles")
         if not link & RETURN_BASIC_FRAME and not exceptions.lazy_frame:
-            machine.charge(machine.core.exception_cycles("fp_stacking_cycles"), "exception")
+            machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
         return self._late_arrival(number, handler, link)
 
     def _late_arrival(self, number: int, handler: int, link: int) -> int:
@@ -114,7 +114,7 @@ class Handlers:
         machine.move_to(root)
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
         if cost is not None:
-            machine.charge(machine.core.exception_cycles(cost), "exception")
+            machine.charge(machine.timing_core.exception_cycles(cost), "exception")
         self.entered += 1
 
     # return
@@ -139,9 +139,9 @@ class Handlers:
         frame = exceptions.frame_address(link)
         used_fp = bool(machine.engine.read_register("control") & CONTROL_FPCA)
         pc = exceptions.unstack(link)
-        machine.charge(machine.core.exception_cycles("return_cycles"), "exception")
+        machine.charge(machine.timing_core.exception_cycles("return_cycles"), "exception")
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
-            machine.charge(machine.core.exception_cycles("fp_stacking_cycles"), "exception")
+            machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)

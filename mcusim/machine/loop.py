@@ -38,6 +38,7 @@ from mcusim.machine.semihosting import OPCODE as SEMIHOSTING
 from mcusim.machine.semihosting import Semihosting
 from mcusim.machine.settings import Settings, parse_until
 from mcusim.machine.traps import Traps
+from mcusim.machine.untimed import Untimed
 from mcusim.machine.waiting import WFE, YIELD, Waiting
 from mcusim.trace import End, Trace
 
@@ -104,7 +105,7 @@ class RunLoop:
         self._arrivals = 0
         self._unit_switched = False  # CPACR has been written
         self.worst_lateness_cycles = 0
-        self.unknown_classes: dict[str, int] = {}
+        self.untimed = Untimed(self)
         machine.engine.write_register("sp", image.vectors.initial_sp)
         machine.engine.write_register("lr", RESET_VALUE_LR)
         self._until = parse_until(settings.until, image) if settings.until is not None else None
@@ -223,21 +224,7 @@ class RunLoop:
             return
         number = machine.meet_block(start, size_bytes)
         self.traps.look(number)
-        unknown = machine.pricer.unknown_class(number)
-        if unknown is None:
-            return
-        address, klass = unknown
-        self.unknown_classes.setdefault(klass, address)
-        if klass == "undefined" or self.settings.allow_unknown or self._lacks_unit(klass):
-            return  # undefined instructions fault when, and only if, they run
-        raise self._error(
-            f"{machine.core.title} has no timing for the instruction at {self.place(address)} (class {klass}); "
-            "--allow-unknown goes on at one cycle each"
-        )
-
-    def _lacks_unit(self, klass: str) -> bool:
-        """Return whether instructions of this class fault because the core has no floating-point unit."""
-        return klass.startswith("fp_") and self.machine.core.fpu == "none"
+        self.untimed.look(number)
 
     # events and interrupts
 
@@ -371,7 +358,7 @@ class RunLoop:
         try:
             answer = self.semihosting.call(operation, engine.read_register("r1"))
         except McusimError as error:
-            raise self._error(f"semihosting call 0x{operation:02x}: {error}, from {self.place(self.pc)}") from None
+            raise self.error(f"semihosting call 0x{operation:02x}: {error}, from {self.place(self.pc)}") from None
         engine.write_register("r0", answer)
         if self.semihosting.exited:
             status = self.semihosting.exit_status
@@ -444,6 +431,7 @@ class RunLoop:
         name = self.machine.functions.describe(address)
         return name if name.startswith("0x") else f"{name} (0x{address:08x})"
 
-    def _error(self, text: str) -> McusimError:
+    def error(self, text: str) -> McusimError:
+        """Return the error that ends the run with nothing to show: what, in which file, when."""
         cycles = self.machine.clock.cycles
         return McusimError(f"{self.machine.image.name}: {text}, after {cycles} cycles")

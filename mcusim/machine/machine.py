@@ -7,7 +7,7 @@ sleep.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -98,22 +98,37 @@ def core_of(board: Board) -> Core:
     return core.with_multiplier(board.multiplier.cycles, board.multiplier.source)
 
 
+def what_if(settings: Settings, board: Board, core: Core, timing_core: Core) -> Iterator[str]:
+    """Yield what is not as on the board because the user wants to know what would be."""
+    if settings.clock_hz is not None:
+        yield (
+            f"the core runs at {settings.clock_hz:,} Hz whatever the firmware programs (--clock); "
+            "clocks of peripherals are as programmed"
+        )
+        if board.clock.max_hz < settings.clock_hz:
+            yield f"{settings.clock_hz:,} Hz is more than the part allows ({board.clock.max_hz:,} Hz)"
+    if settings.core is not None and timing_core.name != core.name:
+        yield f"cycles are those of {timing_core.title} (--core); otherwise the part behaves as its {core.title}"
+
+
 class Machine:
     """The parts and their wiring. `RunLoop` drives it."""
 
     def __init__(self, image: Image, board: Board, core: Core, settings: Settings) -> None:
         self.image, self.board, self.core = image, board, core
+        # whose table counts: with --core, another than the one that the part has and behaves as
+        self.timing_core = load_core(settings.core) if settings.core is not None else core
         self.tables = t.Tables()
         self._due_cycles = self.tables.machine["due_cycles"]  # a view
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
-        self.pricer = Pricer(core, self.tables, self.memory)
+        self.pricer = Pricer(self.timing_core, self.tables, self.memory)
         self.flash = FlashTiming(
             board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
         )
         self.functions = Functions(image)
-        self.clock = Clock(self.tables, board.clock.reset_hz)
+        self.clock = Clock(self.tables, board.clock.reset_hz, settings.clock_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
@@ -126,6 +141,7 @@ class Machine:
             reaches=self._reaches, request_cycles=self._request_cycles, request_reset=self._request_reset,
             flash_timed=self.flash.modelled, set_flash=self.flash.set,
         )  # fmt: skip
+        self.host.remarks.update(what_if(settings, board, core, self.timing_core))
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
         self._cause_cycles: dict[int, Counts] = {}  # outcome -> its cycles by cause, and instructions without any
@@ -140,7 +156,7 @@ class Machine:
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
         m = self.tables.m
         m["state"] = self.pricer.reset_state
-        m["divide_model"] = core.divide_model
+        m["divide_model"] = self.timing_core.divide_model
         root = self.functions.number_at(image.vectors.reset, called=True, current=None)
         m["node"] = self.tables.add_root(root, t.KIND_THREAD)
         m["function"] = root

@@ -25,7 +25,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     faulted = loop.end.kind == "fault" or loop.faulting.active
     assumptions = sorted(machine.host.remarks) + (loop.script.unfinished() if loop.script is not None else [])
     return Trace(
-        image=machine.image, board=machine.board, board_reason=board_reason, core=machine.core,
+        image=machine.image, board=machine.board, board_reason=board_reason, core=machine.timing_core,
         settings=loop.settings.recorded(), end=loop.end, clock_cycles=cycles,
         seconds=machine.clock.seconds_at(cycles), clock_phases=list(machine.clock.phases),
         functions=list(machine.functions.list), pricer=machine.pricer,
@@ -40,10 +40,11 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=_data_stalls(tables),
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
-        refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.unknown_classes),
+        refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),
         interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
         output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
-        detours=loop.detours.notes(), fault=loop.faulting.record if faulted else None,
+        detours=loop.detours.notes(), spans={text: span.times for text, span in loop.detours.spans.items()},
+        fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
     )  # fmt: skip

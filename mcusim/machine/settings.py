@@ -31,8 +31,11 @@ class Settings:
     overlays: tuple[Overlay, ...] = ()  # fixed answers of single registers
     svd: Svd | None = None  # names and reset values of registers that nobody models
     strict_mmio: bool = False  # a register that nobody models is an error
+    clock_hz: int | None = None  # of the core, whatever the firmware programs
+    core: str | None = None  # the core whose timing table counts, if not the board's
     wait_states: int | None = None  # of the flash, whatever the firmware programs
     memory: tuple[str, ...] = ()  # parts of the memory system that are fixed: flash.cache=off; see machine/flash.py
+    spans: tuple[str, ...] = ()  # FUNCTION or FIRST..SECOND: what is timed (`Trace.spans`); changes nothing else
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
@@ -51,6 +54,8 @@ class Settings:
             "device_overlay": ", ".join(_identified(overlay) for overlay in self.overlays) or None,
             "svd": _identified(self.svd) if self.svd is not None else None,
             "strict_mmio": self.strict_mmio,
+            **({"clock": self.clock_hz} if self.clock_hz is not None else {}),
+            **({"core": self.core} if self.core is not None else {}),
             **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
             **({"set": ", ".join(self.memory)} if self.memory else {}),
         }

@@ -31,7 +31,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "text": Format("as_text", "for a terminal: totals, causes, functions, what was not modelled"),
     "json": Format("as_json", "the whole profile, as saved by -o"),
-    "csv": Format("as_csv", "one table (functions, or --tree, or --annotate) with plain numbers"),
+    "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate) with plain numbers"),
     "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
 }
 
@@ -45,10 +45,11 @@ def check(format: str, options: RenderOptions) -> None:
     matcher(options.match)
     if format == "json" and replace(options, width=0, color=False) != RenderOptions(width=0):
         raise McusimError(
-            "json is always the whole profile: drop --sort, --top, --match, --tree, --annotate, or choose --format csv"
+            "json is always the whole profile: drop --sort, --top, --match, --tree, --lines, --annotate, "
+            "or choose --format csv"
         )
-    if format == "csv" and options.tree and options.annotate is not None:
-        raise McusimError("csv holds one table: choose --tree or --annotate")
+    if format == "csv" and options.tree + options.lines + (options.annotate is not None) > 1:
+        raise McusimError("csv holds one table: choose one of --tree, --lines, --annotate")
 
 
 def render(profile: Profile, format: str = "text", *, options: RenderOptions | None = None) -> str:

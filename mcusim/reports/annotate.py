@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One function, instruction by instruction: how often, how many cycles, and why, with source lines in between."""
+"""One function, instruction by instruction: how often, how many cycles, and why, with source lines in between.
+
+The cycles that an instruction took beyond its issue stand beside it by cause: `load 406,110, fetch 91,004`.
+"""
 
 from __future__ import annotations
 
 from mcusim.errors import McusimError
 from mcusim.profile import InstructionCost, Profile
 from mcusim.reports import numbers
-from mcusim.reports.functions import cause_columns, causes_in_order, find_function, stalls
+from mcusim.reports.functions import cause_columns, causes_in_order, find_function, stall_cycles
 from mcusim.reports.table import Column, Row, Table
 
+_STALLS = 3  # causes that people see beside an instruction; CSV has all
 _COLUMNS = (
     Column("address", "address", "address"),
-    Column("count", "count", "count", rank=2),
+    Column("count", "count", "count", rank=3),
     Column("cycles", "cycles", "count"),
-    Column("percent", "share", "percent", rank=1),
-    Column("cycles_per_issue", "each", "ratio", rank=3),
-    Column("stalls", "stalled by", "text", rank=4, audience="people"),
+    Column("percent", "share", "percent", rank=2),
+    Column("cycles_per_issue", "each", "ratio", rank=4),
+    Column("stalls", "stalled by", "text", rank=1, audience="people"),
     Column("encoding", "encoding", "text", rank=5),
-    Column("text", "instruction", "text", flexible=True, least=40),
+    Column("text", "instruction", "text", flexible=True, least=24),
     Column("file", "file", "text", audience="data"),
     Column("line", "line", "count", audience="data"),
 )
@@ -45,7 +49,7 @@ def annotate_table(profile: Profile, wanted: str, *, audience: str) -> Table:
         rows.append(_row(instruction, function.self_cycles, causes))
     cycles = numbers.things(function.self_cycles, "cycle", "cycles")
     title = f"{function.name}, {cycles} in {numbers.things(function.calls, 'call', 'calls')}"
-    remark = "" if audience == "data" else _remark(function.self_cycles, instructions)
+    remark = "" if audience == "data" else _remark(function.self_cycles, instructions, causes_in_order(profile))
     return Table(title, _COLUMNS + cause_columns(causes), rows, remark).only(audience)
 
 
@@ -57,7 +61,7 @@ def _row(instruction: InstructionCost, whole_cycles: int, causes: list[str]) -> 
             instruction.cycles,
             numbers.share_percent(instruction.cycles, whole_cycles),
             numbers.per(instruction.cycles, instruction.count),
-            stalls(instruction.causes),
+            stall_cycles(instruction.causes, _STALLS),
             instruction.encoding,
             instruction.text,
             instruction.file,
@@ -74,9 +78,16 @@ def _source_row(profile: Profile, file: str, line: int) -> Row:
     return Row(cells, "source")
 
 
-def _remark(whole_cycles: int, instructions: list[InstructionCost]) -> str:
+def _remark(whole_cycles: int, instructions: list[InstructionCost], order: list[str]) -> str:
     seen_cycles = sum(instruction.cycles for instruction in instructions)
-    remark = "share is of the function's own cycles; instructions that never ran are not listed"
+    by_cause = {cause: sum(each.causes.get(cause, 0) for each in instructions) for cause in order}
+    causes = ", ".join(
+        f"{cause} {numbers.count(cycles)} ({numbers.percent(100 * cycles / whole_cycles)})"
+        for cause, cycles in by_cause.items()
+        if cycles
+    )
+    remark = f"by cause: {causes}; " if causes else ""
+    remark += "share is of the function's own cycles; instructions that never ran are not listed"
     if seen_cycles != whole_cycles:
         remark += f"; {numbers.count(whole_cycles - seen_cycles)} cycles belong to no single instruction"
     return remark

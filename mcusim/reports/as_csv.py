@@ -9,12 +9,17 @@ import io
 from mcusim.profile import Profile
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.report import detail_tables
-from mcusim.reports.table import Cell, Column
+from mcusim.reports.table import Cell, Column, Table
 
 
 def render(profile: Profile, options: RenderOptions) -> str:
     """Return the functions, the call tree or the annotated function (`mcusim.reports.check` saw that it is one)."""
     (table,) = detail_tables(profile, options, audience="data")
+    return csv_table(table)
+
+
+def csv_table(table: Table) -> str:
+    """Return one table as CSV."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(column.key for column in table.columns)

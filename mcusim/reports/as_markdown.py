@@ -15,27 +15,28 @@ from mcusim.reports.table import Cell, Column, Row, Table, show
 def render(profile: Profile, options: RenderOptions) -> str:
     """Return the report on `profile` as Markdown. Raises `McusimError` for an option that names nothing."""
     report = build(profile, options)
-    parts = [f"## {_escape(report.title)}", _facts(report.run + report.totals)]
-    parts += [_table(table) for table in report.tables]
+    parts = [f"## {escape(report.title)}", _facts(report.run + report.totals)]
+    parts += [markdown_table(table) for table in report.tables]
     if report.notes:
         parts.append("### Not modelled, guessed, assumed\n\n" + "\n".join(_bullet(note) for note in report.notes))
-    parts.append(f"### How sure\n\n{_escape(report.accuracy)}")
+    parts.append(f"### How sure\n\n{escape(report.accuracy)}")
     return "\n\n".join(parts) + "\n"
 
 
 def _facts(facts: list[Fact]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {_escape(fact.key)} | {_escape(fact.text)} |" for fact in facts)])
+    return "\n".join(["| | |", "|---|---|", *(f"| {escape(fact.key)} | {escape(fact.text)} |" for fact in facts)])
 
 
 def _bullet(note: Fact) -> str:
-    return f"- **{_escape(note.key)}**: {_escape(note.text)}"
+    return f"- **{escape(note.key)}**: {escape(note.text)}"
 
 
-def _table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Return a table with its heading and its remark."""
     keep = [index for index, column in enumerate(table.columns) if column.kind != "bar"]
     columns = [table.columns[index] for index in keep]
     lines = [
-        f"### {_escape(table.title)}",
+        f"### {escape(table.title)}",
         "",
         "| " + " | ".join(column.title for column in columns) + " |",
         "|" + "|".join("---:" if column.right else "---" for column in columns) + "|",
@@ -44,7 +45,7 @@ def _table(table: Table) -> str:
         cells = [_cell(columns[at], row.cells[index], row) for at, index in enumerate(keep)]
         lines.append("| " + " | ".join(cells) + " |")
     if table.remark:
-        lines += ["", f"*{_escape(table.remark)}*"]
+        lines += ["", f"*{escape(table.remark)}*"]
     return "\n".join(lines)
 
 
@@ -54,7 +55,7 @@ def _cell(column: Column, cell: Cell, row: Row) -> str:
     text = show(column, cell)
     if not text:
         return ""
-    return _code(text) if column.flexible and column.key != "meaning" else _escape(text)
+    return _code(text) if column.flexible and not column.wrap else escape(text)
 
 
 def _code(text: str) -> str:
@@ -64,5 +65,6 @@ def _code(text: str) -> str:
     return "&nbsp;" * indent + f"`{text.lstrip()}`"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is."""
     return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", printable(text))

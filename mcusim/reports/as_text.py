@@ -50,19 +50,24 @@ def render(profile: Profile, options: RenderOptions) -> str:
     for table in report.tables:
         draw_table(canvas, table, width)
     if report.notes:
-        _heading(canvas, "Not modelled, guessed, assumed")
+        heading(canvas, "Not modelled, guessed, assumed")
         _facts(canvas, report.notes, width)
-    _heading(canvas, "How sure")
-    canvas.line()
-    for line in layout.wrap(printable(report.accuracy), min(width, _PROSE) - layout.INDENT):
-        canvas.line((" " * layout.INDENT + line, ""))
+    heading(canvas, "How sure")
+    sentence(canvas, report.accuracy, width)
     return canvas.text()
+
+
+def sentence(canvas: Canvas, text: str, width: int) -> None:
+    """Draw prose, after an empty line."""
+    canvas.line()
+    for line in layout.wrap(printable(text), min(width, _PROSE) - layout.INDENT):
+        canvas.line((" " * layout.INDENT + line, ""))
 
 
 def draw_table(canvas: Canvas, table: Table, width: int) -> None:
     """Draw a table with its heading and its remarks, as wide as it may be."""
     grid = layout.fit(table, width)
-    _heading(canvas, printable(table.title))
+    heading(canvas, printable(table.title))
     canvas.line()
     titles = [_pad(column.title, column, size) for column, size in zip(grid.columns, grid.widths, strict=True)]
     canvas.line((_join(titles), _KEY))
@@ -109,8 +114,10 @@ def _style(column: Column, row: Row, heat: str) -> str:
     return heat if column.kind in ("percent", "bar") else ""
 
 
-def _heading(canvas: Canvas, text: str) -> None:
-    canvas.line()
+def heading(canvas: Canvas, text: str, *, first: bool = False) -> None:
+    """Draw a heading, with an empty line before it unless it is the first."""
+    if not first:
+        canvas.line()
     canvas.line((text, _HEADING))
 
 

@@ -123,6 +123,13 @@ def stalls(causes: dict[str, int], most: int = 2) -> str:
     return ", ".join(f"{cause} {100 * cycles / whole:.0f}%" for cycles, cause in largest[:most])
 
 
+def stall_cycles(causes: dict[str, int], most: int) -> str:
+    """Return the causes other than plain issue in cycles, the largest first: 'load 406,110, fetch 91,004'."""
+    stalled = [(cycles, cause) for cause, cycles in causes.items() if cycles and cause != ISSUE]
+    largest = sorted(stalled, key=lambda stall: (-stall[0], stall[1]))
+    return ", ".join(f"{cause} {numbers.count(cycles)}" for cycles, cause in largest[:most])
+
+
 def matcher(pattern: str | None) -> Callable[[str], bool]:
     """Return the test for --match: a glob if it has `*` or `?` and nothing only a regular expression has.
 

@@ -21,6 +21,16 @@ def percent(value: float) -> str:
     return "<0.1%" if 0 < value < 0.05 else f"{value:.1f}%"
 
 
+def change(value: float) -> str:
+    """-12.345 -> -12.35 % (a difference, as in the tables of accuracy)."""
+    return f"{value:+.2f} %"
+
+
+def quantity(value: float) -> str:
+    """1234567.0 -> 1,234,567; 99.8123456 -> 99.81: whole numbers whole, others in four digits."""
+    return f"{round(value):,}" if value == round(value) or abs(value) >= 10_000 else _four_digits(value)
+
+
 def ratio(value: float) -> str:
     """1.2345 -> 1.23 (cycles per instruction)."""
     return f"{value:.2f}"

@@ -37,7 +37,6 @@ class ProgressLine:
         now_s = time.monotonic()
         if not self.active or now_s < self._due_s:
             return
-        self._due_s = now_s + _REDRAW_S
         parts = [
             f"{numbers.duration(simulated_time_s)} simulated",
             f"{numbers.count(cycles)} cycles",
@@ -46,8 +45,15 @@ class ProgressLine:
         ]
         if function:
             parts.append(numbers.printable(function))
+        self.show("  ".join(parts))
+
+    def show(self, text: str) -> None:
+        """Show something else that a waiting person wants to know."""
+        if not self.active:
+            return
+        self._due_s = time.monotonic() + _REDRAW_S
         columns = shutil.get_terminal_size().columns
-        self._write(_ERASE + numbers.middle("  ".join(parts), max(columns - 1, 1)))
+        self._write(_ERASE + numbers.middle(text, max(columns - 1, 1)))
         self._drawn = True
 
     def clear(self) -> None:

@@ -14,6 +14,7 @@ from mcusim.reports.annotate import annotate_table
 from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
+from mcusim.reports.lines import lines_table
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.table import Column, Name, Row, Table
 from mcusim.reports.tasks import stack_fact, tasks_table
@@ -74,10 +75,12 @@ def _tables(profile: Profile, options: RenderOptions) -> list[Table]:
 
 
 def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
-    """Return the tables that were asked for: tree, annotated function, or the functions where nothing was."""
+    """Return the tables that were asked for: tree, source lines, annotated function, or else the functions."""
     tables = []
     if options.tree:
         tables.append(tree_table(profile, options, audience=audience))
+    if options.lines:
+        tables.append(lines_table(profile, options, audience=audience))
     if options.annotate is not None:
         tables.append(annotate_table(profile, options.annotate, audience=audience))
     return tables or [functions_table(profile, options, audience=audience)]

@@ -48,7 +48,8 @@ Cell = str | int | float | Name | None
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` is text, count, ratio, percent, bar, address or name.
+    """One column. `kind` is text, count, ratio, percent, change (percent with its sign), error (percent),
+    quantity (a number with as many digits as it has), bar, address or name.
 
     `audience` is 'all', 'people' (text and Markdown) or 'data' (CSV). In a narrow terminal the column with the highest
     `rank` goes first; rank 0 always stays. One column is `flexible`: it gets the width that is left, not less than
@@ -67,7 +68,7 @@ class Column:
     @property
     def right(self) -> bool:
         """True for numbers, which are aligned at their last digit."""
-        return self.kind in ("count", "ratio", "percent", "address")
+        return self.kind in ("count", "ratio", "percent", "change", "error", "quantity", "address")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ def show(column: Column, cell: Cell, width: int | None = None) -> str:
 def _number(kind: str, value: int | float) -> str:
     if kind == "percent":
         return numbers.percent(value)
+    if kind == "change":
+        return numbers.change(value)
+    if kind == "error":
+        return f"{value:.2f} %"
+    if kind == "quantity":
+        return numbers.quantity(value)
     if kind == "ratio":
         return numbers.ratio(value)
     if kind == "address":

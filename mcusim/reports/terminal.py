@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one module that imports rich: it colours lines that were laid out before."""
+"""The one module that imports rich: it colours lines that were laid out before.
+
+Where there is no colour it is not even imported: that takes longer than laying out a report.
+"""
 
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Canvas:
@@ -14,22 +18,15 @@ class Canvas:
 
     def __init__(self, *, color: bool) -> None:
         self._stream = io.StringIO()
-        # An empty environment: whether to colour was decided by the caller, and nothing else may change the bytes.
-        self._console = Console(
-            file=self._stream,
-            force_terminal=color,
-            color_system="standard" if color else None,
-            no_color=not color,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            width=10_000,
-            _environ={},
-        )
+        self._console = _console(self._stream) if color else None
 
     def line(self, *pieces: tuple[str, str]) -> None:
         """Add a line. Blanks at its end are dropped, a line break inside is a bug of the caller."""
+        if self._console is None:
+            self._stream.write("".join(content for content, _ in pieces).rstrip() + "\n")
+            return
+        from rich.text import Text
+
         text = Text()
         for content, style in pieces:
             text.append(content, style or None)
@@ -39,3 +36,21 @@ class Canvas:
     def text(self) -> str:
         """Return all lines."""
         return self._stream.getvalue()
+
+
+def _console(stream: io.StringIO) -> Console:
+    from rich.console import Console
+
+    # An empty environment: whether to colour was decided by the caller, and nothing else may change the bytes.
+    return Console(
+        file=stream,
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=10_000,
+        _environ={},
+    )
