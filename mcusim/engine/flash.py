@@ -134,7 +134,12 @@ def _fetch_row(m: Any, flash: Any, row: Any, first: bool) -> None:
     request = m.clock_cycles + row.request_cycles
     if first and row.line == flash.current + 1:  # control ran on into this block
         request = m.clock_cycles + row.need_cycles - m.fetch_lead_cycles
-    stall = fetch(flash, int64(row.line), m.clock_cycles + row.need_cycles, request)
+    need = m.clock_cycles + row.need_cycles
+    if row.line == flash.current + 1:
+        request = min(max(request, flash.follow_cycle), need - 1)
+    stall = fetch(flash, int64(row.line), need, request)
+    # A wait leaves the fetch buffer empty: the words of this line come one a cycle before the next line is asked for.
+    flash.follow_cycle = need + stall - 1 + (1 << flash.line_shift >> 2) if stall else f.LONG_AGO_CYCLE
     row.stall_cycles += stall
     m.clock_cycles += stall
     row.epoch = flash.epoch if flash.quiet_slot >= 0 else 0

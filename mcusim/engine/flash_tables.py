@@ -74,6 +74,7 @@ FLASH = np.dtype(
         ("free_cycle", np.int64),  # when the flash can start another read
         ("data_line", np.int64),  # the line in the data buffer
         ("epoch", np.int64),  # changes with what the instruction cache holds and what is read ahead
+        ("follow_cycle", np.int64),  # behind a line that was waited for: when the core can ask for the next one
         ("quiet_slot", np.int64),  # where the last fetch found its line, if that was all; else -1
         ("caches", CACHE, 2),  # instructions; data
     ],
