@@ -314,7 +314,11 @@ def _timing_assumptions(trace: Trace) -> Iterable[Note]:
     if skipped:
         yield Note("assumed", "IT instructions timed as if their condition held (divisions at two cycles)", skipped)
     if divided:
-        yield Note("assumed", "divisions timed at two cycles: their operands could not be seen", divided)
+        yield Note(
+            "assumed",
+            "divisions timed at two cycles, long multiplies at their longest: their operands could not be seen",
+            divided,
+        )
 
 
 def _check(profile: Profile, trace: Trace) -> None:

@@ -29,6 +29,7 @@ PPB_SPACE = range(0xE0000000, ADDRESS_SPACE)
 BIT_BANDS = ((0x22000000, 0x2000000, 0x20000000), (0x42000000, 0x2000000, 0x40000000))
 SECURITY = ("none", "secure")
 MAX_MEMORY_BYTES = 512 << 20  # every region is an array in the simulator's memory
+MULTIPLIER_CYCLES = (1, 32)  # Arm DDI 0484C table 3-1, note a: by the multiplier's implementation
 MAX_INTERRUPT = 495  # Armv7-M ARM B3.4: at most 496 external interrupts
 CLOCK_LIMITS_HZ = (1_000, 5_000_000_000)
 MAX_FILE_BYTES = 1 << 20
@@ -150,6 +151,13 @@ class Interrupts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     source: str
 
 
+class Multiplier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The multiplier that the part was made with, where the core leaves a choice: MULS takes 1 or 32 cycles."""
+
+    cycles: int
+    source: str
+
+
 class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A board: `core` names a file in `cores/`."""
 
@@ -160,6 +168,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sources: dict[str, str]  # short name -> document, so that `source` fields can be brief
     region: tuple[Region, ...]
     device: tuple[Device, ...] = ()
+    multiplier: Multiplier | None = None  # default: what the core's table says (Cortex-M0, M0+: one cycle)
     interrupts: Interrupts | None = None  # default: two bits on Armv6-M (ARM DDI 0419 B1.5.4), else eight
     bit_band: bool = False  # the first MB of SRAM and of peripherals again, a word for each bit (Armv7-M ARM B3.1.1)
     mpu_regions: int | None = None  # default: as most parts with the core have them
@@ -281,6 +290,8 @@ def _problems(board: Board) -> Iterator[str]:
     yield from _overlaps(memories + devices + bands)
     if board.interrupts is not None and not 1 <= board.interrupts.priority_bits <= 8:
         yield f"interrupts.priority_bits: {board.interrupts.priority_bits} is not between 1 and 8"
+    if board.multiplier is not None and board.multiplier.cycles not in MULTIPLIER_CYCLES:
+        yield f"multiplier.cycles: {board.multiplier.cycles} is not 1 or 32"
     if board.mpu_regions is not None and not 0 <= board.mpu_regions <= 255:
         yield f"mpu_regions: {board.mpu_regions} is not between 0 and 255"
     if board.security not in SECURITY:

@@ -21,6 +21,7 @@ from mcusim.isa.decode import CLASS_NUMBER, CLASSES
 from mcusim.pipelines import PIPELINES
 
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
+MULTIPLY_MODELS = {"none": 0, "early-termination": 1}
 EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 
 
@@ -60,6 +61,7 @@ class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     division: str
     sources: dict[str, str]
     accuracy: AccuracyStatement
+    long_multiply: str = "none"  # early-termination: SMULL and kin take what their operands need
     rule: dict[str, Number]
     class_: dict[str, ClassTiming] = msgspec.field(name="class")
     exception: dict[str, Number]
@@ -119,6 +121,16 @@ class Core:
         """Number of the division model, as the native hooks know it."""
         return DIVISION_MODELS[self.file.division]
 
+    @property
+    def multiply_model(self) -> int:
+        """Number of the model of long multiplies; 0 where their cycles do not depend on the operands."""
+        return MULTIPLY_MODELS[self.file.long_multiply]
+
+    def with_multiplier(self, cycles: int, source: str) -> Core:
+        """Return this core as made with another multiplier: MULS takes so many cycles (Cortex-M0, M0+: 1 or 32)."""
+        classes = {**self.file.class_, "multiply": ClassTiming(cycles, source)}
+        return Core(msgspec.structs.replace(self.file, class_=classes))
+
     def exception_cycles(self, name: str) -> int:
         """Return one of `EXCEPTION_NUMBERS`, in cycles."""
         return self.file.exception[name].value
@@ -127,7 +139,8 @@ class Core:
         """Return sections of (key, value, source) rows for `mcusim show`."""
         core = self.file
         head = [("title", core.title, ""), ("architecture", core.architecture, ""), ("fpu", core.fpu, ""),
-                ("pipeline", core.pipeline, ""), ("division", core.division, "")]  # fmt: skip
+                ("pipeline", core.pipeline, ""), ("division", core.division, ""),
+                ("long multiply", core.long_multiply, "")]  # fmt: skip
         classes = []
         for name, timing in core.class_.items():
             value = (
@@ -182,6 +195,8 @@ def _check(core: CoreFile, where: str) -> None:
         raise unknown_name(f"pipeline in {where}", core.pipeline, PIPELINES)
     if core.division not in DIVISION_MODELS:
         raise unknown_name(f"division in {where}", core.division, DIVISION_MODELS)
+    if core.long_multiply not in MULTIPLY_MODELS:
+        raise unknown_name(f"long_multiply in {where}", core.long_multiply, MULTIPLY_MODELS)
     _check_keys(where, "rule", core.rule, PIPELINES[core.pipeline].RULES)
     _check_keys(where, "exception", core.exception, EXCEPTION_NUMBERS)
     for key in core.class_:

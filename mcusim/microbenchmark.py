@@ -105,14 +105,15 @@ def load_encodings(core: str) -> dict[str, Encoded]:
     return msgspec.json.decode(text, type=dict[str, Encoded])
 
 
-def assembly(case: Case) -> str:
-    """Return the program of a case, as the assembler takes it."""
+def assembly(case: Case, core: str) -> str:
+    """Return the program of a core's case, as the assembler takes it."""
+    jump = "b.n body" if core.startswith("cortex-m0") else "b.w body"  # Armv6-M has no wide branch
 
     def lines(code: str) -> list[str]:
         return [line.strip() for part in code.splitlines() for line in part.split(";") if line.strip()]
 
     program = [
-        ".syntax unified", ".thumb", f".balign {FLASH_ALIGNMENT_BYTES}", *lines(case.setup), "b.w body",
+        ".syntax unified", ".thumb", f".balign {FLASH_ALIGNMENT_BYTES}", *lines(case.setup), jump,
         f".balign {FLASH_ALIGNMENT_BYTES}", f".space {case.offset}", "body:", *lines(case.code),
         "end:", *lines(case.after), "stop:", "b stop", ".balign 4", ".ltorg",
     ]  # fmt: skip

@@ -12,6 +12,8 @@ from mcusim.board import board_names, load_board, outlines, parse_board
 from mcusim.core import load_core
 from mcusim.devices import DEVICES
 from mcusim.errors import McusimError
+from mcusim.isa.decode import CLASS_NUMBER
+from mcusim.machine.machine import core_of
 
 GOOD = """
 name = "mine"
@@ -174,3 +176,14 @@ def test_outlines_are_the_boards_without_their_devices() -> None:
     """Devices stand at the end of every board file: the guess reads only what is before them."""
     whole = [msgspec.structs.replace(load_board(name), device=()) for name in board_names()]
     assert list(outlines()) == whole
+
+
+def test_a_board_names_the_multiplier_that_its_part_was_made_with() -> None:
+    small = '[multiplier]\ncycles = 32\nsource = "manual 3"\n[clock]'
+    board = parse_board(GOOD.replace("cortex-m4", "cortex-m0plus").replace("[clock]", small), "mine.toml")
+    assert board.multiplier is not None
+    core = core_of(board)
+    assert core.class_cycles[CLASS_NUMBER["multiply"]] == 32
+    assert load_core("cortex-m0plus").class_cycles[CLASS_NUMBER["multiply"]] == 1
+    with pytest.raises(McusimError, match=r"multiplier\.cycles: 3 is not 1 or 32"):
+        parse_board(GOOD.replace("[clock]", small.replace("32", "3")), "mine.toml")

@@ -63,7 +63,7 @@ def profile_of(case: Case, encoded: Encoded, core: str, folder: object) -> Profi
 @pytest.mark.parametrize(("core", "case"), [pytest.param(*row, id=f"{row[0]}-{row[1].name}") for row in CASES])
 def test_the_cycles_are_those_of_the_source(core: str, case: Case, tmp_path: object) -> None:
     encoded = encodings(core)[case.name]
-    assert encoded.text == assembly(case), "assemble again: python tests/microbenchmarks/assemble.py"
+    assert encoded.text == assembly(case, core), "assemble again: python tests/microbenchmarks/assemble.py"
     profile = profile_of(case, encoded, core, tmp_path)
     body, stop = (CODE + PADDING + offset for offset in (encoded.body, encoded.stop))
     rows = [row for row in profile.instructions if body <= row.address < stop]

@@ -114,8 +114,10 @@ def describe_board(board: Board) -> Description:
     from mcusim.reports.numbers import frequency
 
     clock = board.clock
+    made = board.multiplier
+    multiplier = [("multiplier", f"{made.cycles} cycles", made.source)] if made else []
     return [
-        ("board", [("core", board.core, "")]),
+        ("board", [("core", board.core, ""), *multiplier]),
         (
             "clock",
             [

@@ -73,7 +73,7 @@ def _settle(m: Any, address: int) -> bool:
         leave_block(m, index)
     outcome.count += 1
     m.clock_cycles += outcome.cycles
-    if flags & t.DIVIDES and m.divide_model:
+    if flags & t.DIVIDES:
         m.clock_cycles += division_extra(m, block)
     if flags & t.CHECKS_ALIGNMENT:
         m.clock_cycles += alignment_extra(m, block)

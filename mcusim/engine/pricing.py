@@ -46,6 +46,7 @@ _CONDITIONAL_CLASSES = tuple(isa.CLASS_NUMBER[name] for name in ("branch_conditi
 _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
+_MULTIPLY_LONG = isa.CLASS_NUMBER["multiply_long"]
 _LOAD_IN_IT = isa.LOAD | isa.CONDITIONAL
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
@@ -91,9 +92,11 @@ def _sets_sp(op: np.void) -> bool:
     return bool(op["flags"] & isa.LOAD or op["reads"] != 1 << isa.SP)
 
 
-def division_operands(opcode: int) -> tuple[int, int, bool]:
-    """Return dividend and divisor register and whether the division is signed (SDIV, UDIV: A7.7.127, A7.7.195)."""
-    return opcode >> 16 & 15, opcode & 15, opcode >> 20 & 15 == 9
+def operation_of(opcode: int) -> tuple[int, int, int]:
+    """Return first and second operand register and the operation of a divide or long multiply (A5.3.17)."""
+    signed, kind = opcode >> 21 & 1 ^ 1, opcode >> 20 & 15
+    operation = t.DIVIDE if kind in (9, 11) else t.ACCUMULATE if opcode >> 22 & 1 else t.MULTIPLY
+    return opcode >> 16 & 15, opcode & 15, operation + signed
 
 
 class Pricer:
@@ -113,6 +116,7 @@ class Pricer:
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
         self._state_numbers: dict[bytes, int] = {}
+        self._operand_classes = ((_DIVIDE, core.divide_model), (_MULTIPLY_LONG, core.multiply_model))
         self.reset_state = self.intern(self.pipeline.reset_state())
 
     def intern(self, state: npt.NDArray[np.int64]) -> int:
@@ -255,21 +259,21 @@ class Pricer:
         return t.BY_FLAGS
 
     def _add_divisions(self, number: int, decoded: DecodedBlock) -> None:
-        if not self.core.divide_model:
-            return
+        wanted = [klass for klass, model in self._operand_classes if model]
         rows = []
-        for index in np.flatnonzero(decoded.ops["klass"] == _DIVIDE):
+        for index in np.flatnonzero(np.isin(decoded.ops["klass"], wanted)):
             op = decoded.ops[index]
             if int(op["address"]) in self.probe_at:
                 continue
-            dividend, divisor, signed = division_operands(int(op["opcode"]))
+            first, second, operation = operation_of(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
             if op["flags"] & isa.CONDITIONAL:  # the operands do not tell whether it ran
                 decoded.assumed.append((int(op["address"]), t.NO_PROBE))
-            elif changed >> dividend & 1 or changed >> divisor & 1:
+            elif changed >> first & 1 or changed >> second & 1:
                 decoded.assumed.append((int(op["address"]), t.PROBE_DIVISION))
+                rows.append((-1, -1, operation, int(index)))
             else:
-                rows.append((dividend, divisor, signed, int(index)))
+                rows.append((first, second, operation, int(index)))
         if rows:
             block = self.tables.arrays["blocks"][number]
             block["first_division"] = self.tables.add_divisions(rows)
@@ -291,7 +295,7 @@ class Pricer:
             if kind == t.PROBE_DIVISION:
                 ops = self.decoded[number].ops
                 opcode = int(ops["opcode"][ops["address"] == address][0])
-                probe["dividend"], probe["divisor"], probe["signed"] = division_operands(opcode)
+                probe["dividend"], probe["divisor"], probe["operation"] = operation_of(opcode)
             self.probe_at[address] = slot
             self.tables.probe_count += 1
             added.append(address)

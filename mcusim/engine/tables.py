@@ -10,7 +10,7 @@ then updates the address. Words:
   and a *link* to the entry that follows, where nothing but time has to move between the two.
 - *node*: a place in the call tree: a function below a chain of callers.
 - *frame*: an entry of the shadow call stack.
-- *division*: a divide instruction of a block, whose cycles depend on its operands.
+- *division*: an instruction of a block whose cycles depend on its operands: a divide, on some cores a long multiply.
 - *probe*: a native hook on one instruction whose operands or flags are gone when its block has ended. Hooked
   instructions are slow, so only a few that run often get one; before that, and beyond, an assumption is counted.
 """
@@ -131,9 +131,9 @@ FRAME = np.dtype(
 )
 DIVISION = np.dtype(
     [
-        ("dividend", np.int32),  # register number, -1: operands not known when the block has ended
+        ("dividend", np.int32),  # register number of the first operand, -1: not known when the block has ended
         ("divisor", np.int32),
-        ("signed", np.int32),
+        ("operation", np.int32),
         ("op_index", np.int32),
         ("count", np.int64),
         ("extra_cycles", np.int64),  # beyond the class's own cycles
@@ -159,7 +159,7 @@ PROBE = np.dtype(
         ("kind", np.int32),
         ("dividend", np.int32),
         ("divisor", np.int32),
-        ("signed", np.int32),
+        ("operation", np.int32),
         ("flags", np.int64),  # CPSR when an IT instruction was reached last
         ("extra_cycles", np.int64),  # of a division, beyond the class's own cycles
         ("address", np.uint32),
@@ -167,6 +167,8 @@ PROBE = np.dtype(
     align=True,
 )
 PROBE_DIVISION, PROBE_IT = 0, 1
+# Operations whose cycles depend on their operands.
+DIVIDE, DIVIDE_SIGNED, MULTIPLY, MULTIPLY_SIGNED, ACCUMULATE, ACCUMULATE_SIGNED = range(6)
 NO_PROBE = -1  # no probe would tell
 MAX_PROBES = 24  # each hit walks the engine's list of hooks: a few dozen cost more than they tell
 EAGER_PROBES = 8  # so many are given to whatever comes first, the others to what runs often
@@ -391,8 +393,8 @@ class Tables:
         """Forget all links: what they skip may have changed."""
         self.arrays["outcomes"]["link_key"] = NO_KEY
 
-    def add_divisions(self, rows: list[tuple[int, int, bool, int]]) -> int:
-        """Append a block's divisions (dividend, divisor, signed, index of instruction); return the first's number."""
+    def add_divisions(self, rows: list[tuple[int, int, int, int]]) -> int:
+        """Append a block's divisions (two operands, operation, index of instruction); return the first's number."""
         first = self.division_count
         while first + len(rows) > len(self.arrays["divisions"]):
             self._double("divisions", "division_capacity")

@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 from mcusim.board import Board
-from mcusim.core import load_core
 from mcusim.engine import tables as t
 from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, UNDEFINED, EngineFault
 from mcusim.errors import McusimError
@@ -31,7 +30,7 @@ from mcusim.machine.exceptions import (
 from mcusim.machine.faulting import Faulting
 from mcusim.machine.handlers import Handlers
 from mcusim.machine.limits import Limits, ProgressListener
-from mcusim.machine.machine import Machine
+from mcusim.machine.machine import Machine, core_of
 from mcusim.machine.places import Deferred, Places
 from mcusim.machine.result import make_trace
 from mcusim.machine.scb import CCR, CPACR
@@ -84,7 +83,7 @@ class RunLoop:
         progress: ProgressListener | None,
     ) -> None:
         self.settings = settings
-        self.machine = machine = Machine(image, board, load_core(board.core), settings)
+        self.machine = machine = Machine(image, board, core_of(board), settings)
         if console is not None:
             machine.console_listener.append(console)
         self.limits = self._make_limits(progress)

@@ -103,6 +103,14 @@ def what_if(settings: Settings, board: Board, core: Core, timing_core: Core) -> 
         yield f"cycles are those of {timing_core.title} (--core); otherwise the part behaves as its {core.title}"
 
 
+def core_of(board: Board) -> Core:
+    """Return the board's core, with the multiplier that the part was made with."""
+    core = load_core(board.core)
+    if board.multiplier is None:
+        return core
+    return core.with_multiplier(board.multiplier.cycles, board.multiplier.source)
+
+
 class Machine:
     """The parts and their wiring. `RunLoop` drives it."""
 

@@ -15,7 +15,7 @@ CAUSE_TITLES: dict[str, str] = {
     "flash-fetch": "instruction fetch waited for flash",
     "flash-literal": "a load relative to PC waited for flash",
     "flash-data": "a load of constant data waited for flash",
-    "division": "divide beyond its shortest time",
+    "division": "divide or long multiply beyond its shortest time",
     "fp": "floating-point result or unit not ready",
     "barrier": "barriers and special registers",
     "exception": "exception entry and return",

@@ -21,38 +21,52 @@ from mcusim.pipelines import causes
 RULES: tuple[str, ...] = (
     "load_data_cycles",
     "pipelined_accesses",
+    "written_base_follows",
     "pipelined_in_one_memory",
     "nop_hides_data_cycle",
+    "store_hides_data_cycle",
     "load_after_store_cycles",
     "register_offset_store_cycles",
     "address_cycles",
     "unaligned_transfer_cycles",
     "refill_immediate_cycles",
     "refill_register_cycles",
+    "refill_link_cycles",
+    "refill_compare_cycles",
+    "refill_sum_cycles",
     "refill_load_cycles",
     "fold_it",
     "fp_result_cycles",
     "fp_divide_cycles",
     "fetch_buffer_words",
     "not_taken_fetch_slots",
+    "accumulate_overlap_cycles",
+    "fetches_target_ahead",
 )
 (
     _LOAD_DATA,
     _PIPELINED,
+    _WRITTEN_BASE_FOLLOWS,
     _ONE_PLACE,
     _NOP_HIDES,
+    _STORE_HIDES,
     _LOAD_AFTER_STORE,
     _REGISTER_OFFSET_STORE,
     _ADDRESS,
     _UNALIGNED,
     _REFILL_IMMEDIATE,
     _REFILL_REGISTER,
+    _REFILL_LINK,
+    _REFILL_COMPARE,
+    _REFILL_SUM,
     _REFILL_LOAD,
     _FOLD_IT,
     _FP_RESULT,
     _FP_DIVIDE,
     _BUFFER_WORDS,
     _NOT_TAKEN_SLOTS,
+    _ACCUMULATE_OVERLAP,
+    _TARGET_AHEAD,
 ) = range(len(RULES))
 
 # The state vector: what is still in flight between two instructions.
@@ -66,7 +80,9 @@ _FP_BUSY = 6  # cycles until a divide or square root is done
 _NARROW = 7  # the instruction just before has 16 bits: IT can fold onto it
 _READY = 8  # words in the fetch buffer, the one being decoded included
 _REQUESTED = 9  # words asked for in the last cycle
-STATE_SIZE = 10
+_LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
+_SLOW = 11  # the instruction just before took more than one cycle
+STATE_SIZE = 12
 
 _NONE, _OPEN_LOAD, _OPEN_STORE, _OPEN_OFFSET_STORE = range(4)
 
@@ -83,6 +99,10 @@ _BARRIERS = np.array(
 )
 _NOP, _IT, _FP_DIVISION = _NUMBER["nop"], _NUMBER["it"], _NUMBER["fp_divide"]
 _BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
+_ALU, _MULTIPLY_LONG, _MULTIPLY_ACCUMULATE = _NUMBER["alu"], _NUMBER["multiply_long"], _NUMBER["multiply_accumulate"]
+_LINK = 1 << isa.LR
+_SUBTRACTS = 1 << 4  # MLS, where MLA has 0 (A7.7.74, A7.7.75)
+_LONG_ACCUMULATES = 1 << 22  # SMLAL and UMLAL, where SMULL and UMULL have 0 (A5.3.17)
 
 Vector = npt.NDArray[np.int64]
 
@@ -137,9 +157,15 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
         return rules[_NOP_HIDES] != 0
     if not runs or not rules[_PIPELINED]:
         return False
+    if _SIMPLE_STORES[op.klass] and rules[_STORE_HIDES]:
+        return not op.address_reads & state[_OPEN_REGISTERS]
     if not _SIMPLE_LOADS[op.klass] or op.address_reads & state[_OPEN_REGISTERS]:
         return False
+    if state[_OPEN_BASE] & op.address_reads and not rules[_WRITTEN_BASE_FOLLOWS]:
+        return False
     if op.place != state[_OPEN_PLACE] and op.place != 0 and state[_OPEN_PLACE] != 0 and rules[_ONE_PLACE]:
+        return False
+    if op.flags & isa.WRITEBACK and not rules[_WRITTEN_BASE_FOLLOWS]:
         return False
     # Two accesses that both write back the same base do not chain.
     return not (op.flags & isa.WRITEBACK and state[_OPEN_BASE] & op.address_reads)
@@ -172,20 +198,39 @@ def _fp_stalls(op: Any, state: Any, rules: Any, cost: Any) -> None:
 
 
 @njit
-def _refill(op: Any, rules: Any) -> int:
+def _refill(op: Any, state: Any, rules: Any) -> int:
+    """Return the cycles until the target's first word: few where the address is known when the branch is decoded."""
     if op.flags & isa.LOAD:
         return rules[_REFILL_LOAD]
-    by_register = op.flow == isa.FLOW_INDIRECT or (op.flow == isa.FLOW_CALL and op.reads)
-    return rules[_REFILL_REGISTER] if by_register else rules[_REFILL_IMMEDIATE]
+    if op.klass == _COMPARE_BRANCH:
+        return rules[_REFILL_COMPARE]
+    if op.flow == isa.FLOW_INDIRECT or (op.flow == isa.FLOW_CALL and op.reads):
+        if op.reads & ~_LINK == 0:  # BX LR, BLX LR, MOV PC, LR
+            written = (state[_ALU_REGISTERS] | state[_OPEN_REGISTERS]) & _LINK
+            return rules[_REFILL_REGISTER] if written else rules[_REFILL_LINK]
+        return rules[_REFILL_SUM] if op.reads >> isa.PC & 1 else rules[_REFILL_REGISTER]
+    return rules[_REFILL_IMMEDIATE]
 
 
 @njit
-def _issue(op: Any, runs: bool, rules: Any, class_cycles: Any, class_register_cycles: Any, cost: Any) -> None:
+def _overlap(op: Any, state: Any, rules: Any) -> int:
+    """Return the cycles that MLA saves where its addend is the high word of the long multiply just before."""
+    if op.klass != _MULTIPLY_ACCUMULATE or op.opcode & _SUBTRACTS:
+        return 0
+    addend, factors = 1 << (op.opcode >> 12 & 15), 1 << (op.opcode >> 16 & 15) | 1 << (op.opcode & 15)
+    return rules[_ACCUMULATE_OVERLAP] if state[_LONG_HIGH] & addend & ~factors else 0
+
+
+@njit
+def _issue(
+    op: Any, runs: bool, state: Any, rules: Any, class_cycles: Any, class_register_cycles: Any, cost: Any
+) -> None:
     """Charge the instruction's own cycles. One that IT skips takes one."""
     if not runs:
         cost[causes.ISSUE] += 1
         return
     own = class_cycles[op.klass] if class_cycles[op.klass] >= 0 else 1  # no timing: the user let it pass at one cycle
+    own -= _overlap(op, state, rules)
     cost[causes.ISSUE] += min(own, 1)
     cost[causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE] += max(own - 1, 0)
     cost[causes.UNALIGNED] += rules[_UNALIGNED] * op.further_transfers
@@ -196,7 +241,7 @@ def _issue(op: Any, runs: bool, rules: Any, class_cycles: Any, class_register_cy
 
 
 @njit
-def _leave_open(op: Any, runs: bool, state: Any) -> None:
+def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     """Record what this instruction leaves in flight."""
     state[_OPEN] = _NONE
     state[_OPEN_REGISTERS] = 0
@@ -204,6 +249,7 @@ def _leave_open(op: Any, runs: bool, state: Any) -> None:
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_FP_REGISTERS] = 0
+    state[_LONG_HIGH] = 0
     if not runs:
         return
     if _SIMPLE_LOADS[op.klass]:
@@ -219,6 +265,8 @@ def _leave_open(op: Any, runs: bool, state: Any) -> None:
         state[_OPEN] = _OPEN_STORE
     elif _DATA_PROCESSING[op.klass]:
         state[_ALU_REGISTERS] = op.writes
+        if op.klass == _MULTIPLY_LONG and not op.opcode & _LONG_ACCUMULATES and rules[_ACCUMULATE_OVERLAP]:
+            state[_LONG_HIGH] = 1 << (op.opcode >> 8 & 15)
     if _FP_LATE[op.klass]:
         state[_FP_REGISTERS] = op.fp_writes
 
@@ -230,6 +278,9 @@ def _after_branch(state: Any) -> None:
     state[_OPEN_REGISTERS] = 0
     state[_OPEN_PLACE] = 0
     state[_OPEN_BASE] = 0
+    state[_ALU_REGISTERS] = 0
+    state[_LONG_HIGH] = 0
+    state[_SLOW] = 0
     state[_READY] = 1
     state[_REQUESTED] = 1
     state[_NARROW] = 0
@@ -268,10 +319,10 @@ def price(
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP]
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
-            _issue(op, runs, rules, class_cycles, class_register_cycles, cost)
+            _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
         branches = taken and index == len(ops) - 1
         if branches:
-            cost[causes.BRANCH] += _refill(op, rules)
+            cost[causes.BRANCH] += _refill(op, state, rules)
             if _SIMPLE_LOADS[op.klass]:
                 cost[causes.LOAD] += rules[_LOAD_DATA]  # the target cannot hide it: it is the target's address
         cycles = cost.sum()
@@ -284,8 +335,13 @@ def price(
         state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
-        _leave_open(op, runs, state)
+        _leave_open(op, runs, state, rules)
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
+        slow = state[_SLOW] or waited
+        state[_SLOW] = 1 if rules[_TARGET_AHEAD] and cycles - cost[causes.FETCH] > 1 else 0
         if branches:
+            in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
             _after_branch(state)
+            if rules[_TARGET_AHEAD] and slow and in_decode:
+                state[_READY] = 2  # fetched while the branch waited in decode
     return total

@@ -38,7 +38,7 @@ def assembler(core_name: str) -> list[str]:
 def assemble(core_name: str, case: Case, folder: Path) -> Encoded:
     """Assemble one case."""
     source, objects, binary = folder / "case.s", folder / "case.o", folder / "case.bin"
-    text = assembly(case)
+    text = assembly(case, core_name)
     source.write_text(text)
     done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
     if done.returncode:
