@@ -2,6 +2,7 @@
 """How fast is simulation with timing, compared with the bare engine, on the same guest instructions?
 
     python benchmarks/engine_speed.py [ELF=STRETCH[*WEIGHT],... ...] [--repetitions N] [--least RATIO]
+                                      [--wait-states N]
 
 A stretch is a function, from its first entry to its return, or START..END, two functions' entries. The firmware runs
 under mcusim up to the stretch, where registers and memory are kept. From there the same instructions are executed
@@ -9,6 +10,10 @@ again and again, in turns:
 
     bare     by Unicorn with the same memory and no hook at all
     mcusim   with the block hook that prices blocks, moves the clock and follows the call tree
+
+With --wait-states the firmware's flash has them, so that mcusim looks at every data read of flash and at every line
+that is fetched; then `bare` has a native memory hook that does nothing, on all reads and writes: what any simulator on
+this engine pays that looks at data addresses.
 
 The best of each counts, in CPU time of this process; registers and memory must be the same afterwards. A firmware's
 ratio is that of its stretches' times, each multiplied by its weight (how often the firmware runs it).
@@ -20,6 +25,7 @@ file to its end in wall time: Python, devices and waiting for them included. A s
 from __future__ import annotations
 
 import argparse
+import ctypes
 import sys
 import time
 from collections.abc import Callable
@@ -34,7 +40,8 @@ import mcusim
 from mcusim.devices.base import NEVER
 from mcusim.engine import tables as t
 from mcusim.engine.engine import CPU_MODELS, REGISTERS
-from mcusim.jit import address_of
+from mcusim.engine.native import LIBRARY
+from mcusim.jit import address_of, int32, int64, native_callback, pointer, uint64, void
 from mcusim.machine.loop import RunLoop
 from mcusim.machine.machine import device_ranges
 from mcusim.machine.system import PPB_BYTES, PPB_START
@@ -59,17 +66,34 @@ class Result:
     first_s: float
 
 
+@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
+def look_away(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Unicorn's memory hook that does nothing."""
+
+
+def hook_memory(uc: Any) -> None:
+    """Hook all reads and writes with nothing."""
+    kinds = unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE
+    handle, none = ctypes.c_size_t(), ctypes.c_void_p(None)
+    everywhere = (ctypes.c_uint64(1), ctypes.c_uint64(0))
+    hook = ctypes.c_void_p(look_away.address)
+    status = LIBRARY.uc_hook_add(uc._uch, ctypes.byref(handle), ctypes.c_int(kinds), hook, none, *everywhere)
+    if status != unicorn_const.UC_ERR_OK:
+        raise SystemExit(f"the engine takes no hook: {status}")
+
+
 class Stretch:
     """A firmware standing at the first instruction of START, able to run to END again and again."""
 
-    def __init__(self, path: Path, start: str, end: str | None) -> None:
+    def __init__(self, path: Path, start: str, end: str | None, wait_states: int | None) -> None:
         image = mcusim.load(path)
         board, _ = mcusim.guess_board(image)
         # Arrive once with a watch on START, to learn when that is; then again without one, since a watch costs time.
-        found = mcusim.run(image, board, mcusim.Settings(until=start))
+        found = mcusim.run(image, board, mcusim.Settings(until=start, wait_states=wait_states))
         if found.end.kind != "until":
             raise SystemExit(f"{path.name}: {start} was not reached: {found.end.text}")
-        self.loop = RunLoop(image, board, mcusim.Settings(max_cycles=found.clock_cycles), None, None)
+        settings = mcusim.Settings(max_cycles=found.clock_cycles, wait_states=wait_states)
+        self.loop = RunLoop(image, board, settings, None, None)
         self.loop.run()
         self.machine = self.loop.machine
         self.engine = self.machine.engine
@@ -83,6 +107,8 @@ class Stretch:
         self.end = end_symbol.address if end_symbol else self.engine.read_register("lr") & ~1
         self.engine.drop_translation(self.end, 2)
         self.bare = self._bare_engine(board)
+        if wait_states:
+            hook_memory(self.bare)
         self._registers = {name: self.uc.reg_read(number) for name, number in REGISTERS.items()}
         self._arrays = [(w.array, w.array.copy()) for w in self.machine.memory._windows if w.writable]
         self._place = {name: int(self.machine.tables.m[name]) for name in self._place_fields()}
@@ -168,9 +194,9 @@ def mean(run: Callable[[], float], passes: int) -> float:
     return sum(run() for _ in range(passes)) / passes
 
 
-def measure(path: Path, start: str, end: str | None, repetitions: int) -> Result:
+def measure(path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None) -> Result:
     """Measure one stretch."""
-    stretch = Stretch(path, start, end)
+    stretch = Stretch(path, start, end, wait_states)
     first_s = stretch.run_hooked()
     stretch.check()
     before = stretch.count()
@@ -211,6 +237,7 @@ def main() -> int:
     parser.add_argument("firmware", nargs="*", default=EXAMPLES, metavar="ELF=STRETCH,...")
     parser.add_argument("--repetitions", type=int, default=15, help="how often each is measured (default 15)")
     parser.add_argument("--least", type=float, default=0.0, metavar="RATIO", help="fail if a firmware is below this")
+    parser.add_argument("--wait-states", type=int, metavar="N", help="of the flash: see above")
     args = parser.parse_args()
     print(f"million instructions per second, best of {args.repetitions}")
     print(f"{'bare':>8}{'mcusim':>8}{'ratio':>7}{'first':>8}{'whole':>8}{'instructions':>14}{'per block':>10}")
@@ -219,7 +246,7 @@ def main() -> int:
         path, stretches = parse(text)
         bare_s = hooked_s = instructions = 0.0
         for start, end, weight in stretches:
-            r = measure(path, start, end, args.repetitions)
+            r = measure(path, start, end, args.repetitions, args.wait_states)
             million = r.instructions / 1e6
             print(
                 f"{million / r.bare_s:8.0f}{million / r.hooked_s:8.0f}{r.bare_s / r.hooked_s:7.2f}"

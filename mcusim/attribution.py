@@ -283,6 +283,7 @@ def _accuracy(trace: Trace) -> Accuracy:
 
 def _notes(trace: Trace) -> list[Note]:
     notes = [Note("not-modelled", text, 0) for text in trace.core.file.accuracy.not_modelled]
+    notes += _memory_notes(trace)
     for text in trace.refused:
         notes.append(Note("not-modelled", f"refused: {text}", 0))
     for klass, address in trace.unknown_classes.items():
@@ -301,6 +302,20 @@ def _notes(trace: Trace) -> list[Note]:
     if trace.output_cut:
         notes.append(Note("not-modelled", "the firmware's output was cut after 1 MiB", 0))
     return notes
+
+
+def _memory_notes(trace: Trace) -> Iterable[Note]:
+    """Say what is not known of the board's memory: all of its timing, or some numbers of it."""
+    flash = trace.board.timed_flash
+    if flash is None or flash.timing is None:
+        yield Note(
+            "not-modelled", "wait states, caches and prefetch of the board's memory: all of it answers at once", 0
+        )
+    elif trace.data_stalls or (trace.lines["stall_cycles"] > 0).any():
+        guessed = [key for key, number in flash.timing.numbers.items() if "estimate" in number.source]
+        if guessed:
+            text = f"flash timing of the board where no document gives it: {', '.join(guessed)}"
+            yield Note("assumed", text, 0)
 
 
 def _timing_assumptions(trace: Trace) -> Iterable[Note]:

@@ -236,7 +236,7 @@ def test_devices_table_equals_the_folder() -> None:
 
 
 def test_pipelines_table_equals_the_folder() -> None:
-    assert set(PIPELINES) == modules_in("pipelines", "causes")
+    assert set(PIPELINES) == modules_in("pipelines", "causes", "operands")
     for name, module in PIPELINES.items():
         assert module is import_module(f"mcusim.pipelines.{name}")
 

@@ -9,22 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.isa import decode as isa
-from mcusim.pipelines.causes import ADDRESS, FETCH, LOAD, STORE
+from mcusim.pipelines.causes import ADDRESS, FETCH, LOAD, RESULT, STORE
 
 WORD_BYTES = 4
 LineAt = Callable[[int], int]  # address -> number of the line of flash; negative elsewhere
 Row = tuple[int, int, int, int]  # line, need, request, index of the instruction
 
 # An instruction waits for these before it issues, and for its words at the same time.
-_BEFORE_ISSUE = [LOAD, STORE, ADDRESS, FETCH]
+_BEFORE_ISSUE = [LOAD, STORE, ADDRESS, RESULT, FETCH]
 
 
-def moments(ops: isa.OpArray, costs: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
-    """Return for each halfword of a block the number of the instruction that starts there, and when it issues."""
+def moments(ops: isa.OpArray, costs: npt.NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
+    """Return the MOMENT rows of a block."""
     issues = (np.cumsum(costs.sum(axis=1)) - costs.sum(axis=1) + costs[:, _BEFORE_ISSUE].sum(axis=1)).tolist()
-    rows = []
-    for index, size_bytes in enumerate(ops["size_bytes"].tolist()):
-        rows += [(index, issues[index])] * (size_bytes // 2)
+    sizes, fetch = ops["size_bytes"].tolist(), costs[:, FETCH].tolist()
+    rows: list[tuple[int, int, int, int]] = []
+    after = behind_run = 0
+    for index in reversed(range(len(ops))):
+        if sizes[index] == 2:
+            behind_run = after
+        rows = [(index, issues[index], after, behind_run)] * (sizes[index] // 2) + rows
+        after += fetch[index]
     return rows
 
 

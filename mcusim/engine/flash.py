@@ -30,35 +30,23 @@ MACHINE, INDEX, ENTRY, BLOCK = t.MACHINE, t.INDEX, t.ENTRY, t.BLOCK
 
 
 @njit
-def _holds(cache: Any, line: int) -> bool:
-    """Return whether a cache that is on has a line, and note that it was used."""
-    if not cache.on:
-        return False
+def _find(cache: Any, line: int) -> int:
+    """Return the slot where a cache that is on has a line; -1 if it does not."""
     tag = line >> cache.sector_shift
+    if not cache.on or tag >= cache.tag_count:
+        return int64(-1)
     slot = int64(carray(as_pointer(cache.slot_of_tag), (cache.tag_count,), int32)[tag])
     if slot < 0:
-        return False
-    row = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot]
-    if not row.sectors >> (line & ((1 << cache.sector_shift) - 1)) & 1:
-        return False
-    cache.clock += 1
-    row.used = cache.clock
-    return True
+        return slot
+    sectors = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot].sectors
+    return slot if sectors >> (line & ((1 << cache.sector_shift) - 1)) & 1 else int64(-1)
 
 
 @njit
-def _has(cache: Any, line: int) -> bool:
-    """Return whether a cache that is on has a line, without using it."""
-    if not cache.on:
-        return False
-    tag = line >> cache.sector_shift
-    if tag >= cache.tag_count:
-        return False
-    slot = int64(carray(as_pointer(cache.slot_of_tag), (cache.tag_count,), int32)[tag])
-    if slot < 0:
-        return False
-    sectors = carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot].sectors
-    return sectors >> (line & ((1 << cache.sector_shift) - 1)) & 1 != 0
+def _use(cache: Any, slot: int) -> None:
+    """Note that a slot was used."""
+    cache.clock += 1
+    carray(as_pointer(cache.slots), (cache.slot_count,), SLOT)[slot].used = cache.clock
 
 
 @njit
@@ -92,7 +80,10 @@ def fetch(flash: Any, line: int, need: int, request: int) -> int:
     cache = flash.caches[0]
     stall = int64(0)
     there = request  # when the line is there and the next one may be read ahead
-    if not _holds(cache, line):
+    slot = _find(cache, line)
+    if slot >= 0:
+        _use(cache, slot)
+    else:
         if line == flash.ahead:
             there = flash.ahead_cycle
         else:
@@ -100,13 +91,24 @@ def fetch(flash: Any, line: int, need: int, request: int) -> int:
             flash.free_cycle = there
         if there > request + 1:  # it was not there when it was asked for
             _fill(cache, line)
+            flash.epoch += 1
         stall = max(there - need, 0)
     flash.current = line
-    if flash.prefetch and line + 1 != flash.ahead and not _has(cache, line + 1):
+    flash.quiet_slot = slot
+    if flash.prefetch and line + 1 != flash.ahead and _find(cache, line + 1) < 0:
         flash.ahead = line + 1
         flash.ahead_cycle = max(there, request, flash.free_cycle) + 1 + flash.wait_states
         flash.free_cycle = flash.ahead_cycle
+        flash.epoch += 1
+        flash.quiet_slot = -1
     return stall
+
+
+@njit
+def fetch_again(flash: Any, line: int, slot: int) -> None:
+    """Fetch a line that is in the cache, in a slot: nothing has changed since that was all that happened."""
+    _use(flash.caches[0], slot)
+    flash.current = line
 
 
 @njit
@@ -115,12 +117,28 @@ def read_data(flash: Any, line: int, now: int) -> int:
     cache = flash.caches[flash.data_cache]
     if flash.data_buffer:
         flash.data_line = line
-    if _holds(cache, line):
+    slot = _find(cache, line)
+    if slot >= 0:
+        _use(cache, slot)
         return 0
     there = max(now, flash.free_cycle) + 1 + flash.wait_states
     flash.free_cycle = there
     _fill(cache, line)
+    flash.epoch += 1 - flash.data_cache
     return there - now - 1
+
+
+@njit
+def _fetch_row(m: Any, flash: Any, row: Any, first: bool) -> None:
+    """Fetch the line of a row, and charge what the core waits for it."""
+    request = m.clock_cycles + row.request_cycles
+    if first and row.line == flash.current + 1:  # control ran on into this block
+        request = m.clock_cycles + row.need_cycles - m.fetch_lead_cycles
+    stall = fetch(flash, int64(row.line), m.clock_cycles + row.need_cycles, request)
+    row.stall_cycles += stall
+    m.clock_cycles += stall
+    row.epoch = flash.epoch if flash.quiet_slot >= 0 else 0
+    row.slot = flash.quiet_slot
 
 
 @njit
@@ -138,15 +156,11 @@ def charge_lines(m: Any, outcome: int, last_op: int) -> bool:
         row = lines[listed.first_line + index]
         if row.op_index > last_op:
             break
-        line = int64(row.line)
-        if line != flash.current:
-            request = m.clock_cycles + row.request_cycles
-            if index == 0 and line == flash.current + 1:  # control ran on into this block
-                request = m.clock_cycles + row.need_cycles - m.fetch_lead_cycles
-            stall = fetch(flash, line, m.clock_cycles + row.need_cycles, request)
-            if stall:
-                row.stall_cycles += stall
-                m.clock_cycles += stall
+        if row.line != flash.current:
+            if row.epoch == flash.epoch:  # in the cache, as the last time, and all else as it was
+                fetch_again(flash, int64(row.line), row.slot)
+            else:
+                _fetch_row(m, flash, row, index == 0)
         m.lines_done = index + 1
     return True
 
@@ -155,6 +169,7 @@ def charge_lines(m: Any, outcome: int, last_op: int) -> bool:
 def leave_block(m: Any, outcome: int) -> None:
     """The running block has ended with this outcome, and all its lines are charged."""
     m.lines_done = 0
+    m.fetch_unfilled = f.ALL_FETCH_STALLS
     m.fetch_lead_cycles = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome].lead_cycles
 
 
@@ -181,27 +196,56 @@ def _count_stall(m: Any, address: int, cycles: int) -> None:
 
 
 @njit
-def _reach(m: Any, address: int) -> int:
-    """Charge the fetches of the running block up to the instruction at an address; return when it issues.
+def _refill(m: Any, moment: Any, stall: int) -> int:
+    """Let the fetch buffer fill up while the core waits for data; return the cycles that are saved by it later.
 
-    Cycles count from the block's start. Which of the block's outcomes it will be is not known yet: their lines are the
-    same. In a block whose prices are not known yet, all of it is taken to be at its start.
+    The block's price holds cycles in which the buffer was empty (runs of 32-bit instructions at halfword addresses).
+    Those of this run that follow are not waited, as far as the words go that the buffer has got meanwhile (Arm KA 8521:
+    three words).
     """
-    entry = m.current_entry
-    if entry < 0:
-        return 0
+    unfilled = min(int64(moment.fetch_after), m.fetch_unfilled)
+    saved = min(stall, unfilled - moment.fetch_behind_run, m.fetch_refill_words)
+    if saved <= 0:
+        return int64(0)
+    m.fetch_unfilled = unfilled - saved
+    return saved
+
+
+@njit
+def _running_outcome(m: Any) -> int:
+    """Return an outcome of the running block whose lines are listed; -1 if there is none.
+
+    Which one it will be is not known yet, but they have the same lines.
+    """
+    if m.current_entry < 0:
+        return int64(-1)
     fetches = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)
-    outcome = 2 * entry
-    if fetches[outcome].line_count < 0:
-        outcome += 1
-        if fetches[outcome].line_count < 0:
-            return 0
-    block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[entry].block
-    start = int64(carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(block)].start)
-    moments = carray(as_pointer(m.moments), (m.moment_capacity,), MOMENT)
-    moment = moments[fetches[outcome].first_moment + ((address - start) >> 1)]
-    charge_lines(m, outcome, int64(moment.op_index))
-    return int64(moment.cycles)
+    outcome = 2 * m.current_entry
+    if fetches[outcome].line_count >= 0:
+        return outcome
+    return outcome + 1 if fetches[outcome + 1].line_count >= 0 else int64(-1)
+
+
+@njit
+def _wait_for_data(m: Any, flash: Any, line: int, address: int) -> None:
+    """Read a line of data for the load at an address, and charge what the core waits for it.
+
+    In a block whose prices are not known yet, it is read when the block starts.
+    """
+    outcome = _running_outcome(m)
+    if outcome < 0:
+        stall = read_data(flash, line, m.clock_cycles)
+    else:
+        block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry].block
+        start = int64(carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(block)].start)
+        first = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome].first_moment
+        moment = carray(as_pointer(m.moments), (m.moment_capacity,), MOMENT)[first + ((address - start) >> 1)]
+        charge_lines(m, outcome, int64(moment.op_index))  # what was fetched before it
+        stall = read_data(flash, line, m.clock_cycles + moment.cycles)
+        stall -= _refill(m, moment, stall)
+    if stall:
+        m.clock_cycles += stall
+        _count_stall(m, address, stall)
 
 
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
@@ -217,9 +261,4 @@ def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     line = (int64(address) - window.start) >> flash.line_shift
     if line == flash.data_line:
         return
-    place = register(m, REG_PC) & ~1
-    issue = _reach(m, place)
-    stall = read_data(flash, line, m.clock_cycles + issue)
-    if stall:
-        m.clock_cycles += stall
-        _count_stall(m, place, stall)
+    _wait_for_data(m, flash, line, register(m, REG_PC) & ~1)

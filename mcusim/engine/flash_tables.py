@@ -25,6 +25,8 @@ LINE = np.dtype(
         ("request_cycles", np.int32),  # when the core's fetch unit asks for it
         ("op_index", np.int32),  # the instruction
         ("stall_cycles", np.int64),  # what it has waited, in all
+        ("epoch", np.int64),  # of the flash, when it was found in the cache and nothing else happened; else 0
+        ("slot", np.int64),  # where it was found
     ],
     align=True,
 )
@@ -34,8 +36,13 @@ FETCH = np.dtype(
     [("first_line", np.int32), ("line_count", np.int32), ("first_moment", np.int32), ("lead_cycles", np.int32)],
     align=True,
 )
-# For each halfword of a block: the instruction that starts there, and when it issues, from the block's start.
-MOMENT = np.dtype([("op_index", np.int32), ("cycles", np.int32)], align=True)
+# For each halfword of a block: the instruction that starts there, and when it issues, from the block's start. How many
+# cycles those behind it wait because the fetch buffer has run empty, and how many those behind the next of 16 bits do.
+MOMENT = np.dtype(
+    [("op_index", np.int32), ("cycles", np.int32), ("fetch_after", np.int32), ("fetch_behind_run", np.int32)],
+    align=True,
+)
+ALL_FETCH_STALLS = 1 << 30
 NOT_LISTED = -1  # a line count that is not known yet
 
 CACHE = np.dtype(
@@ -66,9 +73,28 @@ FLASH = np.dtype(
         ("ahead_cycle", np.int64),  # when it is there
         ("free_cycle", np.int64),  # when the flash can start another read
         ("data_line", np.int64),  # the line in the data buffer
+        ("epoch", np.int64),  # changes with what the instruction cache holds and what is read ahead
+        ("quiet_slot", np.int64),  # where the last fetch found its line, if that was all; else -1
         ("caches", CACHE, 2),  # instructions; data
     ],
     align=True,
+)
+# What the machine's record holds of it.
+FLASH_FIELDS = (
+    ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
+    ("lines_done", np.int64),  # lines of the running block that are charged
+    ("fetch_lead_cycles", np.int64),  # by which fetch was ahead when the running block started
+    ("fetch_unfilled", np.int64),  # of the block's cycles with an empty fetch buffer, those no data wait has filled
+    ("fetch_refill_words", np.int64),  # how many words of the fetch buffer fill while the core waits for data
+    ("fetches", np.uint64),  # FETCH for each outcome
+    ("fetch_capacity", np.int64),
+    ("lines", np.uint64),
+    ("line_capacity", np.int64),
+    ("moments", np.uint64),
+    ("moment_capacity", np.int64),
+    ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
+    ("stall_index_mask", np.int64),
+    ("stall_count", np.int64),
 )
 # What a hook on data reads is given: a range of addresses of the flash.
 WINDOW = np.dtype([("machine", np.uint64), ("start", np.int64)], align=True)
@@ -102,6 +128,7 @@ class FlashRecord:
 
     def empty_cache(self, number: int) -> None:
         """Forget what a cache holds."""
+        self.row["epoch"] += 1
         if number in self._keep:
             tags, slots = self._keep[number]
             tags[:] = -1

@@ -72,11 +72,11 @@ class _Group:
 
 def sets_flags(op: np.void) -> bool:
     """Return whether an instruction changes N, Z, C, V."""
-    opcode, conditional = int(op["opcode"]), bool(op["flags"] & isa.CONDITIONAL)
+    opcode, in_it = int(op["opcode"]), bool(op["flags"] & isa.IN_IT)
     if op["size_bytes"] == 2:
         if opcode & 0xFF00 == 0x4500 or opcode & 0xF800 == 0x2800 or opcode & 0xFFC0 in (0x4200, 0x4280, 0x42C0):
             return True  # CMP, CMN, TST set them in IT blocks too
-        return opcode < _FLAG_SETTING_NARROW and not conditional
+        return opcode < _FLAG_SETTING_NARROW and not in_it
     if op["klass"] in (isa.CLASS_NUMBER["system_write"], isa.CLASS_NUMBER["fp_status"]):
         return True
     modified_immediate = opcode & 0xFA00_8000 == 0xF000_0000
@@ -111,7 +111,7 @@ class Pricer:
         self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
-        self._buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
+        self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._states: list[npt.NDArray[np.int64]] = []
@@ -209,7 +209,9 @@ class Pricer:
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
-        return bool(access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1)
+        if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
+            return True
+        return bool(self.pipeline.skipping_matters(op))
 
     def _it_groups(self, ops: isa.OpArray) -> list[_Group]:
         groups: list[_Group] = []
@@ -331,7 +333,7 @@ class Pricer:
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
-            ops, words = self.decoded[block].ops, self._buffer_words
+            ops, words = self.decoded[block].ops, self.buffer_words
             lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
             lines = lines_needed(ops, costs, words, self.line_at)
             self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
+from mcusim.engine.flash_tables import FETCH, FLASH_FIELDS, LINE, MOMENT, NOT_LISTED
 from mcusim.jit import address_of
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
@@ -226,18 +226,7 @@ MACHINE = np.dtype(
         ("block_index_mask", np.int64),
         ("child_index", np.uint64),
         ("child_index_mask", np.int64),
-        ("flash", np.uint64),  # FLASH, where memory has wait states; else 0
-        ("lines_done", np.int64),  # lines of the running block that are charged
-        ("fetch_lead_cycles", np.int64),  # by which fetch was ahead when the running block started
-        ("fetches", np.uint64),  # FETCH for each outcome
-        ("fetch_capacity", np.int64),
-        ("lines", np.uint64),
-        ("line_capacity", np.int64),
-        ("moments", np.uint64),
-        ("moment_capacity", np.int64),
-        ("stall_index", np.uint64),  # address of a load -> the cycles that it waited for flash, as `id`
-        ("stall_index_mask", np.int64),
-        ("stall_count", np.int64),
+        *FLASH_FIELDS,
     ],
     align=True,
 )
@@ -414,7 +403,11 @@ class Tables:
         return first
 
     def add_lines(
-        self, outcome: int, lines: list[tuple[int, int, int, int]], moments: list[tuple[int, int]], lead_cycles: int
+        self,
+        outcome: int,
+        lines: list[tuple[int, int, int, int]],
+        moments: list[tuple[int, int, int, int]],
+        lead_cycles: int,
     ) -> None:
         """List the lines of flash that an outcome needs (LINE without its stalls), and its MOMENT rows."""
         first_line, first_moment = self.line_count, self.moment_count
@@ -425,15 +418,10 @@ class Tables:
         while self.moment_count > len(self.arrays["moments"]):
             self._double("moments", "moment_capacity")
         for offset, line in enumerate(lines):
-            self.arrays["lines"][first_line + offset] = (*line, 0)
+            self.arrays["lines"][first_line + offset] = (*line, 0, 0, -1)
         for offset, moment in enumerate(moments):
             self.arrays["moments"][first_moment + offset] = moment
         self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles)
-
-    def data_stalls(self) -> dict[int, int]:
-        """Return the cycles that each load, by its address, has waited for flash."""
-        index = self.arrays["stall_index"]
-        return {int(row["key"]): int(row["id"]) for row in np.sort(index[index["key"] != NO_KEY], order="key")}
 
     def add_root(self, function: int, kind: int) -> int:
         """Return the root node of this function and kind, made if need be."""

@@ -36,6 +36,7 @@ LITERAL = 1 << 4  # address is relative to PC
 WRITES_PC = 1 << 5
 FP = 1 << 6  # executes in the floating-point unit
 CONDITIONAL = 1 << 7  # in an IT block: may be skipped
+IN_IT = 1 << 10  # in an IT block, with condition AL too: 16-bit arithmetic leaves the flags alone
 WIDE_OPCODE = 1 << 8  # 32-bit encoding
 DOUBLE = 1 << 9  # floating-point registers are double
 
@@ -330,7 +331,7 @@ def decode_block(code: bytes, address: int, pending_it: tuple[int, ...] = ()) ->
         condition, flags = op.condition, op.flags
         if conditions:
             condition = conditions.pop(0)
-            flags |= CONDITIONAL if condition < ALWAYS else 0
+            flags |= IN_IT | CONDITIONAL if condition < ALWAYS else IN_IT
         elif op.mnemonic == "it":
             conditions = _it_conditions(opcode)
         rows.append(

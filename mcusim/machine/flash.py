@@ -13,7 +13,7 @@ from mcusim.board import Board, Timing
 from mcusim.engine import flash as native
 from mcusim.engine import tables as t
 from mcusim.engine.engine import Engine
-from mcusim.engine.flash_tables import WINDOW, FlashRecord
+from mcusim.engine.flash_tables import ALL_FETCH_STALLS, WINDOW, FlashRecord
 from mcusim.engine.pricing import Pricer
 from mcusim.errors import McusimError, unknown_name
 from mcusim.jit import address_of
@@ -126,6 +126,7 @@ class FlashTiming:
                 self.record.empty_cache(number)
             row["caches"][number]["on"] = int(bool(wanted.get(name, 0) and lines[number]))
         self._switch_wanted = self._on != (wanted["wait_states"] > 0)
+        row["epoch"] += 1
         self._tables.m["due_cycles"] = 0
 
     def switch(self) -> None:
@@ -135,7 +136,9 @@ class FlashTiming:
         self._on, self._switch_wanted = not self._on, False
         self.record.forget()
         self._tables.m["flash"] = address_of(self.record.record) if self._on else 0
-        self._tables.m["lines_done"], self._tables.m["fetch_lead_cycles"] = 0, 1
+        m = self._tables.m
+        m["lines_done"], m["fetch_lead_cycles"], m["fetch_unfilled"] = 0, 1, ALL_FETCH_STALLS
+        m["fetch_refill_words"] = self._pricer.buffer_words - 1
         self._engine.time_waits(self._windows if self._on else [])
 
     def charge_up_to(self, index: int) -> None:

@@ -237,8 +237,7 @@ class RunLoop:
             self._unit_switched = False
             self.traps.fpu_switched()
         machine.flash.switch()
-        event = machine.next_event_cycles()
-        if event <= machine.clock.cycles:
+        if (event := machine.next_event_cycles()) <= machine.clock.cycles:
             machine.wake_devices()
         if machine.rtt.next_event_cycles() <= machine.clock.cycles:
             machine.rtt.wake()

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mcusim.engine.tables import NO_KEY, Tables
 from mcusim.machine.stacks import Stacks
 from mcusim.trace import StackUse, TaskUse, Trace
 
@@ -34,7 +37,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         alignments=tables.arrays["alignments"][: tables.alignment_count].copy(),
         probes=tables.probes[: tables.probe_count].copy(),
         fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
-        lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=tables.data_stalls(),
+        lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=_data_stalls(tables),
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),
@@ -45,6 +48,12 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
     )  # fmt: skip
+
+
+def _data_stalls(tables: Tables) -> dict[int, int]:
+    """Return the cycles that each load, by its address, has waited for flash."""
+    index = tables.arrays["stall_index"]
+    return {int(row["key"]): int(row["id"]) for row in np.sort(index[index["key"] != NO_KEY], order="key")}
 
 
 def _stacks(stacks: Stacks) -> list[StackUse]:

@@ -6,6 +6,7 @@ Every pipeline is a module with
     RULES       names of the numbers that the core's `[rule]` table must give, in the order of their indices
     STATE_SIZE  length of the vector that carries what is still in flight from one block to the next
     reset_state()                       the state after reset, an exception or a pipeline flush
+    skipping_matters(op)                what IT skips is cheaper for what follows, though the instruction has no access
     price(ops, executed, taken, state_in, class_cycles, class_register_cycles, rules, state_out, costs) -> cycles
 """
 
@@ -13,6 +14,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from mcusim.pipelines import single_issue
+from mcusim.pipelines import limited_dual_issue, single_issue
 
-PIPELINES: dict[str, ModuleType] = {"single_issue": single_issue}
+PIPELINES: dict[str, ModuleType] = {"single_issue": single_issue, "limited_dual_issue": limited_dual_issue}

@@ -114,6 +114,11 @@ def reset_state() -> Vector:
     return state
 
 
+def skipping_matters(_op: Any) -> bool:
+    """Return whether an instruction that IT skips costs later ones less than one that runs: never by its result."""
+    return False
+
+
 @njit
 def _tick(state: Any, cycles: int, words: int) -> None:
     """Let the fetch unit run for some cycles while nothing is decoded. It asks when it has room, and fills in two."""
