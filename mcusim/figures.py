@@ -163,6 +163,7 @@ def parse_toml(text: str, where: str) -> FigureFile:
         for row in run.figures:
             title = " ".join(part for part in (run.title, row.title) if part)
             source = row.source or run.source or "; ".join(file.source.values())
+            source = file.source.get(source, source)  # a key of [source], or the words themselves
             exclude = row.exclude or run.exclude
             figures.append(
                 Figure(setup=setup, row=msgspec.structs.replace(row, title=title, source=source, exclude=exclude))

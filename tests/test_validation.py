@@ -259,7 +259,7 @@ class TestCommand:
         words = ["validate", str(tmp_path / "f.csv"), "--elfs", str(HELLO), "-j", "1", "--width", "120"]
         assert main([*words, "--fail-above", "1"]) == 0
         out = capsys.readouterr().out
-        assert "+0.00 %" in out
+        assert "0.00 %" in out
         assert "not run: no gone.elf" in out
         assert main([*words, "--fail-above", "0.1"]) == 1
         assert "failed: called: -0.6" in capsys.readouterr().err
