@@ -64,7 +64,7 @@ class Alignments:
         if not checked:
             return
         rows = [
-            (block, index, shown.base, shown.index, shown.shift, shown.offset, access_bytes(ops[index]))
+            (block, index, shown.base, shown.index_register, shown.shift, shown.offset, access_bytes(ops[index]))
             for index, shown in sorted(checked.items())
         ]
         row = self.tables.arrays["blocks"][block]
@@ -96,6 +96,6 @@ class Alignments:
 
 def _is_unaligned(op: np.void, shown: EndAddress, read_register: Callable[[int], int]) -> bool:
     address = read_register(shown.base) + shown.offset
-    if shown.index >= 0:
-        address += read_register(shown.index) << shown.shift
+    if shown.index_register >= 0:
+        address += read_register(shown.index_register) << shown.shift
     return address % access_bytes(op) != 0

@@ -83,10 +83,10 @@ def may_be_unaligned(op: np.void) -> bool:
 
 
 class EndAddress(NamedTuple):
-    """The address of an access by the registers as they are when its block has ended; `index` -1: none."""
+    """The address of an access by the registers as they are when its block has ended; `index_register` -1: none."""
 
     base: int
-    index: int
+    index_register: int
     shift: int
     offset: int
     steady: bool  # all that moves its base, and its offset, are multiples of its size
