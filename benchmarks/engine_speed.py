@@ -38,7 +38,7 @@ from unicorn.unicorn_py3.unicorn import Uc
 
 import mcusim
 from mcusim.devices.base import NEVER
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.engine import CPU_MODELS, REGISTERS
 from mcusim.engine.native import LIBRARY
 from mcusim.jit import address_of, int32, int64, native_callback, pointer, uint64, void
@@ -158,11 +158,11 @@ class Stretch:
         m, pc = self.machine.tables.m, self.start
         begin = time.process_time()
         while True:
-            m["stop_reason"] = t.RUNNING
+            m["stop_reason"] = rec.RUNNING
             self.uc.emu_start(pc | 1, self.end)
             reason = int(m["stop_reason"])
             pc = self.engine.read_register("pc") & ~1
-            if reason == t.RUNNING:
+            if reason == rec.RUNNING:
                 break
             self.loop._on_stop(reason)
         seconds = time.process_time() - begin

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcusim import __version__
 from mcusim.disassembly import Disassembler
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.image.model import Image
 from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
 from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, UNALIGNED
@@ -43,7 +43,7 @@ from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
 Counts = npt.NDArray[np.int64]
-KIND_NAMES = {t.KIND_CALL: "call", t.KIND_THREAD: "thread", t.KIND_HANDLER: "handler", t.KIND_TASK: "task"}
+KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 RAM_KINDS = ("sram", "tcm")
 
 
@@ -101,7 +101,7 @@ class _Costs:
             self._add_divisions(block)
         for row in trace.alignments[trace.alignments["extra_cycles"] > 0]:
             self.cycles[int(row["block"])][int(row["op_index"]), UNALIGNED] += int(row["extra_cycles"])
-        for probe in trace.probes[trace.probes["kind"] == t.PROBE_DIVISION]:
+        for probe in trace.probes[trace.probes["kind"] == rec.PROBE_DIVISION]:
             self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
         for address, cycles in trace.data_stalls.items():
             self._add_to(address, None, cycles)
@@ -323,7 +323,7 @@ def _timing_assumptions(trace: Trace) -> Iterable[Note]:
     skipped = divided = 0
     for number in np.flatnonzero(trace.blocks["assumed_runs"]):
         decoded, runs = trace.pricer.decoded[number], int(trace.blocks[number]["assumed_runs"])
-        divisions = sum(kind == t.PROBE_DIVISION for _, kind in decoded.assumed)
+        divisions = sum(kind == rec.PROBE_DIVISION for _, kind in decoded.assumed)
         divided += runs * divisions
         skipped += runs * (len(decoded.assumed) - divisions)
     if skipped:

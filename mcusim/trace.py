@@ -99,7 +99,7 @@ class TaskUse:
 
 @dataclass
 class Trace:
-    """A finished run. `blocks`, `entries`, `outcomes`, `nodes`, `divisions`, `alignments`: rows of `engine.tables`."""
+    """A finished run. `blocks`, `entries`, `outcomes`, `nodes`, `divisions`, `alignments`: rows of `engine.records`."""
 
     image: Image
     board: Board

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
+from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
 from mcusim.isa.addressing import EndAddress, access_bytes, end_address, further_transfers, may_be_unaligned
 
@@ -32,7 +33,7 @@ class Loads:
 class Alignments:
     """Which loads of which block are checked, and the native rows for them."""
 
-    def __init__(self, tables: t.Tables, transfer_cycles: int) -> None:
+    def __init__(self, tables: Tables, transfer_cycles: int) -> None:
         self.tables = tables
         self.transfer_cycles = transfer_cycles
         self.loads: dict[int, Loads] = {}  # block -> its loads, where there are any
@@ -70,12 +71,12 @@ class Alignments:
         row = self.tables.arrays["blocks"][block]
         row["first_alignment"] = self.tables.add_alignments(rows)
         row["alignment_count"] = len(rows)
-        row["flags"] |= t.CHECKS_ALIGNMENT
+        row["flags"] |= rec.CHECKS_ALIGNMENT
 
     def first_look(self, block: int) -> int:
         """Return after how many runs of an outcome Python looks at the block's loads; NO_LOOK for never."""
         loads = self.loads.get(block)
-        return FIRST_LOOK if loads is not None and loads.watched else t.NO_LOOK
+        return FIRST_LOOK if loads is not None and loads.watched else rec.NO_LOOK
 
     def look(self, outcome: int, ops: isa.OpArray, read_register: Callable[[int], int]) -> None:
         """Look at a block that has just ended; its registers are as it left them."""
@@ -88,7 +89,7 @@ class Alignments:
         for index, shown in found.items():
             loads.checked[index] = shown
             del loads.watched[index]
-        row["look_at"] = int(row["count"]) * LOOKS_APART if loads.watched else t.NO_LOOK
+        row["look_at"] = int(row["count"]) * LOOKS_APART if loads.watched else rec.NO_LOOK
         if found:
             self._check(block, ops, loads.checked)
             self.tables.cut_links()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.native import REG_SP, first_slot, register, stop
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, njit
 
-NODE, FRAME, INDEX, MACHINE = t.NODE, t.FRAME, t.INDEX, t.MACHINE
+NODE, FRAME, INDEX, MACHINE = rec.NODE, rec.FRAME, rec.INDEX, rec.MACHINE
 
 
 @njit
@@ -44,14 +44,14 @@ def _enter_child(m: Any, parent: int, function: int) -> None:
         index = carray(as_pointer(m.child_index), (mask + 1,), INDEX)
         slot = first_slot(key, mask)
         while index[slot].key != key:
-            if index[slot].key == t.NO_KEY:
+            if index[slot].key == rec.NO_KEY:
                 index[slot].key = key
                 index[slot].id = m.node_count
                 node = nodes[m.node_count]
                 node.function = function
                 node.parent = parent
                 node.last_child = -1
-                node.kind = t.KIND_CALL
+                node.kind = rec.KIND_CALL
                 m.node_count += 1
                 break
             slot = (slot + 1) & mask
@@ -115,13 +115,13 @@ def follow(m: Any, block: Any, address: int) -> bool:
     if flow < FLOW_CALL and block.function == m.function:
         return True
     if m.node_count + 1 >= m.node_capacity or m.depth + 1 >= m.frame_capacity:
-        stop(m, t.FULL)
+        stop(m, rec.FULL)
         return False
     if flow == FLOW_CALL:
-        if not block.flags & t.FUNCTION_ENTRY:
+        if not block.flags & rec.FUNCTION_ENTRY:
             m.wanted_start = block.start
             m.wanted_size = block.end - block.start
-            stop(m, t.NEW_FUNCTION)
+            stop(m, rec.NEW_FUNCTION)
             return False
         sp = register(m, REG_SP)
         low = sp - block.stack_bytes
@@ -129,7 +129,7 @@ def follow(m: Any, block: Any, address: int) -> bool:
             if low < m.stack_limit or sp > m.stack_top:
                 m.wanted_start = block.start
                 m.wanted_size = block.end - block.start
-                stop(m, t.LEFT_STACK)
+                stop(m, rec.LEFT_STACK)
                 return False
             m.stack_low = low
         frame = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth]
@@ -141,7 +141,7 @@ def follow(m: Any, block: Any, address: int) -> bool:
         _enter_child(m, m.node, block.function)
     else:
         if flow == FLOW_INDIRECT:
-            _unwind(m, address, int64(-1) if block.flags & t.FUNCTION_ENTRY else int64(block.function))
+            _unwind(m, address, int64(-1) if block.flags & rec.FUNCTION_ENTRY else int64(block.function))
         if block.function != m.function:
             _tail(m, block.function)
     m.flow = FLOW_NEXT

@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import flash_tables as f
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.native import REG_PC, clear_it_state, first_slot, register
 from mcusim.jit import as_pointer, carray, int32, int64, native_callback, njit, pointer, uint64, void
 
 FLASH, CACHE, SLOT, LINE, FETCH, MOMENT, WINDOW = f.FLASH, f.CACHE, f.SLOT, f.LINE, f.FETCH, f.MOMENT, f.WINDOW
-MACHINE, INDEX, ENTRY, BLOCK = t.MACHINE, t.INDEX, t.ENTRY, t.BLOCK
+MACHINE, INDEX, ENTRY, BLOCK = rec.MACHINE, rec.INDEX, rec.ENTRY, rec.BLOCK
 
 
 @njit
@@ -191,7 +191,7 @@ def _count_stall(m: Any, address: int, cycles: int) -> None:
     index = carray(as_pointer(m.stall_index), (mask + 1,), INDEX)
     slot = first_slot(address, mask)
     while index[slot].key != address:
-        if index[slot].key == t.NO_KEY:
+        if index[slot].key == rec.NO_KEY:
             index[slot].key = address
             index[slot].id = 0
             m.stall_count += 1
@@ -261,7 +261,7 @@ def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     flash = carray(as_pointer(m.flash), (1,), FLASH)[0]
     if m.current_entry >= 0:
         entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry]
-        if carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(entry.block)].flags & t.LOADS_IN_IT:
+        if carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(entry.block)].flags & rec.LOADS_IN_IT:
             clear_it_state(m)
     line = (int64(address) - window.start) >> flash.line_shift
     if line == flash.data_line:

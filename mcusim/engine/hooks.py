@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.calltree import follow
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.native import align_sp, first_slot, stop
@@ -25,7 +25,7 @@ from mcusim.isa.decode import FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
 
 # Names that compiled code reads as constants.
-MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = t.MACHINE, t.BLOCK, t.ENTRY, t.OUTCOME, t.INDEX
+MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = rec.MACHINE, rec.BLOCK, rec.ENTRY, rec.OUTCOME, rec.INDEX
 ALL_OPS = 1 << 30
 
 
@@ -45,7 +45,7 @@ def _want_entry(m: Any, block_number: int, state: int, predicates: int) -> None:
     m.wanted_block = block_number
     m.wanted_state = state
     m.wanted_predicates = predicates
-    stop(m, t.NEW_ENTRY)
+    stop(m, rec.NEW_ENTRY)
 
 
 @njit
@@ -56,8 +56,8 @@ def _settle(m: Any, address: int) -> bool:
     block_number = int64(entry.block)
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[block_number]
     flags = block.flags
-    taken = 1 if (flags & t.ENDS_IN_BRANCH) and (address != block.end or flags & t.ALWAYS_BRANCHES) else 0
-    if flags & t.PREDICATED:
+    taken = 1 if (flags & rec.ENDS_IN_BRANCH) and (address != block.end or flags & rec.ALWAYS_BRANCHES) else 0
+    if flags & rec.PREDICATED:
         predicates = predicates_held(m, block, taken)
         number = _find_entry(m, block, int64(entry.state), predicates)
         if number < 0:
@@ -67,37 +67,37 @@ def _settle(m: Any, address: int) -> bool:
     outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[index]
     if outcome.cycles < 0 or (m.flash and not charge_lines(m, index, ALL_OPS)):
         m.wanted_outcome = index
-        stop(m, t.NEW_PRICE)
+        stop(m, rec.NEW_PRICE)
         return False
     if m.flash:
         leave_block(m, index)
     outcome.count += 1
     m.clock_cycles += outcome.cycles
-    if flags & t.DIVIDES:
+    if flags & rec.DIVIDES:
         m.clock_cycles += division_extra(m, block)
-    if flags & t.CHECKS_ALIGNMENT:
+    if flags & rec.CHECKS_ALIGNMENT:
         m.clock_cycles += alignment_extra(m, block)
     m.state = outcome.exit_state
     m.flow = block.flow if taken else FLOW_NEXT
     m.return_address = block.end
     m.last_block = block_number
-    m.last_outcome = -1 if flags & t.NEVER_LINKED else index
+    m.last_outcome = -1 if flags & rec.NEVER_LINKED else index
     m.current_entry = -1
-    if flags & t.HOLDS_UNDEFINED:
-        stop(m, t.RAN_UNDEFINED)
-    if flags & t.SETS_SP:
+    if flags & rec.HOLDS_UNDEFINED:
+        stop(m, rec.RAN_UNDEFINED)
+    if flags & rec.SETS_SP:
         align_sp(m)
-    if flags & t.ASSUMES:
+    if flags & rec.ASSUMES:
         block.assumed_runs += 1
-        if block.assumed_runs == t.RUNS_BEFORE_PROBE:
-            stop(m, t.WANTS_PROBE)
+        if block.assumed_runs == rec.RUNS_BEFORE_PROBE:
+            stop(m, rec.WANTS_PROBE)
     if outcome.count == outcome.look_at:
         m.wanted_outcome = index
-        stop(m, t.LOOK)
-    if flags & t.IDLE_LOOP and address == block.start:
-        stop(m, t.IDLE)
-    elif flags & t.CHANGES_MASK and m.masked_pending:
-        stop(m, t.UNMASKED)
+        stop(m, rec.LOOK)
+    if flags & rec.IDLE_LOOP and address == block.start:
+        stop(m, rec.IDLE)
+    elif flags & rec.CHANGES_MASK and m.masked_pending:
+        stop(m, rec.UNMASKED)
     return True
 
 
@@ -114,7 +114,7 @@ def _find_block(m: Any, start: int, size_bytes: int) -> int:
     index = carray(as_pointer(m.block_index), (mask + 1,), INDEX)
     slot = first_slot(key, mask)
     while index[slot].key != key:
-        if index[slot].key == t.NO_KEY:
+        if index[slot].key == rec.NO_KEY:
             return int64(-1)
         slot = (slot + 1) & mask
     return index[slot].id
@@ -123,7 +123,7 @@ def _find_block(m: Any, start: int, size_bytes: int) -> int:
 @njit
 def checksum(host_address: int, size_bytes: int) -> int:
     """Return a checksum (FNV-1a over halfwords) of code in our memory."""
-    code = carray(as_pointer(host_address), (size_bytes // 2,), t.HALFWORD)
+    code = carray(as_pointer(host_address), (size_bytes // 2,), rec.HALFWORD)
     value = uint64(0xCBF2_9CE4_8422_2325)
     for index in range(size_bytes // 2):
         value = (value ^ uint64(code[index])) * uint64(0x0000_0100_0000_01B3)
@@ -138,20 +138,20 @@ def _enter(m: Any, start: int, size: int) -> None:
     if m.stop_reason:
         return
     if m.clock_cycles >= m.due_cycles:
-        stop(m, t.DUE)
+        stop(m, rec.DUE)
         return
     number = _find_block(m, start, size)
     if number < 0:
         m.wanted_start = start
         m.wanted_size = size
-        stop(m, t.NEW_BLOCK)
+        stop(m, rec.NEW_BLOCK)
         return
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[number]
-    in_ram = block.flags & t.IN_RAM
+    in_ram = block.flags & rec.IN_RAM
     if in_ram and checksum(block.host_address, size) != block.checksum:
         m.wanted_start = start
         m.wanted_size = size
-        stop(m, t.CHANGED_CODE)
+        stop(m, rec.CHANGED_CODE)
         return
     entry = _find_entry(m, block, m.state, 0)
     if entry < 0:
@@ -201,7 +201,7 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
     """Do what `on_block` does, while memory has wait states: the lines that a block fetched are charged with it."""
     m = carray(user, (1,), MACHINE)[0]
     if 2 * m.stall_count > m.stall_index_mask:
-        stop(m, t.FULL)
+        stop(m, rec.FULL)
         return
     entry = m.current_entry
     if entry >= 0:

@@ -8,7 +8,7 @@ from typing import Any
 from unicorn import arm_const
 from unicorn.unicorn_py3 import unicorn as binding
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.isa.decode import LR, SP
 from mcusim.jit import as_pointer, carray, external, int32, int64, njit, pointer, symbol_address, uint32, uint64
 
@@ -24,7 +24,7 @@ REG_PC = arm_const.UC_ARM_REG_PC
 REG_R0 = arm_const.UC_ARM_REG_R0
 REG_LR = arm_const.UC_ARM_REG_LR
 XPSR_IT = 0x0600_FC00
-HASH = t.HASH_MULTIPLIER
+HASH = rec.HASH_MULTIPLIER
 
 
 @njit

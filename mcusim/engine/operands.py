@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.native import REG_CPSR, core_register, register, stop
 from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
 
-MACHINE, DIVISION = t.MACHINE, t.DIVISION
+MACHINE, DIVISION = rec.MACHINE, rec.DIVISION
 
 
 @njit
@@ -48,14 +48,14 @@ def predicates_held(m: Any, block: Any, taken: int) -> int:
         condition = block.predicates[index] & 15
         how = block.predicates[index] >> 4
         held = 1
-        if how == t.BY_BRANCH:
+        if how == rec.BY_BRANCH:
             held = taken
-        elif how == t.BY_FLAGS:
+        elif how == rec.BY_FLAGS:
             if cpsr < 0:
                 cpsr = register(m, REG_CPSR)
             held = condition_holds(cpsr, condition)
         else:
-            probes = carray(as_pointer(m.probes), (t.MAX_PROBES,), t.PROBE)
+            probes = carray(as_pointer(m.probes), (rec.MAX_PROBES,), rec.PROBE)
             held = condition_holds(probes[block.predicate_probes[index]].flags, condition)
         bits |= held << index
     return bits
@@ -98,7 +98,7 @@ def _long_multiply_extra(first: int, second: int, operation: int) -> int:
     high2, low2 = second >> 16 != 0, second & 0xFFFF != 0
     if not (high1 or low1) or not (high2 or low2):
         return 0
-    signed = operation in (t.MULTIPLY_SIGNED, t.ACCUMULATE_SIGNED)
+    signed = operation in (rec.MULTIPLY_SIGNED, rec.ACCUMULATE_SIGNED)
     negative1, negative2 = signed and first >> 31 != 0, signed and second >> 31 != 0
     if not high1 and not high2:
         return 0
@@ -112,7 +112,7 @@ def _long_multiply_extra(first: int, second: int, operation: int) -> int:
         base, longer = 0, negative1 or negative2
     else:
         base, longer = 1, negative2
-    if operation in (t.MULTIPLY, t.MULTIPLY_SIGNED):
+    if operation in (rec.MULTIPLY, rec.MULTIPLY_SIGNED):
         return base + (1 if longer else 0)
     # Accumulating: two cycles more unless both are low halves, three with three halves, four with all.
     if high1 and low1 and high2 and low2:
@@ -124,7 +124,7 @@ def _long_multiply_extra(first: int, second: int, operation: int) -> int:
 @njit
 def operation_extra(first: int, second: int, operation: int) -> int:
     """Cycles that an operation takes with these operands beyond those that its price holds."""
-    if operation >= t.MULTIPLY:
+    if operation >= rec.MULTIPLY:
         return _long_multiply_extra(first, second, operation)
     return division_cycles(first, second, operation) - 2
 
@@ -140,11 +140,11 @@ def division_extra(m: Any, block: Any) -> int:
         if division.dividend >= 0:
             divisor = core_register(m, division.divisor)
             cycles = operation_extra(core_register(m, division.dividend), divisor, division.operation)
-            if divisor == 0 and m.divide_trap and division.operation <= t.DIVIDE_SIGNED:
+            if divisor == 0 and m.divide_trap and division.operation <= rec.DIVIDE_SIGNED:
                 m.divided_by_zero = index + 1
-                stop(m, t.DUE)
-        elif division.operation >= t.MULTIPLY:  # operands of 32 bits are the likely ones
-            cycles = int64(4 if division.operation >= t.ACCUMULATE else 2)
+                stop(m, rec.DUE)
+        elif division.operation >= rec.MULTIPLY:  # operands of 32 bits are the likely ones
+            cycles = int64(4 if division.operation >= rec.ACCUMULATE else 2)
         division.extra_cycles += cycles
         extra += cycles
         division.count += 1
@@ -154,7 +154,7 @@ def division_extra(m: Any, block: Any) -> int:
 @njit
 def alignment_extra(m: Any, block: Any) -> int:
     """Add up what the block's unaligned loads take beyond their price."""
-    alignments = carray(as_pointer(m.alignments), (m.alignment_capacity,), t.ALIGNMENT)
+    alignments = carray(as_pointer(m.alignments), (m.alignment_capacity,), rec.ALIGNMENT)
     total = 0
     for number in range(block.first_alignment, block.first_alignment + block.alignment_count):
         row = alignments[number]
@@ -172,15 +172,15 @@ def alignment_extra(m: Any, block: Any) -> int:
 @native_callback(void, pointer, uint64, uint32, pointer)
 def on_probe(uc: Any, address: int, size_bytes: int, user: Any) -> None:
     """Unicorn's code hook on one instruction: note what will be gone when its block has ended."""
-    probe = carray(user, (1,), t.PROBE)[0]
+    probe = carray(user, (1,), rec.PROBE)[0]
     m = carray(as_pointer(probe.machine), (1,), MACHINE)[0]
-    if probe.kind == t.PROBE_IT:
+    if probe.kind == rec.PROBE_IT:
         probe.flags = register(m, REG_CPSR)
         return
     dividend, divisor = core_register(m, probe.dividend), core_register(m, probe.divisor)
-    if divisor == 0 and m.divide_trap and probe.operation <= t.DIVIDE_SIGNED:
+    if divisor == 0 and m.divide_trap and probe.operation <= rec.DIVIDE_SIGNED:
         m.divided_by_zero = -int64(probe.address)
-        stop(m, t.DUE)
+        stop(m, rec.DUE)
     extra = operation_extra(dividend, divisor, probe.operation)
     probe.extra_cycles += extra
     m.clock_cycles += extra

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from mcusim.core import Core
 from mcusim.engine import hooks
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.alignment import Alignments
 from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
+from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
 from mcusim.isa.addressing import Access, accesses
 from mcusim.isa.stack import stack_bytes
@@ -98,14 +99,14 @@ def _sets_sp(op: np.void) -> bool:
 def operation_of(opcode: int) -> tuple[int, int, int]:
     """Return first and second operand register and the operation of a divide or long multiply (A5.3.17)."""
     signed, kind = opcode >> 21 & 1 ^ 1, opcode >> 20 & 15
-    operation = t.DIVIDE if kind in (9, 11) else t.ACCUMULATE if opcode >> 22 & 1 else t.MULTIPLY
+    operation = rec.DIVIDE if kind in (9, 11) else rec.ACCUMULATE if opcode >> 22 & 1 else rec.MULTIPLY
     return opcode >> 16 & 15, opcode & 15, operation + signed
 
 
 class Pricer:
     """Decodes and prices for one core; owns nothing but the interned pipeline states."""
 
-    def __init__(self, core: Core, tables: t.Tables, memory: GuestMemory) -> None:
+    def __init__(self, core: Core, tables: Tables, memory: GuestMemory) -> None:
         self.core = core
         self.pipeline = PIPELINES[core.file.pipeline]
         self.tables = tables
@@ -162,12 +163,12 @@ class Pricer:
         if host:
             block["host_address"] = host
             block["checksum"] = hooks.checksum(host, size_bytes)
-            block["flags"] |= t.IN_RAM
+            block["flags"] |= rec.IN_RAM
         self._add_predicates(number, decoded)
         self._add_divisions(number, decoded)
         self.alignments.add_block(number, ops, accessed)
         if decoded.assumed:
-            block["flags"] |= t.ASSUMES
+            block["flags"] |= rec.ASSUMES
         return number
 
     def _place(self, ops: isa.OpArray, registers: list[int] | None) -> list[int | None]:
@@ -195,24 +196,24 @@ class Pricer:
         return np.array(self._lengths, np.int64)
 
     def _flags(self, ops: isa.OpArray, start: int, entry: bool) -> int:
-        flags = t.FUNCTION_ENTRY if entry else 0
+        flags = rec.FUNCTION_ENTRY if entry else 0
         if not len(ops):
             return flags
         if ops[-1]["flow"] != isa.FLOW_NEXT:
-            flags |= t.ENDS_IN_BRANCH
+            flags |= rec.ENDS_IN_BRANCH
             if not ops[-1]["flags"] & isa.CONDITIONAL and ops[-1]["klass"] not in _CONDITIONAL_CLASSES:
-                flags |= t.ALWAYS_BRANCHES
+                flags |= rec.ALWAYS_BRANCHES
         if np.isin(ops["klass"], _CHANGES_MASK).any():
-            flags |= t.CHANGES_MASK
+            flags |= rec.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():
-            flags |= t.HOLDS_UNDEFINED
+            flags |= rec.HOLDS_UNDEFINED
         if (ops["flags"] & _LOAD_IN_IT == _LOAD_IN_IT).any():
-            flags |= t.LOADS_IN_IT
+            flags |= rec.LOADS_IN_IT
         if any(_sets_sp(op) for op in ops):
-            flags |= t.SETS_SP
+            flags |= rec.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()
         if quiet and ops[-1]["klass"] == isa.CLASS_NUMBER["branch"] and not ops[-1]["flags"] & isa.CONDITIONAL:
-            flags |= t.IDLE_LOOP  # whether it branches to itself shows when it runs
+            flags |= rec.IDLE_LOOP  # whether it branches to itself shows when it runs
         return flags
 
     def _matters(self, op: np.void) -> bool:
@@ -245,17 +246,17 @@ class Pricer:
             seen = before is not None and before["klass"] == _IT  # else it stands in the block before
             it_address = int(ops[first]["address"]) - 2
             if how is None and it_address in self.probe_at:
-                how = t.BY_PROBE
+                how = rec.BY_PROBE
             count = int(block["predicate_count"])
-            if how is None or count == t.MAX_PREDICATES:
-                decoded.assumed.append((it_address, t.PROBE_IT if seen else t.NO_PROBE))
+            if how is None or count == rec.MAX_PREDICATES:
+                decoded.assumed.append((it_address, rec.PROBE_IT if seen else rec.NO_PROBE))
                 continue
             # By the branch, the outcome is that of the last member; by flags, that of the first.
-            reference = int(ops[group.members[-1]]["condition"]) if how == t.BY_BRANCH else group.condition
+            reference = int(ops[group.members[-1]]["condition"]) if how == rec.BY_BRANCH else group.condition
             block["predicates"][count] = reference | how << 4
             block["predicate_probes"][count] = self.probe_at.get(it_address, 0)
             block["predicate_count"] = count + 1
-            block["flags"] |= t.PREDICATED
+            block["flags"] |= rec.PREDICATED
             for index in group.members:
                 decoded.group[index] = count
                 decoded.inverted[index] = int(ops[index]["condition"]) != reference
@@ -264,10 +265,10 @@ class Pricer:
         """Return how the outcome of an IT group shows at the end of its block; None if it does not."""
         last = group.members[-1]
         if last == len(ops) - 1 and ops[last]["flow"] != isa.FLOW_NEXT:
-            return t.BY_BRANCH
+            return rec.BY_BRANCH
         if any(sets_flags(ops[index]) for index in range(group.members[0], len(ops))):
             return None
-        return t.BY_FLAGS
+        return rec.BY_FLAGS
 
     def _add_divisions(self, number: int, decoded: DecodedBlock) -> None:
         wanted = [klass for klass, model in self._operand_classes if model]
@@ -279,9 +280,9 @@ class Pricer:
             first, second, operation = operation_of(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
             if op["flags"] & isa.CONDITIONAL:  # the operands do not tell whether it ran
-                decoded.assumed.append((int(op["address"]), t.NO_PROBE))
+                decoded.assumed.append((int(op["address"]), rec.NO_PROBE))
             elif changed >> first & 1 or changed >> second & 1:
-                decoded.assumed.append((int(op["address"]), t.PROBE_DIVISION))
+                decoded.assumed.append((int(op["address"]), rec.PROBE_DIVISION))
                 rows.append((-1, -1, operation, int(index)))
             else:
                 rows.append((first, second, operation, int(index)))
@@ -289,7 +290,7 @@ class Pricer:
             block = self.tables.arrays["blocks"][number]
             block["first_division"] = self.tables.add_divisions(rows)
             block["division_count"] = len(rows)
-            block["flags"] |= t.DIVIDES
+            block["flags"] |= rec.DIVIDES
 
     def add_probes(self, number: int) -> list[int]:
         """Make probes for what a block assumes, while there are some left; return their addresses.
@@ -299,11 +300,11 @@ class Pricer:
         added = []
         for address, kind in self.decoded[number].assumed:
             slot = self.tables.probe_count
-            if kind == t.NO_PROBE or address in self.probe_at or slot == t.MAX_PROBES:
+            if kind == rec.NO_PROBE or address in self.probe_at or slot == rec.MAX_PROBES:
                 continue
             probe = self.tables.probes[slot]
             probe["address"], probe["kind"] = address, kind
-            if kind == t.PROBE_DIVISION:
+            if kind == rec.PROBE_DIVISION:
                 ops = self.decoded[number].ops
                 opcode = int(ops["opcode"][ops["address"] == address][0])
                 probe["dividend"], probe["divisor"], probe["operation"] = operation_of(opcode)
@@ -349,7 +350,7 @@ class Pricer:
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""
-        _, costs, _ = self.costs(block, entry_state, (1 << t.MAX_PREDICATES) - 1, False)
+        _, costs, _ = self.costs(block, entry_state, (1 << rec.MAX_PREDICATES) - 1, False)
         return int(costs[:index].sum() + costs[index].sum() - costs[index, ISSUE] - costs[index, TRANSFER])
 
     def unknown_class(self, block: int) -> tuple[int, str] | None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from mcusim.board import Board, Timing
 from mcusim.engine import flash as native
-from mcusim.engine import tables as t
 from mcusim.engine.engine import Engine
 from mcusim.engine.flash_tables import ALL_FETCH_STALLS, WINDOW, FlashRecord
 from mcusim.engine.pricing import Pricer
+from mcusim.engine.tables import Tables
 from mcusim.errors import McusimError, unknown_name
 from mcusim.jit import address_of
 
@@ -46,7 +46,7 @@ class FlashTiming:
         self,
         board: Board,
         engine: Engine,
-        tables: t.Tables,
+        tables: Tables,
         pricer: Pricer,
         wait_states: int | None,
         fixed: dict[str, int],

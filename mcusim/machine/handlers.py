@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.tables import Array
 from mcusim.isa.decode import FLOW_NEXT
 from mcusim.machine.exceptions import CONTROL_FPCA, RETURN_BASIC_FRAME, RETURN_THREAD
@@ -109,7 +109,7 @@ class Handlers:
         machine, m = self._machine, self._machine.tables.m
         address = handler & ~1
         function = machine.functions.number_at(address, called=True, current=None)
-        root = machine.tables.add_root(function, t.KIND_HANDLER)
+        root = machine.tables.add_root(function, rec.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
         machine.move_to(root)
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
@@ -212,7 +212,7 @@ class Handlers:
             ) == function:
                 task.stack = stack
                 return task
-        root = tables.new_root(function, t.KIND_TASK)
+        root = tables.new_root(function, rec.KIND_TASK)
         tables.arrays["nodes"][root]["calls"] += 1
         task = Task(name, root, stack, block)
         self.tasks.append(task)

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from mcusim.board import Board
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.engine import INTERRUPT_BREAKPOINT, INTERRUPT_RETURN, INTERRUPT_SVC, UNDEFINED, EngineFault
 from mcusim.errors import McusimError
 from mcusim.guess import check_fits
@@ -141,7 +141,7 @@ class RunLoop:
         fault = machine.engine.run(self.pc)
         self.pc = machine.engine.read_register("pc") & ~1
         reason = int(machine.tables.m["stop_reason"])
-        machine.tables.m["stop_reason"] = t.RUNNING
+        machine.tables.m["stop_reason"] = rec.RUNNING
         if fault is not None:
             self._on_fault(fault)
         elif machine.engine.interrupt is not None:
@@ -183,27 +183,27 @@ class RunLoop:
         machine, m = self.machine, self.machine.tables.m
         if m["even_jump"]:
             self.faulting.raise_fault(faults.even_jump(self.pc))
-        elif reason in (t.NEW_BLOCK, t.CHANGED_CODE):
+        elif reason in (rec.NEW_BLOCK, rec.CHANGED_CODE):
             self._meet(int(m["wanted_start"]), int(m["wanted_size"]))
-        elif reason in (t.NEW_ENTRY, t.NEW_PRICE):
+        elif reason in (rec.NEW_ENTRY, rec.NEW_PRICE):
             machine.mend(reason)
-        elif reason == t.NEW_FUNCTION:
+        elif reason == rec.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
-        elif reason == t.FULL:
+        elif reason == rec.FULL:
             machine.tables.grow_tree()
-        elif reason == t.DUE:
+        elif reason == rec.DUE:
             self.limits.look()
-        elif reason == t.RAN_UNDEFINED:
+        elif reason == rec.RAN_UNDEFINED:
             words = "undefined instruction, which the core does not have"
             place = machine.undefined_address()
             self.faulting.raise_fault(faults.Fault(USAGE_FAULT, faults.bits("UNDEFINSTR"), words, place))
-        elif reason == t.LEFT_STACK:
+        elif reason == rec.LEFT_STACK:
             self._look_at_stack()
-        elif reason == t.WANTS_PROBE:
+        elif reason == rec.WANTS_PROBE:
             machine.add_probes(int(m["last_block"]))
-        elif reason == t.LOOK:
+        elif reason == rec.LOOK:
             machine.look_at_loads(int(m["wanted_outcome"]))
-        elif reason == t.IDLE:
+        elif reason == rec.IDLE:
             self.waiting.idle()
 
     def _look_at_stack(self) -> None:

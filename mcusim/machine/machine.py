@@ -17,9 +17,10 @@ from mcusim.core import Core, load_core
 from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host
 from mcusim.engine import calltree, hooks
-from mcusim.engine import tables as t
+from mcusim.engine import records as rec
 from mcusim.engine.engine import PAGE_BYTES, Engine
 from mcusim.engine.pricing import Pricer
+from mcusim.engine.tables import Tables
 from mcusim.engine.trial import Trial
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
@@ -118,7 +119,7 @@ class Machine:
         self.image, self.board, self.core = image, board, core
         # whose table counts: with --core, another than the one that the part has and behaves as
         self.timing_core = load_core(settings.core) if settings.core is not None else core
-        self.tables = t.Tables()
+        self.tables = Tables()
         self._due_cycles = self.tables.machine["due_cycles"]  # a view
         self.engine = Engine(core.file.engine_cpu, self.tables)
         self.memory = Memory(board, self.engine)
@@ -158,7 +159,7 @@ class Machine:
         m["state"] = self.pricer.reset_state
         m["divide_model"] = self.timing_core.divide_model
         root = self.functions.number_at(image.vectors.reset, called=True, current=None)
-        m["node"] = self.tables.add_root(root, t.KIND_THREAD)
+        m["node"] = self.tables.add_root(root, rec.KIND_THREAD)
         m["function"] = root
         self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
 
@@ -300,17 +301,17 @@ class Machine:
         m = self.tables.m
         while int(m["current_entry"]) >= 0 and not hooks.settle(self.tables.machine, address):
             self.mend(int(m["stop_reason"]))
-        m["stop_reason"] = t.RUNNING
+        m["stop_reason"] = rec.RUNNING
         m["last_outcome"] = -1
 
     def mend(self, reason: int) -> None:
         """Supply the entry or the price that native code lacked."""
         m = self.tables.m
-        if reason == t.NEW_ENTRY:
+        if reason == rec.NEW_ENTRY:
             entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
             if m["flash"]:
                 self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
-        elif reason == t.NEW_PRICE:
+        elif reason == rec.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
 
     def move_to(self, node: int) -> None:
@@ -334,7 +335,7 @@ class Machine:
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
         registers = [self.engine.read_register(name) for name in CORE_REGISTERS]
         number = self.pricer.add_block(start, size_bytes, pending_it, function, called, registers)
-        if self.pricer.decoded[number].assumed and self.tables.probe_count < t.EAGER_PROBES:
+        if self.pricer.decoded[number].assumed and self.tables.probe_count < rec.EAGER_PROBES:
             self.add_probes(number)
             number = self.tables.find_block(start, size_bytes)
         return number
@@ -355,7 +356,7 @@ class Machine:
         """A known block turns out to be called: it is a function's entry."""
         block = self.tables.arrays["blocks"][self.tables.find_block(start, size_bytes)]
         block["function"] = self.functions.number_at(start, called=True, current=None)
-        block["flags"] |= t.FUNCTION_ENTRY
+        block["flags"] |= rec.FUNCTION_ENTRY
         self.tables.cut_links()
 
     def add_probes(self, number: int) -> None:
@@ -371,7 +372,7 @@ class Machine:
                 or self.tables.find_block(start, end - start) != old
             ):
                 continue
-            entry = bool(blocks[old]["flags"] & t.FUNCTION_ENTRY)
+            entry = bool(blocks[old]["flags"] & rec.FUNCTION_ENTRY)
             entry_it = self.pricer.decoded[old].entry_it
             self.pricer.add_block(start, end - start, entry_it, int(blocks[old]["function"]), entry)
             blocks = self.tables.arrays["blocks"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcusim.engine.tables import NO_KEY, Tables
+from mcusim.engine.records import NO_KEY
+from mcusim.engine.tables import Tables
 from mcusim.machine.stacks import Stacks
 from mcusim.trace import StackUse, TaskUse, Trace
 
