@@ -59,10 +59,13 @@ class Candidate:
     score: int
 
     @property
-    def order(self) -> tuple[int, int, str]:
-        """Sorts the best candidate first: by evidence, then the smaller memory, then the name."""
+    def order(self) -> tuple[int, int, bool, str]:
+        """Sorts the best candidate first: by evidence, then the smaller memory, then the core, then the name.
+
+        Code for Armv6-M that names no core runs on the Cortex-M0+ rather than on the Cortex-M0 before it.
+        """
         memory = sum(region.size_bytes for region in self.board.region)
-        return -self.score, memory, self.board.name
+        return -self.score, memory, self.board.core == "cortex-m0", self.board.name
 
 
 def guess_board(image: Image) -> tuple[Board, str]:

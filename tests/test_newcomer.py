@@ -36,9 +36,9 @@ def test_instructions_in_it_blocks_show_their_condition(tmp_path: Path) -> None:
 
 
 def test_wait_states_that_are_not_timed_are_remarked_on(tmp_path: Path) -> None:
-    code = assemble("4b01 2205 601a e7fe") + (0x4002_2000).to_bytes(4, "little")  # ldr r3, =FLASH_ACR; str 5; b .
+    code = assemble("4b01 2205 601a e7fe") + (0x4002_3C00).to_bytes(4, "little")  # ldr r3, =FLASH_ACR; str 5; b .
     image = write_image(tmp_path, firmware_elf(code))
-    notes = [note.text for note in run_profile(image, "nucleo-l4r5zi").notes]
+    notes = [note.text for note in run_profile(image, "stm32f746-discovery").notes]
     assert any("firmware set 5" in text for text in notes)
 
 

@@ -27,11 +27,14 @@ class Stm32U5Flash(Stm32F7Flash):
 
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         super().__init__(entry, host)
-        self.set_access(self.registers[ACR])
+        self._tell_machine(self.registers[ACR])
 
     def set_access(self, value: int) -> None:
-        """Take what ACR asks for."""
+        """Take what the firmware wrote to ACR."""
         if not self.host.flash_timed:
             super().set_access(value)
+        self._tell_machine(value)
+
+    def _tell_machine(self, value: int) -> None:
         wait_states, prefetch = value & self.latency_mask, int(value & PREFETCH_ENABLE != 0)
         self.host.set_flash({"wait_states": wait_states, "prefetch": prefetch})
