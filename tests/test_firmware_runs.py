@@ -51,8 +51,8 @@ def test_examples_print_what_they_should(name: str, board: str) -> None:
 
 
 # Cycles from the issue of the first read to that of the second: Arm DDI 0439D 3.3, and cores/cortex-m4.toml.
-# The first read is a load of one cycle, whose data cycle the next instruction pays unless it is a store, a NOP, or a load
-# from the same memory: the counters are in the core's own peripherals, `memory` is in SRAM.
+# The first read is a load of one cycle, whose data cycle the next instruction pays unless it is a store, a NOP, or a
+# load from the same memory: the counters are in the core's own peripherals, `memory` is in SRAM.
 HAND_COUNTS = {
     "nothing": 1,  # two loads, pipelined
     "nop": 1 + 1,  # the NOP hides the data cycle
