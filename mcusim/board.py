@@ -88,7 +88,8 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     content: str = ""  # what a rom holds from its start: bytes in hexadecimal, white space left out
     words: dict[str, int] = {}
     timing: Timing | None = None  # of flash whose wait states are modelled
-    read_late_cycles: Sourced = NONE  # before the first of reads that follow each other closely
+    # That an access takes more unless it follows one of the same memory closely; so does the way back to another memory.
+    late_cycles: Sourced = NONE
 
     @property
     def end(self) -> int:

@@ -38,8 +38,8 @@ class GuestMemory(Protocol):
     def place_of(self, address: int) -> int:
         """Return the number of the memory that an address is in."""
 
-    def read_late_cycles(self, address: int) -> int:
-        """Return by how many cycles the first of several reads is late there."""
+    def late_cycles(self, address: int) -> int:
+        """Return by how many cycles the memory there answers late."""
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the value at an address, None where there is no memory."""
@@ -186,9 +186,9 @@ class Pricer:
                 self._seen[key] = access
                 exact[index] = access.address if access.exact else None
                 ops[index]["place"] = self.memory.place_of(access.address)
-                ops[index]["read_late_cycles"] = self.memory.read_late_cycles(access.address)
+                ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
-                ops[index]["read_late_cycles"] = self.memory.read_late_cycles(registers[isa.SP])
+                ops[index]["late_cycles"] = self.memory.late_cycles(registers[isa.SP])
         return exact
 
     def block_lengths(self) -> npt.NDArray[np.int64]:

@@ -57,7 +57,7 @@ OP_DTYPE = np.dtype(
         ("fp_writes", np.uint32),
         ("fp_addend", np.uint32),
         ("place", np.uint8),  # memory block that it accesses, numbered by who knows the memory map; 0: none, or unknown
-        ("read_late_cycles", np.uint8),  # of its memory, before the first of several reads
+        ("late_cycles", np.uint8),  # of its memory, for an access that does not follow another closely
         ("further_transfers", np.uint8),  # that an unaligned access takes beyond its first
     ],
     align=True,

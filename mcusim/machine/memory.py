@@ -25,7 +25,7 @@ class _Window:
     array: npt.NDArray[np.uint8]
     writable: bool
     place: int
-    read_late_cycles: int
+    late_cycles: int
 
 
 PERIPHERALS = 255  # the place of what is no memory
@@ -39,7 +39,7 @@ class Memory:
         self._windows: list[_Window] = []
         for place, region in enumerate(board.region, 1):
             writable = region.writable
-            late = region.read_late_cycles.value
+            late = region.late_cycles.value
             array = np.full(region.size_bytes, 0 if writable else ERASED, np.uint8)
             content = bytes.fromhex(region.content)
             array[: len(content)] = np.frombuffer(content, np.uint8)
@@ -75,10 +75,10 @@ class Memory:
         window = self._window(address)
         return PERIPHERALS if window is None else window.place
 
-    def read_late_cycles(self, address: int) -> int:
-        """Return by how many cycles the first of several reads is late (`Region.read_late_cycles`)."""
+    def late_cycles(self, address: int) -> int:
+        """Return by how many cycles the memory at an address answers late (`Region.late_cycles`)."""
         window = self._window(address)
-        return 0 if window is None else window.read_late_cycles
+        return 0 if window is None else window.late_cycles
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the little-endian value at an address, None where there is no memory."""

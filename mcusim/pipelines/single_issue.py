@@ -83,7 +83,9 @@ _REQUESTED = 9  # words asked for in the last cycle
 _LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
 _SLOW = 11  # the instruction just before took more than one cycle
 _WRITING = 12  # cycles for which the write buffer keeps the bus busy
-STATE_SIZE = 13
+_AT_PLACE = 13  # memory that was accessed last over the system bus
+_AT_LATE = 14  # by how many cycles that one is late
+STATE_SIZE = 15
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -183,8 +185,8 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
     is_open = state[_OPEN]
     follows = False  # another access, so closely that the memory is ready for it
     if is_open == _OPEN_LOAD:
-        follows = op.place == state[_OPEN_PLACE]
-        if not _hides_data_cycle(op, runs, state, rules):
+        follows = _hides_data_cycle(op, runs, state, rules)
+        if not follows:
             cost[causes.LOAD] += rules[_LOAD_DATA]
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
@@ -206,7 +208,9 @@ def _bus_stalls(op: Any, follows: bool, state: Any, rules: Any, cost: Any) -> No
     if op.flags & isa.LOAD:
         cost[causes.STORE] += writing
         if not follows and writing == 0:
-            cost[causes.MEMORY] += op.read_late_cycles
+            cost[causes.MEMORY] += (
+                op.late_cycles if op.place == state[_AT_PLACE] else max(op.late_cycles, state[_AT_LATE])
+            )
 
 
 @njit
@@ -356,6 +360,9 @@ def price(
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
         _leave_open(op, runs, state, rules)
+        if runs and op.flags & (isa.LOAD | isa.STORE) and not op.flags & isa.LITERAL and op.place != 1:
+            state[_AT_PLACE] = op.place
+            state[_AT_LATE] = op.late_cycles
         state[_WRITING] = max(state[_WRITING] - cycles, 0)
         if runs and op.flags & isa.STORE:
             state[_WRITING] = rules[_LOAD_AFTER_STORE]
