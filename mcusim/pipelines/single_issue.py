@@ -166,9 +166,10 @@ def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> 
 
 @njit
 def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
-    """Return how long fetch is late for the third 32-bit instruction at halfword addresses behind a slow instruction.
+    """Return how long fetch is late for every third of a run of 32-bit instructions at halfword addresses.
 
-    While that one takes its time the buffer fills up and fetch stops; it starts again too late for the third.
+    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
+    stopped, and it starts again too late for the third. A 16-bit instruction or an aligned one ends the run.
     """
     if waited and rules[_WIDE_RUN_STALL]:
         state[_WIDE_RUN] = 1
@@ -177,7 +178,7 @@ def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
     elif state[_WIDE_RUN]:
         state[_WIDE_RUN] += 1
         if state[_WIDE_RUN] == _WIDE_RUN_LENGTH:
-            state[_WIDE_RUN] = 0
+            state[_WIDE_RUN] = 1
             return rules[_WIDE_RUN_STALL]
     return 0
 
