@@ -368,7 +368,8 @@ def price(
             state[_WRITING] = rules[_LOAD_AFTER_STORE]
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
-        state[_SLOW] = 1 if rules[_TARGET_AHEAD] and cycles - cost[causes.FETCH] > 1 else 0
+        own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
+        state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
             in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
             _after_branch(state)
