@@ -40,6 +40,7 @@ RULES: tuple[str, ...] = (
     "fp_divide_cycles",
     "fetch_buffer_words",
     "not_taken_fetch_slots",
+    "wide_run_stall_cycles",
     "accumulate_overlap_cycles",
     "fetches_target_ahead",
 )
@@ -65,6 +66,7 @@ RULES: tuple[str, ...] = (
     _FP_DIVIDE,
     _BUFFER_WORDS,
     _NOT_TAKEN_SLOTS,
+    _WIDE_RUN_STALL,
     _ACCUMULATE_OVERLAP,
     _TARGET_AHEAD,
 ) = range(len(RULES))
@@ -85,7 +87,10 @@ _SLOW = 11  # the instruction just before took more than one cycle
 _WRITING = 12  # cycles for which the write buffer keeps the bus busy
 _AT_PLACE = 13  # memory that was accessed last over the system bus
 _AT_LATE = 14  # by how many cycles that one is late
-STATE_SIZE = 15
+_WIDE_RUN = (
+    15  # behind an instruction of several cycles: 1 and the 32-bit instructions at halfword addresses since; else 0
+)
+STATE_SIZE = 16
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -104,6 +109,7 @@ _NOP, _IT, _FP_DIVISION = _NUMBER["nop"], _NUMBER["it"], _NUMBER["fp_divide"]
 _BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
 _ALU, _MULTIPLY_LONG, _MULTIPLY_ACCUMULATE = _NUMBER["alu"], _NUMBER["multiply_long"], _NUMBER["multiply_accumulate"]
 _LINK = 1 << isa.LR
+_WIDE_RUN_LENGTH = 4  # of `_WIDE_RUN` when the third has come
 _SUBTRACTS = 1 << 4  # MLS, where MLA has 0 (A7.7.74, A7.7.75)
 _LONG_ACCUMULATES = 1 << 22  # SMLAL and UMLAL, where SMULL and UMULL have 0 (A5.3.17)
 
@@ -156,6 +162,24 @@ def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> 
     state[_REQUESTED] = 1 if held < words and slots_taken == 0 else 0
     state[_READY] = held - freed
     _tick(state, cycles - 1, words)
+
+
+@njit
+def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
+    """Return how long fetch is late for the third 32-bit instruction at halfword addresses behind a slow instruction.
+
+    While that one takes its time the buffer fills up and fetch stops; it starts again too late for the third.
+    """
+    if waited and rules[_WIDE_RUN_STALL]:
+        state[_WIDE_RUN] = 1
+    if not (op.address & 2 and op.size_bytes == 4):
+        state[_WIDE_RUN] = 0
+    elif state[_WIDE_RUN]:
+        state[_WIDE_RUN] += 1
+        if state[_WIDE_RUN] == _WIDE_RUN_LENGTH:
+            state[_WIDE_RUN] = 0
+            return rules[_WIDE_RUN_STALL]
+    return 0
 
 
 @njit
@@ -305,6 +329,7 @@ def _after_branch(state: Any) -> None:
     state[_ALU_REGISTERS] = 0
     state[_LONG_HIGH] = 0
     state[_SLOW] = 0
+    state[_WIDE_RUN] = 0
     state[_READY] = 1
     state[_REQUESTED] = 1
     state[_NARROW] = 0
@@ -341,6 +366,7 @@ def price(
         _access_stalls(op, runs, state, rules, cost)
         _fp_stalls(op, state, rules, cost)
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP] + cost[causes.MEMORY]
+        cost[causes.FETCH] += _wide_run(op, waited, state, rules)
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
             _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
@@ -369,6 +395,8 @@ def price(
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
         own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
+        if own_cycles > 1 and rules[_WIDE_RUN_STALL]:
+            state[_WIDE_RUN] = 1
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
             in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
