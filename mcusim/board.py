@@ -88,7 +88,7 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     content: str = ""  # what a rom holds from its start: bytes in hexadecimal, white space left out
     words: dict[str, int] = {}
     timing: Timing | None = None  # of flash whose wait states are modelled
-    # That an access takes more unless it follows one of the same memory closely; so does the way back to another memory.
+    # What an access takes more unless it follows one of the same memory closely; so does the way back to another.
     late_cycles: Sourced = NONE
 
     @property

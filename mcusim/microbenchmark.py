@@ -83,6 +83,8 @@ def cores_with_cases() -> list[str]:
 def load_cases(core: str) -> CaseFile:
     """Read and check the microbenchmarks of a core. Raises McusimError with the file and what is wrong."""
     name = f"{file_stem(core)}.toml"
+    if core not in cores_with_cases():
+        raise McusimError(f"{core} has no microbenchmarks: there are some of {', '.join(cores_with_cases())}")
     try:
         file = msgspec.convert(tomllib.loads(files(FOLDER).joinpath(name).read_text("utf-8")), CaseFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

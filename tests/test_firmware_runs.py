@@ -83,7 +83,7 @@ ASSUMED = ("it skipped load, flags lost",)  # documented: what was skipped canno
 def timing() -> RunLoop:
     """The timing firmware after its run, on a board whose SRAM answers at once, as the counts have it."""
     board = load_board(NUCLEO)
-    regions = tuple(replace(region, read_late_cycles=NONE) for region in board.region)
+    regions = tuple(replace(region, late_cycles=NONE) for region in board.region)
     loop = RunLoop(load(prebuilt("timing", NUCLEO)), replace(board, region=regions), Settings(), None, None)
     loop.run()
     return loop

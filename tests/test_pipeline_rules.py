@@ -76,13 +76,14 @@ def test_what_it_skips_takes_one_cycle_and_touches_nothing() -> None:
     assert cycles_of(core, "681a bf18 6808", skipped=(2,)) == 1 + 1 + 1
 
 
-# The fetch unit: 3 words, 2 cycles from request to use (Arm KA 8521; compendium, alignment effects and rules).
+# The fetch unit: 3 words beside the one that is decoded, 2 cycles from request to use (Arm KA 8521; cmemu, piq).
 WIDE, NARROW = "f04f0001", "46c0"  # mov.w r0, #1; mov r8, r8
 
 
-@pytest.mark.parametrize(("count", "stalls"), [(1, 0), (2, 0), (3, 1), (4, 1)])
-def test_runs_of_wide_instructions_at_halfword_addresses_stall(count: int, stalls: int) -> None:
-    assert cycles_of(cortex_m4(), " ".join([NARROW] + [WIDE] * count)) == 1 + count + stalls
+@pytest.mark.parametrize("count", [1, 2])
+def test_short_runs_of_wide_instructions_at_halfword_addresses_do_not_stall(count: int) -> None:
+    """Whether longer ones do is open: the microbenchmark `wide-three-unaligned`."""
+    assert cycles_of(cortex_m4(), " ".join([NARROW] + [WIDE] * count)) == 1 + count
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import Host, RegisterFile
 from mcusim.devices.ticks import DownCounter, Ticks
 
-LED, BUTTON, CLK1HZ, CLK100HZ, COUNTER, PRESCALE, PSCNTR = 0x00, 0x08, 0x10, 0x14, 0x18, 0x1C, 0x20
+BUTTON, CLK1HZ, CLK100HZ, COUNTER, PRESCALE, PSCNTR = 0x08, 0x10, 0x14, 0x18, 0x1C, 0x20
 
 
 class Mps2FpgaIo(RegisterFile):

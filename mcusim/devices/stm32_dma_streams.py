@@ -19,7 +19,7 @@ FLAG_PLACES = (0, 6, 16, 22)  # of four streams in LISR and in HISR
 STREAM_FLAGS = 0x3D
 DMDIS = 1 << 2
 FCR_RESET = 0x21  # FIFO empty, threshold half (RM0090 10.5.10)
-TO_MEMORY, TO_PERIPHERAL, BETWEEN_MEMORIES = range(3)
+TO_PERIPHERAL, BETWEEN_MEMORIES = 1, 2  # DIR; 0: from the peripheral to memory
 
 
 class Stm32DmaStreams(DmaEngine):

@@ -175,8 +175,9 @@ class Tables:
         return -1
 
     def cut_links(self) -> None:
-        """Forget all links: what they skip may have changed."""
+        """Forget all links, and the one that is about to be made: what they skip may have changed."""
         self.arrays["outcomes"]["link_key"] = NO_KEY
+        self.m["last_outcome"] = -1
 
     def add_divisions(self, rows: list[tuple[int, int, int, int]]) -> int:
         """Append a block's divisions (two operands, operation, index of instruction); return the first's number."""

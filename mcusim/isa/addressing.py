@@ -2,8 +2,9 @@
 """Which addresses a run of instructions accesses, as far as the registers before it tell.
 
 Pointers are followed through moves, constants, sums, base registers that are written back, and loads from memory that
-can be looked at. What comes out of other arithmetic is unknown; so is what is accessed through it. Encodings are those
-of the Armv7-M ARM (DDI 0403E, A7.7).
+can be looked at. What comes out of other arithmetic is unknown, and so is what is accessed through it. Memory is as it
+was before the first instruction, but for stores whose address is known. Encodings are those of the Armv7-M ARM
+(DDI 0403E, A7.7).
 """
 
 from __future__ import annotations
@@ -13,11 +14,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcusim.isa.decode import CONDITIONAL, LITERAL, LOAD, PC, REGISTER_OFFSET, SP, STORE, WRITEBACK, OpArray
+from mcusim.isa.decode import (
+    CLASS_NUMBER,
+    CONDITIONAL,
+    DOUBLE,
+    FP,
+    LITERAL,
+    LOAD,
+    PC,
+    REGISTER_OFFSET,
+    SP,
+    STORE,
+    WRITEBACK,
+    OpArray,
+)
 from mcusim.isa.stack import expand_immediate
 
 Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds there, None if unknown
 MASK = 0xFFFF_FFFF
+_STORE = CLASS_NUMBER["store"]
 
 
 class Access(NamedTuple):
@@ -34,6 +49,14 @@ def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | No
     """
     values: list[int | None] = [*registers, None]
     found: list[Access | None] = []
+    stored: list[_Stored] = []
+
+    def load(address: int, size_bytes: int) -> int | None:
+        for late in reversed(stored):
+            if late.address < address + size_bytes and address < late.address + late.size_bytes:
+                return late.value if (late.address, late.size_bytes) == (address, size_bytes) else None
+        return peek(address, size_bytes)
+
     for op in ops:
         is_access = op["flags"] & (LOAD | STORE) and op["address_reads"]
         address = _address(op, values) if is_access else None
@@ -41,11 +64,29 @@ def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | No
         found.append(
             Access(address, True) if address is not None else Access(hint, False) if hint is not None else None
         )
-        after = _results(op, values, address, peek)
+        if op["flags"] & STORE and address is not None:
+            stored.append(_stored(op, values, address))
+        after = {} if op["flags"] & CONDITIONAL else _results(op, values, address, load)
         for register in range(15):
             if op["writes"] >> register & 1:
                 values[register] = after.get(register)
     return found
+
+
+class _Stored(NamedTuple):
+    """What a store has put into memory; `value` None: unknown."""
+
+    address: int
+    size_bytes: int
+    value: int | None
+
+
+def _stored(op: np.void, values: list[int | None], address: int) -> _Stored:
+    if op["registers"] or op["flags"] & DOUBLE:
+        return _Stored(address, 4 * max(int(op["registers"]), 2), None)
+    size_bytes, source = access_bytes(op), int(op["reads"] & ~op["address_reads"])
+    is_known = size_bytes == 4 and source and not op["flags"] & (CONDITIONAL | FP) and op["klass"] == _STORE
+    return _Stored(address, size_bytes, values[_lowest(source)] if is_known else None)
 
 
 def _base_in_memory(op: np.void, values: list[int | None], peek: Peek) -> int | None:
@@ -53,7 +94,7 @@ def _base_in_memory(op: np.void, values: list[int | None], peek: Peek) -> int | 
     if not op["flags"] & REGISTER_OFFSET:
         return None
     base, _, _ = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
-    value = values[base]
+    value = values[base] if base != PC else int(op["address"]) + 4
     return value if value is not None and peek(value, 1) is not None else None
 
 
@@ -61,6 +102,8 @@ def access_bytes(op: np.void) -> int:
     """Return the size of a single load or store: 1, 2 or 4 bytes; several words count as 4."""
     opcode = int(op["opcode"])
     if op["size_bytes"] == 4:
+        if opcode >> 21 == 0xE8C >> 1:  # exclusive of a byte or halfword, TBB, TBH; Armv8-M: acquire and release
+            return 1 << (opcode >> 4 & 3)
         return 1 << (opcode >> 21 & 3) if opcode >> 25 == 0b1111100 else 4
     top = opcode >> 12
     if top == 0b0101:
@@ -134,12 +177,12 @@ def _lowest(mask: int) -> int:
 
 def _address(op: np.void, values: list[int | None]) -> int | None:
     """Return the address of a load or store; of several words, the lowest."""
-    if op["flags"] & LITERAL:
-        return (int(op["address"]) + 4 & ~3) + _immediate(op) & MASK
     if op["flags"] & REGISTER_OFFSET:
         base, index, shift = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
-        first, second = values[base], values[index]
+        first, second = values[base] if base != PC else int(op["address"]) + 4, values[index]
         return None if first is None or second is None else first + (second << shift) & MASK
+    if op["flags"] & LITERAL:
+        return (int(op["address"]) + 4 & ~3) + _immediate(op) & MASK
     start = values[_lowest(int(op["address_reads"]))]
     if start is None:
         return None
@@ -182,8 +225,9 @@ def _immediate(op: np.void) -> int:
         return (opcode & 0xFF) * (1 if opcode >> 9 & 1 else -1)
     if opcode >> 28 == 0xE and opcode >> 25 & 7 == 0b100:
         if opcode >> 22 & 1:  # double, exclusive
-            exclusive = opcode >> 24 & 1 == 0 and opcode >> 21 & 1 == 0
-            return 4 * (opcode & 0xFF) * (1 if exclusive or opcode >> 23 & 1 else -1)
+            if opcode >> 24 & 1 == 0 and opcode >> 21 & 1 == 0:
+                return 0 if opcode >> 23 & 1 else 4 * (opcode & 0xFF)  # only LDREX and STREX have an offset
+            return 4 * (opcode & 0xFF) * (1 if opcode >> 23 & 1 else -1)
         return 0 if opcode >> 23 & 1 else -4 * (opcode & 0xFFFF).bit_count()
     multiple = not opcode >> 24 & 1 or opcode >> 21 & 1  # VLDM and VSTM; VLDR and VSTR are P = 1, W = 0
     if multiple and opcode >> 23 & 1:
@@ -201,11 +245,18 @@ def _results(op: np.void, values: list[int | None], address: int | None, peek: P
             after[base] = _written_back(op, values[base])
             writes &= ~(1 << base)
         if flags & LOAD and address is not None and not op["registers"] and writes.bit_count() == 1:
-            after[_lowest(writes)] = peek(address, access_bytes(op))
+            after[_lowest(writes)] = _extended(op, peek(address, access_bytes(op)))
         return after
     if writes.bit_count() == 1 and writes < 1 << PC:
         after[_lowest(writes)] = _computed(op, values)
     return after
+
+
+def _extended(op: np.void, value: int | None) -> int | None:
+    """Return what a load makes of a byte or halfword: LDRSB and LDRSH repeat its sign."""
+    opcode, sign = int(op["opcode"]), 1 << 8 * access_bytes(op) - 1
+    signed = opcode >> 24 == 0xF9 if op["size_bytes"] == 4 else opcode >> 9 in (0b0101011, 0b0101111)
+    return value if value is None or not signed else (value ^ sign) - sign & MASK
 
 
 def _written_back(op: np.void, before: int | None) -> int | None:

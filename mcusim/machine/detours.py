@@ -14,12 +14,13 @@ from mcusim.errors import McusimError, unknown_name
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_JUMP
 from mcusim.machine.places import Deferred
+from mcusim.machine.settings import code_address
 from mcusim.machine.spans import make_spans
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
 
-RETURN_TO_NOWHERE = 0xFFFF_FFFF  # in LR: going there ends the run
+RETURN_TO_NOWHERE = 0xFFFF_FFFF  # in LR after reset (B1.5.5), and of a function called here: going there ends the run
 MAX_ARGUMENTS = 4  # in registers (AAPCS, 6.4)
 START = "main"
 
@@ -45,17 +46,6 @@ class Call:
     text: str
     address: int
     arguments: tuple[int, ...]
-
-
-def code_address(name: str, option: str, image: Image) -> int:
-    """Return the address of a function, or a number as it is. Raises McusimError with near names."""
-    symbol = image.find_symbol(name)
-    if symbol is not None and symbol.kind == "function":
-        return symbol.address
-    try:
-        return int(name, 0) & ~1
-    except ValueError:
-        raise unknown_name(f"function ({option})", name, [symbol.name for symbol in image.functions]) from None
 
 
 def _value(text: str, option: str, image: Image) -> int:

@@ -16,7 +16,7 @@ from mcusim.image.model import Image
 from mcusim.isa import decode as isa
 from mcusim.machine import faults
 from mcusim.machine.console_script import ConsoleScript
-from mcusim.machine.detours import Detours
+from mcusim.machine.detours import RETURN_TO_NOWHERE, Detours
 from mcusim.machine.exceptions import (
     BUS_FAULT,
     EXC_RETURN_START,
@@ -45,7 +45,6 @@ from mcusim.trace import End, Trace
 CHUNK_CYCLES = 10_000_000  # how long native code runs before Python looks at the wall clock
 STEPS_PER_LOOK = 1024  # returns of the engine between looks at the wall clock
 SYSTEM_VECTOR_BYTES = 0x40  # stack pointer and the fifteen system exceptions
-RESET_VALUE_LR = 0xFFFF_FFFF
 
 Console = Callable[[bytes], None]
 
@@ -107,7 +106,7 @@ class RunLoop:
         self.worst_lateness_cycles = 0
         self.untimed = Untimed(self)
         machine.engine.write_register("sp", image.vectors.initial_sp)
-        machine.engine.write_register("lr", RESET_VALUE_LR)
+        machine.engine.write_register("lr", RETURN_TO_NOWHERE)
         self._until = parse_until(settings.until, image) if settings.until is not None else None
         if self._until is not None:
             self.places.add(self._until[0], self._arrive)
@@ -308,7 +307,7 @@ class RunLoop:
         machine.settle(link & ~1)
         if not self.handlers:
             self.pc = self.last_address()
-            if link == RESET_VALUE_LR:
+            if link == RETURN_TO_NOWHERE:
                 self.finish("return", self._returned())
             else:
                 self.faulting.raise_fault(faults.jump(link & ~1, machine.board))

@@ -34,12 +34,13 @@ WRITABLE_CCR = 0x0007_031B  # STKALIGN, BFHFNMIGN, DIV_0_TRP, UNALIGN_TRP, USERS
 CCR_RESET = 0x0000_0200  # STKALIGN
 CCR_DIVIDE_TRAP, CCR_UNALIGN_TRAP = 1 << 4, 1 << 3
 SCR_SEVONPEND, SCR_SLEEPONEXIT = 1 << 4, 1 << 1
-CPACR_FPU = 0xF << 20
 AIRCR_KEY = 0x05FA
 # SHCSR (B3.2.13): enable bit and pended bit of each fault, active bit of each exception
 FAULT_ENABLES = {16: MEM_MANAGE, 17: BUS_FAULT, 18: USAGE_FAULT}
 PENDED = {12: USAGE_FAULT, 13: MEM_MANAGE, 14: BUS_FAULT, 15: SVCALL}
 ACTIVE = {0: MEM_MANAGE, 1: BUS_FAULT, 3: USAGE_FAULT, 7: SVCALL, 10: PENDSV, 11: SYSTICK}
+# Registers that are attributes of the block.
+ATTRIBUTES = {CCR: "ccr", CFSR: "cfsr", HFSR: "hfsr", MMFAR: "mmfar", BFAR: "bfar"}
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,14 @@ class SystemControlBlock:
 
     def read(self, offset: int) -> int:
         """Return a register."""
-        simple = {CPUID: self.identity.cpuid, VTOR: self.exceptions.vector_table, CCR: self.ccr, CFSR: self.cfsr,
-                  HFSR: self.hfsr, MMFAR: self.mmfar, BFAR: self.bfar, FPCAR: self.exceptions.fpcar}  # fmt: skip
-        if offset in simple:
-            return simple[offset]
+        if offset in ATTRIBUTES:
+            return int(getattr(self, ATTRIBUTES[offset]))
+        if offset == CPUID:
+            return self.identity.cpuid
+        if offset == VTOR:
+            return self.exceptions.vector_table
+        if offset == FPCAR:
+            return self.exceptions.fpcar
         if offset == ICSR:
             return self._read_icsr()
         if offset == AIRCR:

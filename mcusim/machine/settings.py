@@ -80,6 +80,17 @@ class Progress:
     function: str
 
 
+def code_address(name: str, option: str, image: Image) -> int:
+    """Return the address of a function, or a number as it is. Raises McusimError with near names."""
+    symbol = image.find_symbol(name)
+    if symbol is not None and symbol.kind == "function":
+        return symbol.address
+    try:
+        return int(name, 16 if name.lower().startswith("0x") else 10) & ~1
+    except ValueError:
+        raise unknown_name(f"function ({option})", name, [symbol.name for symbol in image.functions]) from None
+
+
 def parse_until(text: str, image: Image) -> tuple[int, int]:
     """Return address and count of `SYMBOL[:N]`; SYMBOL may be an address. Raises McusimError with near names."""
     name, separator, count_text = text.rpartition(":")
@@ -89,11 +100,4 @@ def parse_until(text: str, image: Image) -> tuple[int, int]:
     count = int(count_text)
     if count < 1:
         raise McusimError(f"--until {text}: the count starts at 1")
-    symbol = image.find_symbol(name)
-    if symbol is not None and symbol.kind == "function":
-        return symbol.address, count
-    try:
-        return int(name, 16 if name.lower().startswith("0x") else 10) & ~1, count
-    except ValueError:
-        names = [symbol.name for symbol in image.functions]
-        raise unknown_name("function in --until", name, names) from None
+    return code_address(name, "--until", image), count

@@ -18,7 +18,6 @@ from mcusim.board import Board
 from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
 
-ANYWHERE = 1 << 32
 FRESH_BYTES, ROOM_BYTES = 64, 1024
 REACH_BYTES = 0x1_0000  # an SP this far below a stack has been set to something else
 HEAP_SECTIONS = ("heap", "stack")  # in a section's name: reserves room, holds no variables
