@@ -105,7 +105,7 @@ _DATA_PROCESSING = np.array(
 _BARRIERS = np.array(
     [name in ("barrier", "instruction_barrier", "system_read", "system_write", "change_state") for name in isa.CLASSES]
 )
-_NOP, _IT, _FP_DIVISION = _NUMBER["nop"], _NUMBER["it"], _NUMBER["fp_divide"]
+_NOP, _IT, _ISB, _FP_DIVISION = (_NUMBER[name] for name in ("nop", "it", "instruction_barrier", "fp_divide"))
 _BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
 _ALU, _MULTIPLY_LONG, _MULTIPLY_ACCUMULATE = _NUMBER["alu"], _NUMBER["multiply_long"], _NUMBER["multiply_accumulate"]
 _LINK = 1 << isa.LR
@@ -396,7 +396,7 @@ def price(
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
         own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
-        if own_cycles > 1 and rules[_WIDE_RUN_STALL]:
+        if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
             state[_WIDE_RUN] = 1
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
