@@ -45,6 +45,7 @@ from mcusim.trace import Trace
 Counts = npt.NDArray[np.int64]
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 RAM_KINDS = ("sram", "tcm")
+FLASH_CAUSES = ("flash-fetch", "flash-literal", "flash-data")
 
 
 def attribute(trace: Trace) -> Profile:
@@ -73,8 +74,9 @@ def attribute(trace: Trace) -> Profile:
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
         notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
-        accuracy=_accuracy(trace), output=trace.output.decode("utf-8", "replace"), cause_titles=dict(CAUSE_TITLES),
-        stacks=_stacks(trace), tasks=_tasks(trace, tree), fault=_fault(trace, costs.sources),
+        accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
+        cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
+        fault=_fault(trace, costs.sources),
     )  # fmt: skip
     _check(profile, trace)
     return profile
@@ -276,8 +278,11 @@ def _instruction_at(trace: Trace, address: int) -> str:
     return ""
 
 
-def _accuracy(trace: Trace) -> Accuracy:
+def _accuracy(trace: Trace, totals: Totals) -> Accuracy:
+    """Return the core's statement. Its interval was measured without wait states, so it does not hold with them."""
     statement = trace.core.file.accuracy
+    if statement.interval_percent is not None and any(totals.causes.get(cause) for cause in FLASH_CAUSES):
+        return Accuracy("estimate", None, f"an estimate, since flash has wait states here. Without: {statement.text}")
     return Accuracy(statement.level, statement.interval_percent, statement.text)
 
 

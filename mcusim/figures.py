@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 
 from mcusim.errors import McusimError, unknown_name
+from mcusim.machine.flash import MAX_WAIT_STATES
 
 TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6}  # unit -> seconds
 UNITS = ("cycles", *TIMES, "bytes", "score")
@@ -229,8 +231,10 @@ def _wrong(figure: Figure) -> str:
         path = PurePath(name)
         if not name or path.is_absolute() or ".." in path.parts:
             return f"elf '{name}': give a name relative to the folder of --elfs"
-    if (setup.clock_hz or 1) < 1 or (setup.wait_states or 0) < 0:
-        return "clock_hz must be above zero, and wait_states not below"
+    if setup.clock_hz is not None and setup.clock_hz < 1:
+        return f"clock_hz is {setup.clock_hz}: it must be above zero"
+    if not 0 <= (setup.wait_states or 0) <= MAX_WAIT_STATES:
+        return f"wait_states is {setup.wait_states}: give from 0 to {MAX_WAIT_STATES}"
     if sum(given is not None for given in (row.label, row.function, row.start)) != 1 or (
         (row.start is None) != (row.to is None)
     ):
@@ -244,6 +248,8 @@ def _wrong_numbers(row: FigureRow, *, printed: bool) -> str:
     numbers = [number for number in (row.least, row.value, row.greatest) if number is not None]
     if not numbers:
         return "has no value: give 'value', or 'min' and 'max'"
+    if not all(math.isfinite(number) for number in (*numbers, row.scale)):
+        return "its numbers must be finite"
     if min(numbers) <= 0 or numbers != sorted(numbers):
         return "its values must be above zero, and min <= value <= max"
     if row.occurrence is not None and row.occurrence < 1:

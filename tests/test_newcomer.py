@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
+from elf_writer import ALLOC, EXEC, FLASH, FUNC, GLOBAL, STACK_TOP, Elf, Section, attributes
 from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_loop, run_profile, write_image
 
 from mcusim.disassembly import Disassembler
@@ -26,6 +28,25 @@ def test_a_call_through_a_null_pointer_names_the_caller(tmp_path: Path) -> None:
     assert fault is not None
     assert "into the vector table" in fault.words
     assert [place.how for place in fault.backtrace] == ["at", "jump"]
+
+
+def test_code_may_stand_where_a_short_vector_table_leaves_room(tmp_path: Path) -> None:
+    elf = Elf(entry=FLASH | 9)
+    code = struct.pack("<II", STACK_TOP, FLASH | 9) + assemble("2001 e7fe")  # movs r0, #1; b .
+    elf.sections = [
+        Section(".text", FLASH, code, ALLOC | EXEC),
+        Section(".ARM.attributes", data=attributes(), type=0x70000003),
+    ]
+    elf.symbol("Reset", FLASH + 8 | 1, 4, FUNC, GLOBAL)
+    end = run_loop(write_image(tmp_path, elf), "nucleo-l4r5zi").end
+    assert end is not None
+    assert end.kind == "loop"
+
+
+def test_an_interval_measured_without_wait_states_is_not_printed_with_them(tmp_path: Path) -> None:
+    image = write_image(tmp_path, firmware_elf(assemble("bf00 " * 40 + "e7fe")))
+    sure = [run_profile(image, "nucleo-l4r5zi", wait_states=waits).accuracy for waits in (0, 5)]
+    assert [(each.level, each.interval_percent is None) for each in sure] == [("measured", False), ("estimate", True)]
 
 
 def test_instructions_in_it_blocks_show_their_condition(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import make_profile
+from machines import assemble, firmware_elf, write_image
 
 import mcusim
 from mcusim.cli import main, options
@@ -183,6 +184,12 @@ class TestCommand:
         assert "not run" in out
         assert "against the first row, core cortex-m4" in out
 
+    def test_runs_that_end_in_a_fault_say_so(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        write_image(tmp_path, firmware_elf(assemble("2301 4798")), "null.elf")  # a call through a null pointer
+        words = ["compare", str(tmp_path / "null.elf"), "--board", "nucleo-l4r5zi", "--clock", "8M,16M", "-j", "1"]
+        assert main(words) == 1
+        assert "Ended in a fault: clock 8 MHz: " in capsys.readouterr().out
+
     def test_saved_profiles(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for variant in variants()[:2]:
             assert variant.profile is not None
@@ -207,6 +214,8 @@ class TestCommand:
             ([str(HELLO), "--wait-states", "99"], "from 0 to 64"),
             ([str(HELLO), "--set", "flash.cache"], "KEY=VALUE"),
             ([str(HELLO), "--set", "cache=on,off", "-j", "1"], "unknown memory setting"),
+            ([str(HELLO), "--set", "flash.cache=on", "--set", "flash.cache=off"], "is given twice"),
+            ([str(HELLO), "--board", "nucleo-l4r5zi,nope"], "unknown board 'nope'"),
             ([str(HELLO), "--core", "cortex-m0", "-j", "1"], "does not run on --core cortex-m0"),
             (["nothing.elf", "--clock", "1M"], "cannot read the firmware"),
         ],

@@ -3,7 +3,7 @@
 
 --board, --core, --clock, --wait-states and --set take several values with commas between them; every combination is a
 run of its own, since firmware may read the clock and interrupts come when they are due. Changes are against the first
-row. With saved profiles (two or more .json files) nothing runs.
+row. With saved profiles (two or more .json files) nothing runs. The exit code is 1 if a run ended in a fault.
 
 Examples:
   mcusim compare firmware.elf --clock 80M,120M                          what the core's clock changes
@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
         raise McusimError(variants[0].error)
     document = comparison_document(variants, functions=args.functions or bool(saved), top=args.top)
     options.print_document(args, document)
-    return 0
+    faulted = any(variant.profile is not None and variant.profile.fault is not None for variant in variants)
+    return 1 if faulted and not saved else 0
 
 
 def _load(args: argparse.Namespace) -> list[Variant]:
@@ -88,6 +89,7 @@ def _load(args: argparse.Namespace) -> list[Variant]:
 
 
 def _run(args: argparse.Namespace) -> list[Variant]:
+    from mcusim.board import load_board
     from mcusim.comparison import WhatIf, compare_runs
     from mcusim.core import core_names
     from mcusim.image import load
@@ -103,6 +105,11 @@ def _run(args: argparse.Namespace) -> list[Variant]:
     for name in wanted.cores:
         if name not in core_names():
             raise unknown_name("core", name, core_names())
+    for name in boards:
+        load_board(name)  # what is wrong with it is said before anything runs
+    keys = [alternatives[0].partition("=")[0] for alternatives in args.set]
+    if repeated := [key for key in keys if keys.count(key) > 1]:
+        raise McusimError(f"--set {repeated[0]} is given twice: put its values into one, {repeated[0]}=A,B")
     settings = running.make_settings(args)
     load(args.inputs[0], base=args.base)  # what is wrong with it is said once
     line = ProgressLine(quiet=args.quiet)

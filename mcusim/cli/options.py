@@ -230,10 +230,9 @@ def alternatives(text: str) -> tuple[str, ...]:
 
 def wait_states(text: str) -> int:
     """A number of wait states."""
-    value = count_or_zero(text)
-    if value > _MOST_WAIT_STATES:
+    if not text.isdecimal() or int(text) > _MOST_WAIT_STATES:
         raise argparse.ArgumentTypeError(f"'{text}': give from 0 to {_MOST_WAIT_STATES} wait states")
-    return value
+    return int(text)
 
 
 def count_or_zero(text: str) -> int:

@@ -76,6 +76,9 @@ def make_settings(
         raise McusimError("--uart-in and --uart-script exclude each other: their bytes would mix")
     if args.files is not None and not args.files.is_dir():
         raise McusimError(f"--files {args.files}: is not a folder: give one that exists")
+    keys = [text.partition("=")[0] for text in memory]
+    if repeated := [key for key in keys if keys.count(key) > 1]:
+        raise McusimError(f"--set {repeated[0]} is given twice: give it once")
     if core is not None and core not in core_names():
         raise unknown_name("core", core, core_names())
     return Settings(

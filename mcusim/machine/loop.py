@@ -216,7 +216,8 @@ class RunLoop:
     def _meet(self, start: int, size_bytes: int) -> None:
         machine = self.machine
         table = machine.exceptions.vector_table
-        if start < SYSTEM_VECTOR_BYTES or table <= start < table + SYSTEM_VECTOR_BYTES:
+        in_table = start < SYSTEM_VECTOR_BYTES or table <= start < table + SYSTEM_VECTOR_BYTES
+        if in_table and machine.image.function_at(start) is None:  # code may stand behind a table cut short
             words = f"jump to 0x{start:08x}, into the vector table"
             outcome = "the words of the vector table would be executed"
             self.faulting.stop_in(faults.Fault(HARD_FAULT, faults.bits("INVSTATE"), words, start), outcome)

@@ -142,6 +142,7 @@ def _notes(variants: Sequence[Variant]) -> list[str]:
     ran = [variant for variant in variants if variant.profile is not None]
     profiles = [variant.profile for variant in ran if variant.profile is not None]
     notes = [f"Not run: {variant.name}: {variant.error}" for variant in variants if variant.profile is None]
+    notes += [f"Ended in a fault: {v.name}: {v.profile.end.text}" for v in ran if v.profile and v.profile.fault]
     if len({profile.end.kind for profile in profiles}) > 1:
         ends = ", ".join(f"{v.name}: {v.profile.end.text}" for v in ran if v.profile is not None)
         notes.append(f"The runs ended differently ({ends}).")
@@ -151,5 +152,19 @@ def _notes(variants: Sequence[Variant]) -> list[str]:
         notes.append("The firmware printed something else from run to run.")
     if any(profile.end.partial for profile in profiles):
         notes.append("A run was cut by the clock on the wall.")
+    notes += _assumed({n: v.profile for n, v in enumerate(variants, 1) if v.profile is not None})
     notes += sorted({f"{p.board.core} ({p.accuracy.level}): {p.accuracy.text}" for p in profiles})
     return notes
+
+
+def _assumed(profiles: dict[int, Profile]) -> list[str]:
+    """Return what was assumed, and in which rows where it was not in all."""
+    rows: dict[str, list[int]] = {}
+    for number, profile in profiles.items():
+        for note in profile.notes:
+            if note.kind == "assumed":
+                rows.setdefault(note.text, []).append(number)
+    return [
+        f"Assumed{'' if len(held) == len(profiles) else ' in ' + ', '.join(f'#{n}' for n in held)}: {text}"
+        for text, held in rows.items()
+    ]
