@@ -21,7 +21,7 @@ from mcusim.isa.decode import CLASS_NUMBER, CLASSES
 from mcusim.pipelines import PIPELINES
 
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
-MULTIPLY_MODELS = {"none": 0, "early-termination": 1}
+MULTIPLY_MODELS = {"fixed": 0, "early-termination": 1}
 EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 
 
@@ -61,7 +61,7 @@ class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     division: str
     sources: dict[str, str]
     accuracy: AccuracyStatement
-    long_multiply: str = "none"  # early-termination: SMULL and kin take what their operands need
+    long_multiply: str = "fixed"  # early-termination: SMULL and kin take what their operands need
     rule: dict[str, Number]
     class_: dict[str, ClassTiming] = msgspec.field(name="class")
     exception: dict[str, Number]
