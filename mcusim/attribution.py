@@ -102,8 +102,9 @@ class _Costs:
         for block in self.cycles:
             self._add_divisions(block)
         for row in trace.alignments[trace.alignments["extra_cycles"] > 0]:
-            self.cycles[int(row["block"])][int(row["op_index"]), UNALIGNED] += int(row["extra_cycles"])
-        for probe in trace.probes[trace.probes["kind"] == rec.PROBE_DIVISION]:
+            self._costs_of(int(row["block"]))[int(row["op_index"]), UNALIGNED] += int(row["extra_cycles"])
+        divisions = trace.probes["kind"] == rec.PROBE_DIVISION
+        for probe in trace.probes[divisions & (trace.probes["extra_cycles"] > 0)]:
             self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
         for address, cycles in trace.data_stalls.items():
             self._add_to(address, None, cycles)
@@ -113,10 +114,14 @@ class _Costs:
             fetch, block = self.trace.fetches[outcome], int(self.trace.entries[outcome // 2]["block"])
             lines = self.trace.lines[fetch["first_line"] :][: fetch["line_count"]]
             for line in lines[lines["stall_cycles"] > 0]:
-                if block not in self.cycles:  # an outcome that was only asked for its lines
-                    self.cycles[block] = np.zeros((len(self.trace.pricer.decoded[block].ops), len(CAUSES)), np.int64)
-                    self.counts.setdefault(block, 0)
-                self.cycles[block][int(line["op_index"]), FLASH_FETCH] += int(line["stall_cycles"])
+                self._costs_of(block)[int(line["op_index"]), FLASH_FETCH] += int(line["stall_cycles"])
+
+    def _costs_of(self, block: int) -> Counts:
+        """Return the costs of a block; one that never came to its end (a fault, lines only asked for) has none yet."""
+        if block not in self.cycles:
+            self.cycles[block] = np.zeros((len(self.trace.pricer.decoded[block].ops), len(CAUSES)), np.int64)
+            self.counts[block] = 0
+        return self.cycles[block]
 
     def _add_divisions(self, block: int) -> None:
         row = self.trace.blocks[block]
@@ -130,13 +135,15 @@ class _Costs:
         Without a cause they are a load's waits for flash.
         """
         if not self._places:
-            for block in self.cycles:
-                for index, op in enumerate(self.trace.pricer.decoded[block].ops):
+            decoded = self.trace.pricer.decoded
+            unfinished = [block for block in range(len(decoded)) if block not in self.cycles]
+            for block in (*unfinished, *self.cycles):  # those that came to their end take precedence
+                for index, op in enumerate(decoded[block].ops):
                     self._places[int(op["address"])] = (block, index, bool(op["flags"] & LITERAL))
         block, index, literal = self._places[address]
         if cause is None:
             cause = FLASH_LITERAL if literal else FLASH_DATA
-        self.cycles[block][index, cause] += cycles
+        self._costs_of(block)[index, cause] += cycles
 
     def by_function(self) -> tuple[Counts, list[int]]:
         """Return cycles (functions x causes) and instructions of each function."""
