@@ -22,6 +22,8 @@ from mcusim.profile import SCHEMA_VERSION, Profile
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     # 2 adds guessed registers (notes before), and what may be missing: stacks, tasks, the fault
     1: lambda raw: {**raw, "schema_version": 2, "guessed": []},
+    # 3 adds what may be missing: layers, memory
+    2: lambda raw: {**raw, "schema_version": 3},
 }
 
 

@@ -43,6 +43,7 @@ LAYERS = (
     ("trace",),
     ("machine",),
     ("gdb",),
+    ("profile_memory",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution", "figures"),
@@ -53,9 +54,10 @@ LAYERS = (
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
-    "profile": set(),
-    "profile_io": {"errors", "output", "profile"},
-    "reports": {"errors", "profile", "profile_io"},
+    "profile_memory": set(),
+    "profile": {"profile_memory"},
+    "profile_io": {"errors", "output", "profile", "profile_memory"},
+    "reports": {"errors", "profile", "profile_io", "profile_memory"},
     "devices": {"errors", "board"},
     "image": {"errors"},
     "isa": set(),

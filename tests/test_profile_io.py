@@ -137,10 +137,10 @@ def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'"schema_version": 2', b'"schema_version": 3', "saved by a newer mcusim (schema 3, this one reads up to 2)"),
-        (b'"schema_version": 2', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
-        (b'"schema_version": 2', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
-        (b'"schema_version": 2,', b"", "not a saved profile: object missing required field 'schema_version'"),
+        (b'"schema_version": 3', b'"schema_version": 4', "saved by a newer mcusim (schema 4, this one reads up to 3)"),
+        (b'"schema_version": 3', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
+        (b'"schema_version": 3', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
+        (b'"schema_version": 3,', b"", "not a saved profile: object missing required field 'schema_version'"),
         (b'"cycles":10973137', b'"cycles":"many"', "damaged profile: totals.cycles: expected `int`, got `str`"),
         (b'{"parent":0,"function":1,', b'{"parent":0,"function":99,', "tree[1].function: no function 99, there are 13"),
         (b'{"parent":0,"function":1,', b'{"parent":1,"function":1,', "tree[1].parent: parent 1 is not an earlier node"),
@@ -176,6 +176,6 @@ def test_an_older_profile_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(profile_io.MIGRATIONS, 0, rename)
     profile = replace(make_profile(), guessed=[])  # schema 1 had them among the notes
-    old = profile_io.dumps(profile).replace(b'"schema_version": 2', b'"schema_version": 0')
+    old = profile_io.dumps(profile).replace(b'"schema_version": 3', b'"schema_version": 0')
     old = old.replace(b'"guessed": [],\n', b"")
     assert profile_io.loads(old.replace(b'"tool"', b'"program"')) == profile
