@@ -39,7 +39,7 @@ LAYERS = (
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
-    ("guess", "engine", "devices"),
+    ("guess", "engine", "devices", "layers"),
     ("trace",),
     ("machine",),
     ("gdb",),
@@ -60,6 +60,7 @@ NARROW = {
     "reports": {"errors", "profile", "profile_io", "profile_memory"},
     "devices": {"errors", "board"},
     "image": {"errors"},
+    "layers": {"errors", "image"},
     "isa": set(),
     "pipelines": {"isa", "jit"},
 }

@@ -15,10 +15,7 @@ _HEAVY: tuple[tuple[str, str], ...] = (
     ("group_conv2d", r"group_(?:pointwise_)?conv"),
     ("conv1d", r"conv(?:olve)?_?1d"),
     ("conv3d", r"conv(?:olve)?_?3d"),
-    (
-        "conv2d",
-        r"(?<![a-z])(?:fused_)?(?:p(?:oint)?w(?:ise)?_?)?conv(?:olve|olution)?(?:_?2d)?(?![a-z])|convolve|conv2d",
-    ),
+    ("conv2d", r"(?<![a-z])(?:pointwise_?)?conv(?:olution)?(?![a-z])|convolve|conv_?2d"),
     ("fully_connected", r"fully_?connected|(?<![a-z])dense(?![a-z])|(?<![a-z])gemm(?![a-z])|(?<![a-z])fc(?![a-z])"),
     ("batch_matmul", r"batch_?mat_?mul|(?<![a-z])mat_?mul(?![a-z])"),
     ("lstm", r"lstm"),
@@ -89,7 +86,7 @@ MAC_KINDS = frozenset(
 def kind_of(name: str, file: str | None = None) -> str:
     """Return the kind of operator that a function's name tells, or else its source file's; '' where neither does.
 
-    `EvalInt8` of `depthwise_conv.cc` and `MaxEval` of `pooling.cc` need the file: TFLite Micro's operators are so named.
+    `EvalInt8` of `depthwise_conv.cc` and `MaxEval` of `pooling.cc` need the file: TFLite Micro names operators so.
     """
     text = snake(name)
     stem = snake(re.split(r"[/\\]", file)[-1].partition(".")[0]) if file else ""

@@ -203,7 +203,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "tflm",
-            "tflite::MicroInterpreterGraph::InvokeSubgraph (or MicroGraph's, or MicroInterpreter::Invoke), and operators",
+            "tflite::MicroInterpreterGraph::InvokeSubgraph (MicroGraph's, MicroInterpreter::Invoke) and operators",
             "tensorflow/tflite-micro tensorflow/lite/micro/micro_interpreter_graph.cc, kernels/",
             _TFLITE_ARENAS,
             _find_tflm,

@@ -65,7 +65,8 @@ def find_rule(text: str, image: Image) -> LayerRule | None:
     fit = preset.find(functions)
     if fit is None:
         raise McusimError(
-            f"{image.name}: --layers {preset.name} finds nothing: it looks for {preset.looks_for}; {_what_fits(functions)}"
+            f"{image.name}: --layers {preset.name} finds nothing: it looks for {preset.looks_for}; "
+            f"{_what_fits(functions)}"
         )
     return _rule(preset.name, fit, functions)
 
@@ -167,7 +168,7 @@ def _callees_of(argument: str, functions: Functions) -> Found:
         matching = _called(name, functions)
         if not matching:
             raise McusimError(
-                f"{functions.image.name}: --layers callees-of={name}: no function of that name: {_near(name, functions)}"
+                f"{functions.image.name}: --layers callees-of={name}: no such function: {_near(name, functions)}"
             )
         parents.update({each.address: None for each in matching})
     return Found(f"callees-of: the calls that {', '.join(names)} makes", parents=parents)
@@ -198,7 +199,7 @@ def _match(argument: str, functions: Functions) -> Found:
     matching = [each for each in matching if not each.names[0].is_part or each.names[0].plain not in whole]
     if not matching:
         raise McusimError(
-            f"{functions.image.name}: --layers match={argument}: no function's name matches: {_near(argument, functions)}"
+            f"{functions.image.name}: --layers match={argument}: no function matches: {_near(argument, functions)}"
         )
     return Found(f"match: every call of a function whose name matches {argument}", starts=frozenset(
         each.address for each in matching))  # fmt: skip
