@@ -35,7 +35,7 @@ MAX_LINES = 450
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
     ("errors", "exits"),
-    ("output", "jit", "image"),
+    ("output", "jit", "image", "layer_trace"),
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
@@ -74,7 +74,7 @@ OWNERS = {
     "matplotlib": set(),
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
-    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
+    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "layer_trace", "machine", "pipelines"},
     "rich": {"reports"},
     "unicorn": {"engine"},
 }
