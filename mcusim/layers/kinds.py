@@ -27,15 +27,15 @@ _HEAVY: tuple[tuple[str, str], ...] = (
     ("log_softmax", r"log_?softmax"),
     ("softmax", r"softmax|(?<![a-z])sm(?=_is8)"),
 )
-# Of these the one that comes first in the name.
+# Of these the one that comes first in the name, and of those at one place the longest; `{e}` is a word for elementwise.
 _LIGHT: tuple[tuple[str, str], ...] = (
     ("batch_norm", r"batch_?norm(?:alization)?|(?<![a-z])bn(?![a-z])"),
     ("layer_norm", r"layer_?norm"),
-    ("add", r"add(?:_n)?|eltwise_?add"),
-    ("sub", r"sub(?:tract)?"),
-    ("mul", r"mul(?:t|tiply)?|element_?mult?"),
-    ("div", r"div(?:ide)?"),
-    ("eltwise", r"eltwise|element_?wise"),
+    ("add", r"(?:{e}_)?add(?:_n)?"),
+    ("sub", r"(?:{e}_)?sub(?:tract)?"),
+    ("mul", r"(?:{e}_|element_)?mul(?:t|tiply)?"),
+    ("div", r"(?:{e}_)?div(?:ide)?"),
+    ("eltwise", r"{e}"),
     ("minimum", r"min(?:imum)?"),
     ("maximum", r"max(?:imum)?"),
     ("relu6", r"re_?lu_?6"),
@@ -75,7 +75,10 @@ _LIGHT: tuple[tuple[str, str], ...] = (
     ("nll_loss", r"nll_?loss"),
 )
 _HEAVY_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _HEAVY)
-_LIGHT_PATTERNS = tuple((kind, re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")) for kind, pattern in _LIGHT)
+_ELEMENTWISE = r"(?:element_?wise|eltwise)"
+_LIGHT_PATTERNS = tuple(
+    (kind, re.compile(rf"(?<![a-z])(?:{pattern.replace('{e}', _ELEMENTWISE)})(?![a-z])")) for kind, pattern in _LIGHT
+)
 HEAVY_KINDS = frozenset(kind for kind, _ in _HEAVY)
 # Kinds of which the number of multiply-accumulate operations follows from the shape.
 MAC_KINDS = frozenset(
@@ -99,7 +102,6 @@ def _heavy(text: str) -> str:
 
 
 def _light(text: str) -> str:
-    """Return the light kind whose pattern begins first; of those at one place the longest."""
     best = (len(text), 0, "")
     for kind, pattern in _LIGHT_PATTERNS:
         match = pattern.search(text)
