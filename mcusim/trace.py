@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcusim.access_trace import AccessTrace
 from mcusim.board import Board
 from mcusim.core import Core
 from mcusim.engine.pricing import Pricer
@@ -137,3 +138,4 @@ class Trace:
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)
     tasks: list[TaskUse] = field(default_factory=list)
+    access: AccessTrace | None = None  # where memory was tracked

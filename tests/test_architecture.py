@@ -40,6 +40,7 @@ LAYERS = (
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
     ("guess", "engine", "devices"),
+    ("access_trace",),
     ("trace",),
     ("machine",),
     ("gdb",),
@@ -73,7 +74,7 @@ OWNERS = {
     "matplotlib": set(),
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
-    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
+    "numpy": {"access_trace", "attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
     "rich": {"reports"},
     "unicorn": {"engine"},
 }

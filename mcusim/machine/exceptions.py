@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mcusim.engine.engine import Engine
 from mcusim.errors import McusimError
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Memory, Port
 
 NMI, HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT = 2, 3, 4, 5, 6
 SVCALL, PENDSV, SYSTICK, FIRST_EXTERNAL = 11, 14, 15, 16
@@ -51,7 +51,7 @@ class Exceptions:
     """Exception state of the core. Changing `pending` or a mask takes effect at the next block boundary."""
 
     engine: Engine
-    memory: Memory
+    memory: Memory | Port
     has_fpu: bool
     mainline: bool  # Armv7-M and Armv8-M mainline: BASEPRI, FAULTMASK, faults with handlers of their own
     vector_table: int

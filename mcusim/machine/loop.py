@@ -91,7 +91,7 @@ class RunLoop:
             machine.console_listener.append(self.script.hear)
             machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
-            machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
+            machine.memory.port, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
         )  # fmt: skip
         self.end: End | None = None
@@ -136,6 +136,8 @@ class RunLoop:
 
     def _step(self) -> None:
         machine = self.machine
+        if machine.tracker is not None and not self._in_flight():
+            machine.tracker.look(machine.clock.cycles)
         machine.tables.m["due_cycles"] = self._due_cycles()
         fault = machine.engine.run(self.pc)
         self.pc = machine.engine.read_register("pc") & ~1
@@ -176,7 +178,7 @@ class RunLoop:
         due = min(machine.next_event_cycles(), machine.rtt.next_event_cycles(), now + CHUNK_CYCLES)
         if self.settings.max_cycles is not None:
             due = min(due, self.settings.max_cycles)
-        return due
+        return due if machine.tracker is None else min(due, machine.tracker.next_tick_cycles)
 
     def _on_stop(self, reason: int) -> None:
         machine, m = self.machine, self.machine.tables.m

@@ -34,7 +34,7 @@ from mcusim.machine.flash import FlashTiming, parse_memory
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Memory, Port
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.polling import PollingLoops
 from mcusim.machine.rtt import Rtt, control_block
@@ -46,6 +46,7 @@ from mcusim.machine.system import (
     SCS_START,
     SystemControl,
 )
+from mcusim.machine.tracking import AccessTracker
 from mcusim.machine.waits import Waits
 from mcusim.pipelines.causes import CAUSES, LOAD, MEMORY, STORE, TRANSFER
 
@@ -80,7 +81,7 @@ def device_ranges(board: Board) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ranges if start < end]
 
 
-def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Memory) -> Exceptions:
+def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Port) -> Exceptions:
     """Return the exception model of a board's core."""
     mainline = core.architecture not in ("armv6-m", "armv8-m.base")
     default_bits = 8 if mainline else ARMV6M_PRIORITY_BITS
@@ -134,7 +135,7 @@ class Machine:
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock, self.flash.charge_up_to)
-        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
+        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory.port)
         self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
@@ -150,7 +151,7 @@ class Machine:
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
-        self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
+        self.rtt = Rtt(self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory))
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu, board.mpu_regions)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
@@ -162,6 +163,10 @@ class Machine:
         m["node"] = self.tables.add_root(root, rec.KIND_THREAD)
         m["function"] = root
         self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
+        self.tracker: AccessTracker | None = None
+        if settings.memory_tracking or settings.sanitize:
+            self.tracker = AccessTracker(self.engine, self.tables, self.memory, board, sanitize=settings.sanitize)
+            self.tracker.start()
 
     def _connect(self) -> None:
         bus = self.bus
@@ -184,7 +189,7 @@ class Machine:
 
     def _add_band(self, start: int, size_bytes: int, target: int) -> None:
         """Map a bit-band alias."""
-        band = BitBand(start, target, self.bus, self.memory, self.guesses, self.exact)
+        band = BitBand(start, target, self.bus, self.memory.port, self.guesses, self.exact)
 
         def read(address: int, size_bytes: int) -> int:
             value = band.read(address, size_bytes)
@@ -236,12 +241,12 @@ class Machine:
 
     def _read_bus(self, address: int, size_bytes: int) -> int:
         if self.memory.holds(address):
-            return int.from_bytes(self.memory.read(address, size_bytes), "little")
+            return int.from_bytes(self.memory.port.read(address, size_bytes), "little")
         return self.bus.read(address, size_bytes)
 
     def _write_bus(self, address: int, size_bytes: int, value: int) -> None:
         if self.memory.holds(address):
-            self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
+            self.memory.port.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
 

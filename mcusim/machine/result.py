@@ -48,6 +48,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
+        access=machine.tracker.finish(cycles) if machine.tracker is not None else None,
     )  # fmt: skip
 
 

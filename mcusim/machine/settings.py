@@ -36,6 +36,8 @@ class Settings:
     wait_states: int | None = None  # of the flash, whatever the firmware programs
     memory: tuple[str, ...] = ()  # parts of the memory system that are fixed: flash.cache=off; see machine/flash.py
     spans: tuple[str, ...] = ()  # FUNCTION or FIRST..SECOND: what is timed (`Trace.spans`); changes nothing else
+    memory_tracking: bool = False  # which bytes are live, and who accesses what (`Trace.access`); changes nothing else
+    sanitize: bool = False  # look for accesses that are wrong, too
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
@@ -58,6 +60,8 @@ class Settings:
             **({"core": self.core} if self.core is not None else {}),
             **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
             **({"set": ", ".join(self.memory)} if self.memory else {}),
+            **({"memory_tracking": True} if self.memory_tracking else {}),
+            **({"sanitize": True} if self.sanitize else {}),
         }
 
 
