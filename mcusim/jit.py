@@ -91,12 +91,18 @@ def njit(function: F) -> F:
         return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
+def njit_inlined(function: F) -> F:
+    """Compile a small function as `njit` does, and put it into each of its callers: for what a native hook does."""
+    with _own_cache():
+        return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
+
+
 def native_callback(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile a function into a C callback; `.address` is its machine address. Cached on disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         with _own_cache():
-            return numba.cfunc(result(*arguments), cache=True, error_model="numpy")(function)
+            return numba.cfunc(result(*arguments), cache=True, error_model="numpy", forceinline=True)(function)
 
     return decorate
 
@@ -153,8 +159,8 @@ def _make_store(bits: int, stored: Any) -> Any:
     return store
 
 
-load32, load64 = _make_load(32, types.uint32), _make_load(64, types.uint64)  # (address) -> value
-store32, store64 = _make_store(32, types.uint32), _make_store(64, types.uint64)  # (address, value)
+load16, load32, load64 = _make_load(16, types.uint16), _make_load(32, types.uint32), _make_load(64, types.uint64)  # (address) -> value
+store16, store32, store64 = _make_store(16, types.uint16), _make_store(32, types.uint32), _make_store(64, types.uint64)  # (address, value)
 as_pointer = cast(Callable[[int], Any], _as_pointer)
 carray: Callable[..., Any] = getattr(numba, "carray")  # noqa: B009 - not in its public stubs
 

@@ -27,11 +27,14 @@ from mcusim.jit import (
     carray,
     int32,
     int64,
+    load16,
     load32,
     load64,
     native_callback,
     njit,
+    njit_inlined,
     pointer,
+    store16,
     store32,
     store64,
     uint8,
@@ -45,7 +48,6 @@ TRACK, SPAN, INTERVAL, SET, EVENT = a.TRACK, a.SPAN, a.INTERVAL, a.SET, a.EVENT
 MACHINE, ENTRY, BLOCK = rec.MACHINE, rec.ENTRY, rec.BLOCK
 LEVELS, ZONES, WIDTH, SETS, LAYERS, FREED = a.LEVELS, a.ZONES, a.WIDTH, a.SETS, a.LAYERS, a.FREED
 ONES = uint64(a.ONES)
-UC_MEM_WRITE = 17
 
 
 # Intervals
@@ -136,48 +138,38 @@ def _overwrite(t: Any, span: Any, offset: int, size_bytes: int, stretch: int) ->
 # Writes: nothing to commit if nobody has read it, or if all that would be counted is counted already.
 
 
-@njit
-def _write4(t: Any, span: Any, offset: int) -> None:
-    now = t.stretch4
-    at = uint64(2 * offset)
-    read = load64(span.read + at)
-    if read == 0:
-        store64(span.written + at, now)
-    elif read == now and load64(span.written + at) == now and load64(span.counted + at) == now:
-        store64(span.read + at, uint64(0))
+@njit_inlined
+def _write(t: Any, span: Any, offset: int, size_bytes: int) -> None:
+    """Note a write of 1, 2 or 4 bytes that lies in SRAM."""
+    at = uint64(2) * uint64(offset)
+    if size_bytes == 4:
+        now = t.stretch4
+        read = load64(span.read + at)
+        if read == 0:
+            store64(span.written + at, now)
+            return
+        if read == now and load64(span.written + at) == now and load64(span.counted + at) == now:
+            store64(span.read + at, uint64(0))
+            return
+    elif size_bytes == 1:
+        now1 = uint32(t.stretch)
+        read1 = load16(span.read + at)
+        if read1 == 0:
+            store16(span.written + at, now1)
+            return
+        if read1 == now1 and load16(span.written + at) == now1 and load16(span.counted + at) == now1:
+            store16(span.read + at, uint16(0))
+            return
     else:
-        _overwrite(t, span, offset, 4, t.stretch)
-
-
-@njit
-def _write2(t: Any, span: Any, offset: int) -> None:
-    now = uint32(t.stretch4 & uint64(0xFFFF_FFFF))
-    at = uint64(2 * offset)
-    read = load32(span.read + at)
-    if read == 0:
-        store32(span.written + at, now)
-    elif read == now and load32(span.written + at) == now and load32(span.counted + at) == now:
-        store32(span.read + at, uint32(0))
-    else:
-        _overwrite(t, span, offset, 2, t.stretch)
-
-
-@njit
-def _write1(t: Any, span: Any, offset: int) -> None:
-    now = t.stretch
-    rs = carray(as_pointer(span.read), (span.size_bytes,), uint16)
-    ws = carray(as_pointer(span.written), (span.size_bytes,), uint16)
-    read = rs[uint64(offset)]
-    if read == 0:
-        ws[uint64(offset)] = now
-    elif read == now and ws[uint64(offset)] == now:
-        es = carray(as_pointer(span.counted), (span.size_bytes,), uint16)
-        if es[uint64(offset)] == now:
-            rs[uint64(offset)] = 0
-        else:
-            _overwrite(t, span, offset, 1, now)
-    else:
-        _overwrite(t, span, offset, 1, now)
+        now2 = uint32(t.stretch4)
+        read2 = load32(span.read + at)
+        if read2 == 0:
+            store32(span.written + at, now2)
+            return
+        if read2 == now2 and load32(span.written + at) == now2 and load32(span.counted + at) == now2:
+            store32(span.read + at, uint32(0))
+            return
+    _overwrite(t, span, offset, size_bytes, t.stretch)
 
 
 # Flash
@@ -211,9 +203,7 @@ def _with_layer(t: Any, before: int) -> int:
 
 @njit
 def _read_flash(t: Any, span: Any, offset: int, size_bytes: int) -> None:
-    """Note that the current layer reads bytes of flash. Where it has read all of them before, that is one compare."""
-    if size_bytes == 4 and load64(span.sets + uint64(2 * offset)) == t.quiet4:
-        return
+    """Note that the current layer reads bytes of flash."""
     sets = carray(as_pointer(span.sets), (span.size_bytes,), uint16)
     quiet = int64(t.quiet4 & uint64(0xFFFF))
     for index in range(offset, offset + size_bytes):
@@ -226,45 +216,51 @@ def _read_flash(t: Any, span: Any, offset: int, size_bytes: int) -> None:
 # Accesses
 
 
-@njit
-def _access(t: Any, span: Any, writes: bool, offset: int, size_bytes: int) -> None:
-    """Note an access that lies in one span."""
-    traffic = carray(as_pointer(t.traffic + uint64(16 * span.region)), (2,), int64)
-    if span.written == 0:
-        if not writes:  # a write faults
-            traffic[0] += size_bytes
-            _read_flash(t, span, offset, size_bytes)
-        return
-    if writes:
-        traffic[1] += size_bytes
-        if size_bytes == 4:
-            _write4(t, span, offset)
-        elif size_bytes == 1:
-            _write1(t, span, offset)
-        elif size_bytes == 2:
-            _write2(t, span, offset)
-        else:
-            _overwrite(t, span, offset, size_bytes, t.stretch)
-        return
-    traffic[0] += size_bytes
-    at = span.read + uint64(2 * offset)
+@njit_inlined
+def _read_sram(t: Any, span: Any, offset: int, size_bytes: int) -> None:
+    """Note a read of 1, 2 or 4 bytes of SRAM."""
+    at = span.read + uint64(2) * uint64(offset)
     if size_bytes == 4:
         store64(at, t.stretch4)
     elif size_bytes == 1:
-        carray(as_pointer(at), (1,), uint16)[0] = t.stretch
-    elif size_bytes == 2:
-        store32(at, uint32(t.stretch4 & uint64(0xFFFF_FFFF)))
+        store16(at, uint16(t.stretch))
     else:
-        rs = carray(as_pointer(at), (size_bytes,), uint16)
-        for index in range(size_bytes):
-            rs[index] = t.stretch
+        store32(at, uint32(t.stretch4))
+
+
+@njit_inlined
+def _known_reader(t: Any, span: Any, offset: int, size_bytes: int) -> bool:
+    """Return whether 1, 2 or 4 bytes of flash belong to the set met last, which holds the current layer."""
+    at = span.sets + uint64(2) * uint64(offset)
+    if size_bytes == 4:
+        return bool(load64(at) == t.quiet4)
+    if size_bytes == 1:
+        return bool(load16(at) == uint16(t.quiet4))
+    return bool(load32(at) == uint32(t.quiet4))
 
 
 @njit
+def _access(t: Any, span: Any, writes: bool, offset: int, size_bytes: int) -> None:
+    """Note an access of any size that lies in one span."""
+    traffic = carray(as_pointer(t.traffic), (512,), int64)
+    if span.written == 0:
+        if not writes:  # a write faults
+            traffic[2 * span.region] += size_bytes
+            _read_flash(t, span, offset, size_bytes)
+    elif writes:
+        traffic[2 * span.region + 1] += size_bytes
+        _overwrite(t, span, offset, size_bytes, t.stretch)
+    else:
+        traffic[2 * span.region] += size_bytes
+        rs = carray(as_pointer(span.read), (span.size_bytes,), uint16)
+        for index in range(offset, offset + size_bytes):
+            rs[index] = t.stretch
+
+
+@njit_inlined
 def _span_at(t: Any, address: int) -> int:
     """Return the number of the span that an address is in, 0 for none."""
-    number = int64(carray(as_pointer(t.pages), (a.PAGES,), uint8)[uint64(address) >> uint64(a.PAGE_SHIFT)])
-    return number
+    return int64(carray(as_pointer(t.pages), (a.PAGES,), uint8)[uint64(address) >> uint64(a.PAGE_SHIFT)])
 
 
 @njit
@@ -289,9 +285,10 @@ def note_host_access(track: Any, writes: bool, address: int, size_bytes: int) ->
     _note(track[0], writes, address, size_bytes)
 
 
-@njit
-def _leave_it_block(m: Any) -> None:
+@njit_inlined
+def _leave_it_block(t: Any) -> None:
     """Clear the IT state if the running block holds an access that an IT instruction governs."""
+    m = carray(as_pointer(t.machine), (1,), MACHINE)[0]
     number = m.current_entry
     if number >= 0:
         block = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[uint64(number)].block
@@ -300,24 +297,38 @@ def _leave_it_block(m: Any) -> None:
             clear_it_state(m)
 
 
-@njit
-def _on_access(t: Any, kind: int, address: int, size_bytes: int) -> None:
-    _leave_it_block(carray(as_pointer(t.machine), (1,), MACHINE)[0])
-    number = _span_at(t, address)
-    if number == 0:
-        return
-    span = carray(as_pointer(t.spans), (256,), SPAN)[uint64(number)]
+@njit_inlined
+def _on_access(t: Any, writes: bool, address: int, size_bytes: int) -> None:
+    """Note an access of the core."""
+    _leave_it_block(t)
+    span = carray(as_pointer(t.spans), (256,), SPAN)[uint64(_span_at(t, address))]
     offset = address - span.start
-    if offset + size_bytes <= span.size_bytes:
-        _access(t, span, kind == UC_MEM_WRITE, offset, size_bytes)
-    else:
-        _note(t, kind == UC_MEM_WRITE, address, size_bytes)
+    if size_bytes > 4 or offset + size_bytes > span.size_bytes:  # the empty span 0 of what is no memory among them
+        _note(t, writes, address, size_bytes)
+        return
+    place = t.traffic + (uint64(span.region) << uint64(4))
+    if writes:
+        if span.written != 0:
+            carray(as_pointer(place), (2,), int64)[uint64(1)] += size_bytes
+            _write(t, span, offset, size_bytes)
+        return
+    carray(as_pointer(place), (2,), int64)[uint64(0)] += size_bytes
+    if span.written != 0:
+        _read_sram(t, span, offset, size_bytes)
+    elif not _known_reader(t, span, offset, size_bytes):
+        _read_flash(t, span, offset, size_bytes)
 
 
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
-def on_access(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
-    """Unicorn's memory hook (uc_cb_hookmem_t) on all reads and writes."""
-    _on_access(carray(user, (1,), TRACK)[0], kind, int64(address), int64(size_bytes))
+def on_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Unicorn's memory hook (uc_cb_hookmem_t) on all reads."""
+    _on_access(carray(user, (1,), TRACK)[0], False, int64(address), int64(size_bytes))
+
+
+@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
+def on_write(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Unicorn's memory hook on all writes."""
+    _on_access(carray(user, (1,), TRACK)[0], True, int64(address), int64(size_bytes))
 
 
 # The sanitizer
@@ -371,11 +382,19 @@ def _inspect(t: Any, writes: bool, address: int, size_bytes: int) -> None:
 
 
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
-def on_access_sanitized(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
-    """Do what `on_access` does, and look for accesses that are wrong."""
+def on_read_sanitized(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Do what `on_read` does, and look for what is wrong."""
     t = carray(user, (1,), TRACK)[0]
-    _inspect(t, kind == UC_MEM_WRITE, int64(address), int64(size_bytes))
-    _on_access(t, kind, int64(address), int64(size_bytes))
+    _inspect(t, False, int64(address), int64(size_bytes))
+    _on_access(t, False, int64(address), int64(size_bytes))
+
+
+@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
+def on_write_sanitized(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
+    """Do what `on_write` does, and look for what is wrong."""
+    t = carray(user, (1,), TRACK)[0]
+    _inspect(t, True, int64(address), int64(size_bytes))
+    _on_access(t, True, int64(address), int64(size_bytes))
 
 
 # From Python

@@ -163,8 +163,11 @@ class Engine:
 
     def track_accesses(self, record_address: int, *, sanitize: bool) -> None:
         """Hook all reads and writes of memory from now on; the `TRACK` record must not move. It must stand still."""
-        kinds = unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE
-        self._add_native_hook(kinds, access.on_access_sanitized if sanitize else access.on_access, record_address)
+        on_read, on_write = access.on_read, access.on_write
+        if sanitize:
+            on_read, on_write = access.on_read_sanitized, access.on_write_sanitized
+        self._add_native_hook(unicorn_const.UC_HOOK_MEM_READ, on_read, record_address)
+        self._add_native_hook(unicorn_const.UC_HOOK_MEM_WRITE, on_write, record_address)
         self._uc.ctl_flush_tb()  # what is translated has no hook
 
     def add_probe(self, address: int, probe_address: int) -> None:

@@ -70,7 +70,7 @@ class Stretches:
         if not kept and cycles // self.tick_cycles == int(self._level_starts[0]) // self.tick_cycles:
             return
         nothing = cycles == int(current["start_cycles"]) and self._traffic_bytes == int(self._tables.traffic.sum())
-        if nothing and (current["kept"] or not kept):
+        if nothing and current["kept"]:
             current["activation"] = activation  # nothing has happened in it yet
             return
         if self._ticks >= self._max_ticks or self.count == MAX_STRETCHES:
