@@ -67,18 +67,24 @@ class Stretches:
         self.next_tick_cycles = (cycles // self.tick_cycles + 1) * self.tick_cycles
         current = self.current
         kept |= activation != int(current["activation"])
-        if not kept and cycles // self.tick_cycles == int(self._level_starts[0]) // self.tick_cycles:
-            return
         nothing = cycles == int(current["start_cycles"]) and self._traffic_bytes == int(self._tables.traffic.sum())
-        if nothing and current["kept"]:
+        if nothing and current["kept"] and kept:
             current["activation"] = activation  # nothing has happened in it yet
+            return
+        if not kept and not self._tick_has_come(cycles):
             return
         if self._ticks >= self._max_ticks or self.count == MAX_STRETCHES:
             self._coarsen(cycles)
+            if not kept and not self._tick_has_come(cycles):
+                return
         if self.count == MAX_STRETCHES:
             self.left_out += kept
             return
         self._append(cycles, activation, kept=kept)
+
+    def _tick_has_come(self, cycles: int) -> bool:
+        """Return whether there is a tick between the start of the current stretch and this cycle, or at it."""
+        return bool(cycles // self.tick_cycles != int(self._level_starts[0]) // self.tick_cycles)
 
     def _append(self, cycles: int, activation: int, *, kept: bool) -> None:
         number = self.count = self.count + 1
