@@ -211,9 +211,10 @@ class Exceptions:
     def stacked_pc(self, link: int) -> int:
         """Return the address at which the frame that `link` names goes on. Raises FrameError."""
         frame = self.frame_address(link)
-        if not (self.memory.holds(frame) and self.memory.holds(frame + BASIC_FRAME_BYTES - 1)):
+        place = self.memory.peek(frame + 24, 4)  # a look: nothing is unstacked yet
+        if place is None or not (self.memory.holds(frame) and self.memory.holds(frame + BASIC_FRAME_BYTES - 1)):
             raise FrameError(frame, entry=False)
-        return self.memory.read_word(frame + 24)
+        return place
 
     def unstack(self, link: int) -> int:
         """Restore the frame that EXC_RETURN `link` names; return where to resume (B1.5.8). Raises FrameError."""

@@ -156,9 +156,7 @@ class Port:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.listener: Listener | None = None
-        self.holds, self.writable, self.writable_host_address = (
-            memory.holds, memory.writable, memory.writable_host_address
-        )  # fmt: skip
+        self.holds, self.writable, self.peek = memory.holds, memory.writable, memory.peek  # these are no accesses
 
     def read(self, address: int, size_bytes: int) -> bytes:
         """Return bytes (`Memory.read`)."""
