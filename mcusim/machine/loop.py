@@ -92,13 +92,13 @@ class RunLoop:
             machine.console_listener.append(self.script.hear)
             machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
-            machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
+            machine.memory.port, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
         )  # fmt: skip
         self.end: End | None = None
         self.pc = image.vectors.reset
         self.handlers = Handlers(machine)
-        machine.calls.current_task = lambda: self.handlers.task
+        machine.observation.calls.current_task = lambda: self.handlers.task
         self.places = Places(machine.engine)
         self.faulting = Faulting(self)
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)
@@ -138,6 +138,8 @@ class RunLoop:
 
     def _step(self) -> None:
         machine = self.machine
+        if not self._in_flight():
+            machine.observation.look(machine.clock.cycles)
         machine.tables.m["due_cycles"] = self._due_cycles()
         fault = machine.engine.run(self.pc)
         self.pc = machine.engine.read_register("pc") & ~1
@@ -176,6 +178,7 @@ class RunLoop:
             return 0  # look at what is due as soon as it is charged
         now = machine.clock.cycles
         due = min(machine.next_event_cycles(), machine.rtt.next_event_cycles(), now + CHUNK_CYCLES)
+        due = min(due, machine.observation.next_tick_cycles)
         if self.settings.max_cycles is not None:
             due = min(due, self.settings.max_cycles)
         return due
@@ -191,7 +194,7 @@ class RunLoop:
         elif reason == rec.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
         elif reason == rec.CALL_EVENT:
-            machine.calls.on_event()
+            machine.observation.calls.on_event()
         elif reason == rec.FULL:
             machine.tables.grow_tree()
         elif reason == rec.DUE:
