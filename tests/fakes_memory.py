@@ -9,6 +9,7 @@ of what ran outside them add up to the run's, the live bytes of a stretch to tho
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from fakes import make_profile
 
@@ -33,9 +34,9 @@ from mcusim.profile_memory import (
 )
 
 ARENA = 0x2000_0410
-ARENA_BYTES = 96_000
+ARENA_BYTES = 104_000
 STATICS = 0x2000_0000
-HEAP = 0x2001_8000
+HEAP = 0x2001_A000
 KINDS = ("conv2d", "depthwise_conv2d", "pointwise_conv2d", "add")
 NAMES = ("arm_convolve_s8", "arm_depthwise_conv_s8", "arm_convolve_1x1_s8_fast", "arm_elementwise_add_s8")
 STACK_BYTES = (88, 120, 64, 40)
@@ -57,7 +58,7 @@ class _Network:
 
 def tensor_bytes(index: int, layers: int) -> int:
     """Return the size of the tensor that layer `index` writes: large in the first layers, small in the last."""
-    return max(10, 36_864 * (layers - index) // layers // (1 + index % 3))
+    return max(10, 30_720 * (layers - index) // layers // (1 + index % 3))
 
 
 def make_network_profile(
@@ -73,7 +74,7 @@ def make_network_profile(
     _run(network, profile.totals.cycles, heap)
     profile.layers = _layers(network, profile.totals.cycles, first)
     profile.memory = _memory(network, heap=heap, findings=findings)
-    profile.stacks = [StackInfo("main", 0x2001_9000, 0x2001_B000, 1_304, "")]
+    profile.stacks = [StackInfo("main", 0x2001_C000, 0x2001_E000, 1_304, "")]
     return profile
 
 
@@ -96,7 +97,7 @@ def _infer(network: _Network, inference: int, now: int, cycles: int, heap: bool)
     count = len(network.leaves)
     weights = [3 + 5 * (place % 4 == 0) + (place * 7) % 5 for place in range(count)]
     first = len(network.activations)
-    tensors: list[Buffer] = [_tensor(network, -1, count, now)]
+    tensors: list[Buffer] = [_tensor(network, -1, now)]
     for place, layer in enumerate(network.leaves):
         parent = network.parents[layer]
         above = -1
@@ -106,7 +107,7 @@ def _infer(network: _Network, inference: int, now: int, cycles: int, heap: bool)
                 network.activations.append(Activation(parent, inference, -1, now, now, 400, 400, 0, 24))
                 _stretch(network, now, above, heap)
                 now += 400
-        end = now + cycles * weights[place] // sum(weights) - 1_000 - 137 * inference * (place % 2)
+        end = now + cycles * weights[place] // sum(weights) - 200 - 37 * inference * (place % 2)
         mine = len(network.activations)
         spent = end - now - (60 if place == 1 else 0)  # a handler ran inside the second
         stack = STACK_BYTES[place % 4]
@@ -123,13 +124,32 @@ def _infer(network: _Network, inference: int, now: int, cycles: int, heap: bool)
     return now
 
 
-def _tensor(network: _Network, place: int, count: int, now: int) -> Buffer:
-    """Reserve what layer `place` writes (-1: the input), at the two ends of the arena in turn."""
-    size = tensor_bytes(place, count) if place >= 0 else 27_648
-    start = ARENA + (0 if place % 2 else ARENA_BYTES - 8_000 - size)
-    if place % 4 == 3:
-        start += 37_000  # a residual's input must stay
-    buffer = Buffer(start, start + size, "arena", "buffer", -1, -1, max(0, now - 2_000), now)
+@cache
+def plan(count: int) -> list[tuple[int, int]]:
+    """Return where each tensor lies in the arena, as [start, end): first fit, in 256-byte steps (the input first).
+
+    A tensor is read by the next layer, and by the one after the next two where that is an addition.
+    """
+    placed: list[tuple[int, int, int]] = []
+    spans = []
+    for tensor in range(count + 1):
+        size = tensor_bytes(tensor - 1, count) if tensor else 27_648
+        taken = sorted((start, end) for start, end, last in placed if last >= tensor - 1)
+        start = ARENA
+        for other_start, other_end in taken:
+            if start + size > other_start and start < other_end:
+                start = ARENA + -(-(other_end - ARENA) // 256) * 256
+        last = tensor + 2 if (tensor + 2) % 4 == 3 else tensor
+        placed.append((start, start + size, last))
+        spans.append((start, start + size))
+    assert max(end for _, end in spans) <= ARENA + ARENA_BYTES - 6_000
+    return spans
+
+
+def _tensor(network: _Network, place: int, now: int) -> Buffer:
+    """Reserve what layer `place` writes (-1: the input)."""
+    start, end = plan(len(network.leaves))[place + 1]
+    buffer = Buffer(start, end, "arena", "buffer", -1, -1, max(0, now - 2_000), now)
     network.buffers.append(buffer)
     return buffer
 
@@ -138,7 +158,7 @@ def _compute(network: _Network, tensors: list[Buffer], place: int, mine: int, no
     """Read the tensor before (and at an addition the one three before), use scratch, write the next."""
     for source in (tensors[place], *((tensors[place - 2],) if place % 4 == 3 else ())):
         source.last_cycles, source.reader = end, mine
-    out = _tensor(network, place, len(network.leaves), end)
+    out = _tensor(network, place, end)
     out.writer, out.first_cycles = mine, now
     tensors.append(out)
     if place % 4 != 3:
@@ -166,7 +186,7 @@ def _fill_live(network: _Network, whole_cycles: int) -> None:
     network.buffers.insert(0, table)
     ends = [*timeline.start_cycles[1:], whole_cycles]
     for row, (start, end) in enumerate(zip(timeline.start_cycles, ends, strict=True)):
-        live = {zone: 0 for zone in ZONES}
+        live = dict.fromkeys(ZONES, 0)
         across = 0
         for buffer in network.buffers:
             if buffer.first_cycles < end and buffer.last_cycles > start:
@@ -234,14 +254,14 @@ def _memory(network: _Network, *, heap: bool, findings: bool) -> MemoryProfile:
     peak = max(range(len(timeline.live_bytes)), key=lambda row: timeline.live_bytes[row])
     start = timeline.start_cycles[peak]
     alive = [each for each in network.buffers if each.first_cycles <= start < each.last_cycles]
-    now, top = timeline.activation[peak], 0x2001_AB00
+    now, top = timeline.activation[peak], 0x2001_DB00
     depth = timeline.live_by_zone["stack"][peak]
     alive.append(Buffer(top - depth, top, "stack", "main", now, now, start, start + 10))
     leaves = network.leaves
     return MemoryProfile(
         regions=[
             RegionUse("flash", "flash", 0x0800_0000, 2 << 20, 1_204_000, 0, 31_404),
-            RegionUse("sram", "ram", 0x2000_0000, 640 << 10, 7_340_112, 1_020_554, 99_120),
+            RegionUse("sram", "ram", 0x2000_0000, 640 << 10, 7_340_112, 1_020_554, 107_120),
             RegionUse("peripherals", "device", 0x4000_0000, 512 << 20, 880, 412, 64),
         ],
         timeline=timeline,
@@ -260,7 +280,7 @@ def _memory(network: _Network, *, heap: bool, findings: bool) -> MemoryProfile:
         ],
         heap=_heap() if heap else None,
         stack_path=["Reset_Handler", "main", "network_run", "conv2d_1x1", "requantize"],
-        budget=Budget(640 << 10, 96_784, 1_304, 1_536 if heap else 0),
+        budget=Budget(640 << 10, 104_784, 1_304, 1_536 if heap else 0),
         flash_symbols=[
             FlashSymbol("conv2d_1x1", 0x0800_07C0, 388, "code", 372, leaves[::2][:12]),
             FlashSymbol("print_number", 0x0800_0EE0, 70, "code", 70, []),

@@ -98,7 +98,7 @@ def _budget(memory: MemoryProfile) -> str:
 
 
 def _peak(profile: Profile, memory: MemoryProfile) -> str:
-    """Return the live peak beside what is reserved: no plan needs less than the one, the other is what this one takes."""
+    """Return the live peak, which every plan needs, beside what this one reserves."""
     budget = memory.budget
     reserved_bytes = budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
     where = _peak_place(profile, memory)

@@ -66,9 +66,9 @@ class RenderOptions:
 
     `top` rows are kept (0: all) and tree nodes below `min_share_percent` of all cycles are folded; None stands for the
     default of the format: a bounded table for people, everything in CSV. `match` is a regular expression or a glob on
-    function names, `lines` asks for source lines, `annotate` names one function. `show` are sections or groups of them, none for the default ones; `layer_rows` is how long the layer
-    table may be (None: the default, 0: all), `inference` which one it shows (from 1; None: the mean of all). `width` is
-    in columns and only text looks at it.
+    function names, `lines` asks for source lines, `annotate` names one function. `show` are sections or groups of them,
+    none for the default ones; `layer_rows` is how long the layer table may be (None: the default, 0: all), `inference`
+    which one it shows (from 1; None: the mean of all). `width` is in columns and only text looks at it.
     """
 
     sort: str = "self"
