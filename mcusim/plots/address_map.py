@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses by time: each buffer a rectangle, from when it was written to when it was read last, in its writer's colour.
+"""Addresses by time: each buffer a rectangle, from when it was written to when it was read last, coloured by writer.
 
 What is white was not live: bytes that are reserved all the time and needed by nobody then.
 """

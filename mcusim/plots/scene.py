@@ -81,7 +81,8 @@ def draw_strips(page: Page, profile: Profile, span: Span) -> None:
         for run in layers.activations:
             first, last = bounds.get(run.inference, (run.start_cycles, run.end_cycles))
             bounds[run.inference] = (min(first, run.start_cycles), max(last, run.end_cycles))
-        narrowest = min(span.points(first, last, page) for first, last in bounds.values())
+        shown = [points for first, last in bounds.values() if (points := span.points(first, last, page)) > 0]
+        narrowest = min(shown, default=0.0)
         whole = text_width(f"inference {layers.inferences}", SMALL_SIZE) < narrowest - _PADDING
         word = "inference " if whole else ""  # the same for all
         bands = [(first, last, [f"{word}{at + 1}"]) for at, (first, last) in sorted(bounds.items())]

@@ -81,7 +81,8 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
     columns = (*(_adapted(column, once, len(inferences)) for column in _COLUMNS), *cause_columns(causes))
     if audience == "people":
         columns = tuple(c for c in columns if c.rank == 0 or any(v.get(c.key) not in (None, "") for v, _ in rows))
-    cells = [Row(tuple(values.get(column.key) for column in columns), style) for values, style in rows]
+    blank: _Values = {column.key: 0 for column in cause_columns(causes)}
+    cells = [Row(tuple({**blank, **values}.get(column.key) for column in columns), style) for values, style in rows]
     return Table(_title(layers, options.inference, inferences), columns, cells, _remark(layers, cut)).only(audience)
 
 
@@ -148,6 +149,13 @@ def _causes(causes: dict[str, int]) -> _Values:
     return {column.key: causes[column.title] for column in cause_columns(list(causes))}
 
 
+def _added(parts: Sequence[dict[str, int]]) -> dict[str, int]:
+    whole: Counter[str] = Counter()
+    for part in parts:
+        whole.update(part)
+    return dict(whole)
+
+
 def _cut(rows: list[tuple[_Values, str]], most: int | None) -> tuple[list[tuple[_Values, str]], bool]:
     """Leave out the middle of a long network; the line in its place says how many layers and how many cycles."""
     most = DEFAULT_LAYER_ROWS if most is None else most
@@ -176,6 +184,7 @@ def _below(
             "live_peak_bytes": max(run.live_peak_bytes for run in runs) or None,
             "stack_bytes": max(run.stack_bytes for run in runs),
             **_spread(inferences, macs),
+            **_causes(_added([layer.causes for layer in layers.layers])),
         })  # fmt: skip
     for part in layers.outside:
         rows.append({
@@ -216,6 +225,8 @@ def _remark(layers: Layers, cut: bool) -> str:
     sentences += ["cycles: with nested layers, without handlers and other tasks; share: of an inference"]
     if any(layer.parent >= 0 for layer in layers.layers):
         sentences.append("own cycles and flash: without nested layers")
+    if any(run.live_peak_bytes or run.stack_bytes for run in layers.activations):
+        sentences.append("live peak, stack and flash in bytes")
     if layers.left_out:
         more = numbers.things(layers.left_out, "further run of a layer counts", "further runs of layers count")
         sentences.append(f"{more} as what called it")

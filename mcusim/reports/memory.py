@@ -120,7 +120,7 @@ def _peak_place(profile: Profile, memory: MemoryProfile) -> str:
 def peak_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
     """Return what was live in the stretch in which most bytes were."""
     memory = _memory(profile)
-    title = f"Live at the peak: {numbers.count(memory.peak_bytes)} bytes{_peak_place(profile, memory)}"
+    title = f"Live at the peak, {numbers.count(memory.peak_bytes)} bytes{_peak_place(profile, memory)}"
     return _buffers(profile, title, memory.peak_buffers, _most(options, audience, DEFAULT_PEAK_ROWS)).only(audience)
 
 
