@@ -50,6 +50,7 @@ LAYERS = (
     ("batch",),
     ("comparison", "validation"),
     ("reports",),
+    ("plots",),
     ("cli",),
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
@@ -58,6 +59,7 @@ NARROW = {
     "profile": {"profile_memory"},
     "profile_io": {"errors", "output", "profile", "profile_memory"},
     "reports": {"errors", "profile", "profile_io", "profile_memory"},
+    "plots": {"errors", "profile", "profile_memory", "reports"},
     "devices": {"errors", "board"},
     "image": {"errors"},
     "layers": {"errors", "image"},
@@ -71,7 +73,7 @@ OWNERS = {
     "intelhex": {"image"},
     "itanium_demangler": {"image"},
     "llvmlite": {"jit"},
-    "matplotlib": set(),
+    "matplotlib": {"plots"},
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
     "numpy": {
@@ -209,7 +211,9 @@ def test_each_third_party_package_has_its_owner() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["list", "formats"], ["profile", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["list", "formats"], ["profile", "--help"], ["plot", "--help"]]
+)
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\nfrom mcusim.cli import entry_point\n"

@@ -16,11 +16,14 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
+    DEFAULT_LAYER_ROWS,
     DEFAULT_MIN_SHARE_PERCENT,
     DEFAULT_TOP,
     DEFAULT_WIDTH,
     DOCUMENT_FORMATS,
     NARROWEST,
+    SECTION_GROUPS,
+    SECTIONS,
     SORTS,
 )
 
@@ -90,10 +93,18 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
         "--format", type=one_of("format", FORMATS), default="text", metavar="FORMAT", help=_choices(FORMATS, "text")
     )
     group.add_argument(
+        "--show", type=several(one_of("section", [*SECTIONS, *SECTION_GROUPS])), default=(), metavar="SECTION,...",
+        help=f"only these: {', '.join(SECTIONS)}; or {', '.join(SECTION_GROUPS)}",
+    )  # fmt: skip
+    group.add_argument("--inference", type=count, metavar="N", help="layers: one inference (default: mean of all)")
+    group.add_argument(
+        "--layer-rows", type=count_or_zero, metavar="N", help=f"layers shown (default {DEFAULT_LAYER_ROWS}; 0: all)"
+    )
+    group.add_argument(
         "--sort", type=one_of("sort key", SORTS), default="self", metavar="KEY", help=_choices(SORTS, "self")
     )
     group.add_argument(
-        "--top", type=count_or_zero, metavar="N", help=f"functions shown (default {DEFAULT_TOP}; 0: all)"
+        "--top", type=count_or_zero, metavar="N", help=f"rows of tables by size (default {DEFAULT_TOP}; 0: all)"
     )
     group.add_argument("--match", metavar="PATTERN", help="only functions matching a glob or regular expression")
     group.add_argument("--tree", action="store_true", help="call tree with inclusive and exclusive cycles")
@@ -176,6 +187,9 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         depth=args.depth,
         min_share_percent=args.min_share,
         annotate=args.annotate,
+        show=args.show,
+        layer_rows=args.layer_rows,
+        inference=args.inference,
         width=args.width or width,
         color=color,
     )
