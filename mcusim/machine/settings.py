@@ -64,7 +64,7 @@ class Settings:
             **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
             **({"set": ", ".join(self.memory)} if self.memory else {}),
             **({"layers": self.layers} if self.layers not in ("auto", "none") else {}),
-            **({"memory": "on" if self.memory_tracking else "off"} if self.memory_tracking is not None else {}),
+            **({"memory": "on"} if self.memory_tracking and not self.sanitize else {}),
             **({"arena": ", ".join(self.arenas)} if self.arenas else {}),
             **({"sanitize": True} if self.sanitize else {}),
         }
