@@ -8,7 +8,9 @@
 #define W256(n) W64(n), W64((n) + 64), W64((n) + 128), W64((n) + 192)
 #define W1024(n) W256(n), W256((n) + 256), W256((n) + 512), W256((n) + 768)
 
-const int8_t weights[WEIGHTS_SIZE] = {W1024(0), W1024(1024), W1024(2048), W1024(3072), W1024(4096), W1024(5120)};
+const int8_t weights[WEIGHTS_SIZE] = {
+    W1024(0), W1024(1024), W1024(2048), W1024(3072), W1024(4096), W1024(5120), W256(6144),
+};
 
 static int8_t saturate(int32_t value)
 {

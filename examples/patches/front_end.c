@@ -11,9 +11,10 @@ static const struct convolution second = {18, 14, 6, 8, .stride = 2, .weights = 
 static const struct region whole_image = {0, 18, 0, 14};
 static const struct region whole_output = {0, 9, 0, 7};
 
-/* Functions of their own, so that a profile can tell the two layers apart. */
+/* Functions of their own, so that a profile can tell the two layers apart without the markers, too. */
 __attribute__((noinline)) static void first_convolution(const int8_t *image, const struct view *output)
 {
+    MCUSIM_LAYER_SCOPE("first convolution");
     const struct view input = {(int8_t *)image, whole_image};
     convolve(&first, &input, output, &output->region);
 }
@@ -21,6 +22,7 @@ __attribute__((noinline)) static void first_convolution(const int8_t *image, con
 __attribute__((noinline)) static void second_convolution(const struct view *input, int8_t *features,
                                                          const struct region *part)
 {
+    MCUSIM_LAYER_SCOPE("second convolution");
     const struct view output = {features, whole_output};
     convolve(&second, input, &output, part);
 }
