@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the examples about memory need, derived from their plans and from which bytes their layers access, and nothing else.
+"""What the examples about memory need, derived from their plans and from what their layers access, and nothing else.
 
 The layers of `examples/common/int8_layers.c` and `examples/patches` are written again, value by value, on a *tape* that
 notes who wrote and who read which byte. So the same functions tell what the firmware prints and which bytes are live.
@@ -28,7 +28,8 @@ class Tape:
     def __init__(self, kind: str = "function") -> None:
         self.values: dict[int, int] = {}
         self._kind = kind  # of layers that count, "function" or "marker"
-        self._events: dict[int, list[tuple[int, bool]]] = defaultdict(list)  # address -> (stretch, write?) ...
+        self._events: dict[int, list[tuple[int, bool]]] = defaultdict(list)  # address -> (moment, write?) ...
+        self._moments: list[int] = []  # stretch of each access, of all in their order
         self._activations: list[Activation] = []
         self._stretches = [-1]
         self._open: list[int] = []
@@ -49,23 +50,46 @@ class Tape:
 
     def read(self, address: int) -> int:
         """Return a byte, signed."""
-        self._events[address].append((len(self._stretches) - 1, False))
+        self._note(address, False)
         return self.values[address]
 
     def write(self, address: int, value: int) -> None:
         """Write a byte, signed."""
-        self._events[address].append((len(self._stretches) - 1, True))
+        self._note(address, True)
         self.values[address] = value
 
-    def liveness(self) -> Liveness:
-        """Return which bytes were live when."""
-        lives = set()
+    def _note(self, address: int, is_write: bool) -> None:
+        self._events[address].append((len(self._moments), is_write))
+        self._moments.append(len(self._stretches) - 1)
+
+    def _lives(self) -> Iterator[tuple[int, int, int]]:
+        """Yield address, moment of the write and moment of the last read of each value that is read."""
         for address, events in self._events.items():
             writes = [index for index, (_, is_write) in enumerate(events) if is_write]
             for first, after in itertools.pairwise([*writes, len(events)]):
                 if after - first > 1:
-                    lives.add(Life(address, events[first][0], events[after - 1][0]))
+                    yield address, events[first][0], events[after - 1][0]
+
+    def liveness(self) -> Liveness:
+        """Return which bytes were live when."""
+        moments = self._moments
+        lives = {Life(address, moments[first], moments[last]) for address, first, last in self._lives()}
         return Liveness(self._activations, self._stretches, lives)
+
+    def most_at_once(self, start: int, end: int) -> list[int]:
+        """Return the most bytes of [start, end) that are live at one moment of each stretch.
+
+        However a stretch is cut, the piece with the most live bytes has at least so many, and at most `live_bytes`.
+        """
+        change = [0] * (len(self._moments) + 1)
+        for address, first, last in self._lives():
+            if start <= address < end:
+                change[first] += 1
+                change[last + 1] -= 1
+        most = [0] * len(self._stretches)
+        for stretch, live in zip(self._moments, itertools.accumulate(change), strict=False):
+            most[stretch] = max(most[stretch], live)
+        return most
 
 
 # The layers of int8_layers.c
@@ -171,6 +195,7 @@ class Truth:
     """What an example prints, and which bytes of its arrays are live when."""
 
     printed: str
+    tape: Tape
     liveness: Liveness
     arrays: dict[str, tuple[int, int]] = field(default_factory=dict)  # name -> [start, end)
 
@@ -184,7 +209,7 @@ def memory_plan(plan: str, arena: int = 0) -> Truth:
     fill(tape, place["INPUT"], size["INPUT"])
     _memory_plan_network(tape, place, size)
     printed = _scores(tape, place["SCORES_B"], size["SCORES_B"])
-    return Truth(printed, tape.liveness(), {"arena": (arena, arena + arena_size)})
+    return Truth(printed, tape, tape.liveness(), {"arena": (arena, arena + arena_size)})
 
 
 def _memory_plan_network(tape: Tape, place: Mapping[str, int], size: Mapping[str, int]) -> None:
@@ -291,7 +316,7 @@ def patches(bases: Mapping[str, int], kind: str = "marker") -> Truth:
         f"{'the same' if data[0] == data[1] else 'different'}\ndone\n"
     )
     arrays = {name: (bases[name], bases[name] + size) for name, size in PATCHES_SIZES.items()}
-    return Truth(printed, tape.liveness(), arrays)
+    return Truth(printed, tape, tape.liveness(), arrays)
 
 
 def _two_convolutions(tape: Tape, image: int, between: tuple[int, Region], features: int, part: Region) -> None:
@@ -314,6 +339,10 @@ def _two_convolutions(tape: Tape, image: int, between: tuple[int, Region], featu
 KEYWORD_FUNCTIONS = (
     "conv2d_s8", "depthwise_conv2d_s8", "conv2d_1x1_s8", "average_pool_s8", "fully_connected_s8", "softmax_s8",
 )  # fmt: skip
+KEYWORD_FRAMES = {
+    "conv2d_s8": 96, "depthwise_conv2d_s8": 104, "conv2d_1x1_s8": 48, "average_pool_s8": 20, "fully_connected_s8": 48,
+    "softmax_s8": 56, "exp_of_negative": 24,
+}  # fmt: skip
 HALF = 8000  # bytes of each of the arena's two buffers: the largest output
 
 
@@ -332,7 +361,8 @@ def keyword_spotting(arena: int = 0) -> Truth:
     tape, before = Tape(), 0
     for number, (name, size) in enumerate(keyword_layers()):
         source, target = arena + HALF * ((number + 1) % 2), arena + HALF * (number % 2)
-        with tape.layer(name):
+        stack_bytes = KEYWORD_FRAMES[name] + (KEYWORD_FRAMES["exp_of_negative"] if name == "softmax_s8" else 0)
+        with tape.layer(name, stack_bytes):
             if number:
                 read_all(tape, source, before)
             for i in range(size):
@@ -340,7 +370,7 @@ def keyword_spotting(arena: int = 0) -> Truth:
         read_all(tape, target, size)
         before = size
     expected = (EXAMPLES / "keyword_spotting" / "expected.txt").read_text()
-    return Truth(expected, tape.liveness(), {"arena": (arena, arena + 2 * HALF)})
+    return Truth(expected, tape, tape.liveness(), {"arena": (arena, arena + 2 * HALF)})
 
 
 # heap

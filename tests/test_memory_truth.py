@@ -25,6 +25,7 @@ from memory_truth import (
     FRAMES,
     HEAP_FRAMES,
     HEAP_FUNCTIONS,
+    KEYWORD_FRAMES,
     KEYWORD_FUNCTIONS,
     MEMORY_PLAN_FUNCTIONS,
     PATCHES_FRAMES,
@@ -187,7 +188,13 @@ def test_the_heap_layers_are_the_firmwares() -> None:
 
 @pytest.mark.cross
 @pytest.mark.parametrize(
-    ("name", "frames"), [("memory_plan", FRAMES), ("patches", PATCHES_FRAMES), ("heap", HEAP_FRAMES)]
+    ("name", "frames"),
+    [
+        ("memory_plan", FRAMES),
+        ("patches", PATCHES_FRAMES),
+        ("heap", HEAP_FRAMES),
+        ("keyword_spotting", KEYWORD_FRAMES),
+    ],
 )
 def test_frames_are_the_compilers(name: str, frames: Mapping[str, int], tmp_path: Path) -> None:
     make(name, f"BUILD={tmp_path}", "CFLAGS_EXTRA=-fstack-usage")

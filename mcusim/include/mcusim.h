@@ -26,11 +26,16 @@
 #ifndef MCUSIM_H
 #define MCUSIM_H
 
+#define MCUSIM_JOIN_(a, b) a##b
+#define MCUSIM_JOIN(a, b) MCUSIM_JOIN_(a, b)
+
 #if defined(MCUSIM_OFF)
 
+/* Still a loop of one turn: break and continue in its block mean the same. */
 #define mcusim_layer_begin(name) ((void)(name))
 #define mcusim_layer_end() ((void)0)
-#define MCUSIM_LAYER(name) if ((void)(name), 1)
+#define MCUSIM_LAYER_(open, name) for (int open = ((void)(name), 1); open; open = 0)
+#define MCUSIM_LAYER(name) MCUSIM_LAYER_(MCUSIM_JOIN(mcusim_open_, __LINE__), name)
 #define MCUSIM_LAYER_SCOPE(name) ((void)(name))
 
 #elif !defined(__GNUC__)
@@ -86,8 +91,6 @@ static inline void mcusim_layer_leave(const int *open)
     mcusim_layer_end();
 }
 
-#define MCUSIM_JOIN_(a, b) a##b
-#define MCUSIM_JOIN(a, b) MCUSIM_JOIN_(a, b)
 #define MCUSIM_OPEN __attribute__((cleanup(mcusim_layer_leave), unused)) int
 
 /* A loop of one turn, whose variable ends the layer when it goes out of scope. */
