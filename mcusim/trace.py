@@ -10,6 +10,7 @@ from mcusim.core import Core
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Array
 from mcusim.image.model import Image
+from mcusim.layer_trace import HeapTrace, LayerTrace
 
 
 @dataclass(frozen=True)
@@ -137,3 +138,5 @@ class Trace:
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)
     tasks: list[TaskUse] = field(default_factory=list)
+    layers: LayerTrace | None = None
+    heap: HeapTrace | None = None

@@ -35,11 +35,11 @@ MAX_LINES = 450
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
     ("errors", "exits", "headers"),
-    ("output", "jit", "image"),
+    ("output", "jit", "image", "layer_trace"),
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
-    ("guess", "engine", "devices"),
+    ("guess", "engine", "devices", "layers"),
     ("trace",),
     ("machine",),
     ("gdb",),
@@ -60,6 +60,7 @@ NARROW = {
     "reports": {"errors", "profile", "profile_io", "profile_memory"},
     "devices": {"errors", "board"},
     "image": {"errors"},
+    "layers": {"errors", "image"},
     "isa": set(),
     "pipelines": {"isa", "jit"},
 }
@@ -73,7 +74,7 @@ OWNERS = {
     "matplotlib": set(),
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
-    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
+    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "layer_trace", "machine", "pipelines"},
     "rich": {"reports"},
     "unicorn": {"engine"},
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop, run_profile
+from machines import FIRMWARE, prebuilt, run_loop, run_profile
 from msgspec.structs import replace
 
 from mcusim.attribution import attribute

@@ -22,6 +22,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     assert loop.end is not None
     tables, cycles = machine.tables, machine.clock.cycles
     machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
+    layers = machine.layers.finish() if machine.layers is not None else None
     machine.stacks.flush()
     faulted = loop.end.kind == "fault" or loop.faulting.active
     assumptions = sorted(machine.host.remarks) + (loop.script.unfinished() if loop.script is not None else [])
@@ -48,6 +49,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
+        layers=layers,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ class Settings:
     core: str | None = None  # the core whose timing table counts, if not the board's
     wait_states: int | None = None  # of the flash, whatever the firmware programs
     memory: tuple[str, ...] = ()  # parts of the memory system that are fixed: flash.cache=off; see machine/flash.py
+    layers: str = "none"  # the rule that says which calls are layers (`mcusim.layers.find_rule`)
     spans: tuple[str, ...] = ()  # FUNCTION or FIRST..SECOND: what is timed (`Trace.spans`); changes nothing else
 
     def recorded(self) -> dict[str, str | int | bool | None]:
@@ -58,6 +59,7 @@ class Settings:
             **({"core": self.core} if self.core is not None else {}),
             **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
             **({"set": ", ".join(self.memory)} if self.memory else {}),
+            **({"layers": self.layers} if self.layers not in ("auto", "none") else {}),
         }
 
 
