@@ -188,6 +188,11 @@ PEAK_BYTES = 1665 + 666 + 1665  # STEM, NARROW and WIDE, while the third layer r
 # Frames of the kernels in the committed images, bytes, as `gcc -fstack-usage` has them. They call nothing.
 FRAMES = {"conv2d_s8": 72, "max_pool_rows_s8": 32, "add_s8": 0, "leaky_relu_s8": 0, "fully_connected_s8": 28}
 MEMORY_PLAN_FUNCTIONS = tuple(FRAMES)
+# Multiply-accumulates of each layer: outputs x taps x input channels; taps in the padding count.
+MEMORY_PLAN_MACS = (
+    37 * 9 * 5 * 9 * 3, 37 * 9 * 2 * 5, 37 * 9 * 5 * 9 * 2, None, None, None,
+    12 * 3 * 9 * 9 * 5, 810 * 5, 324 * 5, None,
+)  # fmt: skip
 
 
 @dataclass
@@ -343,6 +348,9 @@ KEYWORD_FRAMES = {
     "conv2d_s8": 96, "depthwise_conv2d_s8": 104, "conv2d_1x1_s8": 48, "average_pool_s8": 20, "fully_connected_s8": 48,
     "softmax_s8": 56, "exp_of_negative": 24,
 }  # fmt: skip
+KEYWORD_MACS = (  # examples/keyword_spotting/README.md
+    320_000, 72_000, 512_000, 72_000, 512_000, 72_000, 512_000, 72_000, 512_000, None, 768, None,
+)  # fmt: skip
 HALF = 8000  # bytes of each of the arena's two buffers: the largest output
 
 
@@ -395,7 +403,7 @@ class HeapTruth:
     end_bytes: int
     leaks: Mapping[str, tuple[int, int]]  # function that allocated -> (blocks, bytes)
     allocated_bytes: Mapping[str, int]  # function that allocated -> in sum; a reallocation counts its new size
-    allocations: int  # malloc and calloc that succeeded
+    allocations: int  # malloc and calloc that were granted
     reallocations: int
     frees: int
     failed: int
