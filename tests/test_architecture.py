@@ -34,7 +34,7 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "profile_memory"),
+    ("errors", "exits", "headers", "profile_memory"),
     ("output", "jit", "image", "layer_trace"),
     ("isa",),
     ("pipelines",),
