@@ -196,9 +196,7 @@ def mean(run: Callable[[], float], passes: int) -> float:
     return sum(run() for _ in range(passes)) / passes
 
 
-def measure(
-    path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None, memory: bool
-) -> Result:
+def measure(path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None, memory: bool) -> Result:
     """Measure one stretch."""
     stretch = Stretch(path, start, end, wait_states, memory)
     first_s = stretch.run_hooked()

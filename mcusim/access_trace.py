@@ -24,9 +24,7 @@ STRETCH = np.dtype(
 # Bytes [start, end) that were written from stretch `writer` on and read last in stretch `reader`, a later one.
 INTERVAL = np.dtype([("start", np.uint32), ("end", np.uint32), ("writer", np.int64), ("reader", np.int64)])
 # kind: one of `mcusim.engine.access_tables` (unwritten, freed read, freed written, misaligned).
-EVENT = np.dtype(
-    [(name, np.int64) for name in ("kind", "pc", "address", "size_bytes", "layer", "cycles", "count")]
-)
+EVENT = np.dtype([(name, np.int64) for name in ("kind", "pc", "address", "size_bytes", "layer", "cycles", "count")])
 
 
 @dataclass

@@ -159,8 +159,16 @@ def _make_store(bits: int, stored: Any) -> Any:
     return store
 
 
-load16, load32, load64 = _make_load(16, types.uint16), _make_load(32, types.uint32), _make_load(64, types.uint64)  # (address) -> value
-store16, store32, store64 = _make_store(16, types.uint16), _make_store(32, types.uint32), _make_store(64, types.uint64)  # (address, value)
+load16, load32, load64 = (
+    _make_load(16, types.uint16),
+    _make_load(32, types.uint32),
+    _make_load(64, types.uint64),
+)  # (address) -> value
+store16, store32, store64 = (
+    _make_store(16, types.uint16),
+    _make_store(32, types.uint32),
+    _make_store(64, types.uint64),
+)  # (address, value)
 as_pointer = cast(Callable[[int], Any], _as_pointer)
 carray: Callable[..., Any] = getattr(numba, "carray")  # noqa: B009 - not in its public stubs
 

@@ -79,7 +79,7 @@ def rows(trace: AccessTrace) -> list[tuple[int, ...]]:
 
 
 def test_zones_are_those_of_the_profile() -> None:
-    assert tables.ZONES == len(ZONES)
+    assert len(ZONES) == tables.ZONES
     assert ZONES[tables.OTHER_ZONE] == "other"
 
 

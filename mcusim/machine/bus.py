@@ -150,9 +150,7 @@ class BitBand:
     do the same to the bit of the word that they are in.
     """
 
-    def __init__(
-        self, start: int, target: int, bus: Bus, memory: Port, guesses: Guesses, exact: ExactAccesses
-    ) -> None:
+    def __init__(self, start: int, target: int, bus: Bus, memory: Port, guesses: Guesses, exact: ExactAccesses) -> None:
         self._start, self._target = start, target
         self._bus, self._memory, self._guesses, self._exact = bus, memory, guesses, exact
 

@@ -151,7 +151,9 @@ class Machine:
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
-        self.rtt = Rtt(self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory))
+        self.rtt = Rtt(
+            self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory)
+        )
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu, board.mpu_regions)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
