@@ -50,7 +50,7 @@ class Stretches:
         self._rows = np.zeros(MAX_STRETCHES + 1, STRETCH_ROW)  # by number, from 1
         self._level_counts = [0] * LEVELS
         self._level_starts = [0] * LEVELS  # in cycles
-        self._traffic_bytes = -1
+        self._traffic_bytes = 0  # when the current stretch began at a boundary
         self._append(0, -1, kept=True)
 
     @property
@@ -67,9 +67,8 @@ class Stretches:
         self.next_tick_cycles = (cycles // self.tick_cycles + 1) * self.tick_cycles
         current = self.current
         kept |= activation != int(current["activation"])
-        nothing = cycles == int(current["start_cycles"]) and self._traffic_bytes == int(self._tables.traffic.sum())
-        if nothing and current["kept"] and kept:
-            current["activation"] = activation  # nothing has happened in it yet
+        if kept and current["kept"] and cycles == int(current["start_cycles"]) and self._nothing_happened():
+            current["activation"] = activation
             return
         if not kept and not self._tick_has_come(cycles):
             return
@@ -81,6 +80,9 @@ class Stretches:
             self.left_out += kept
             return
         self._append(cycles, activation, kept=kept)
+
+    def _nothing_happened(self) -> bool:
+        return self._traffic_bytes == int(self._tables.traffic.sum())
 
     def _tick_has_come(self, cycles: int) -> bool:
         """Return whether there is a tick between the start of the current stretch and this cycle, or at it."""
@@ -99,7 +101,7 @@ class Stretches:
             tick_cycles *= 2
         self._tables.maps[:, number] = self._level_counts
         self._set_current()
-        self._traffic_bytes = int(self._tables.traffic.sum())
+        self._traffic_bytes = int(self._tables.traffic.sum()) if kept else -1
 
     def _set_current(self) -> None:
         row = self._tables.row

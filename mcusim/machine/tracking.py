@@ -7,7 +7,7 @@ in time, and the accesses that the engine does not see (DMA, exception frames, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,7 @@ class AccessTracker:
             self._own_spans[index] = self._own_spans[index] or number
         by_stretch = [array for arrays in self._arrays if len(arrays) == 3 for array in arrays]
         self._stretches = Stretches(self._tables, by_stretch, tick_cycles, max_ticks)
+        self.levels: Callable[[], tuple[int, int]] | None = None  # asked for stack and heap bytes when a stretch ends
 
     def start(self) -> None:
         """Watch from now on. The engine must stand still. What the image put into SRAM counts as written now."""
@@ -99,6 +100,8 @@ class AccessTracker:
 
     def begin_stretch(self, cycles: int, activation: int, *, kept: bool) -> None:
         """End the current stretch and begin one. `kept`: at a layer's boundary, never merged with others."""
+        if self.levels is not None:
+            self.note_levels(*self.levels())
         self._stretches.begin(cycles, activation, kept=kept)
 
     def note_levels(self, stack_bytes: int, heap_bytes: int) -> None:
