@@ -245,9 +245,11 @@ def test_levels_keep_their_maximum() -> None:
     w.tracker.note_levels(10, 5)
     w.tracker.note_levels(4, 8)
     w.begin(100)
+    w.tracker.levels = lambda: (7, 6)
+    w.begin(200)
     trace = w.finish()
-    assert trace.stretches["stack_bytes"].tolist() == [10, 0]
-    assert trace.stretches["heap_bytes"].tolist() == [8, 0]
+    assert trace.stretches["stack_bytes"].tolist() == [10, 7, 0]
+    assert trace.stretches["heap_bytes"].tolist() == [8, 6, 0]
 
 
 def test_neighbours_of_one_activation_are_one_interval() -> None:

@@ -10,7 +10,7 @@ Which activations are the same layer of different inferences is found out afterw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +34,8 @@ STACK = ZONES.index("stack")
 
 class Tracker(Protocol):
     """What layers ask of the tracking of memory accesses (`mcusim.machine.tracking`)."""
+
+    levels: Callable[[], tuple[int, int]] | None  # asked for the bytes of stack and heap when a stretch ends
 
     def begin_stretch(self, cycles: int, activation: int, *, kept: bool) -> None:
         """A new stretch of the timeline begins."""
@@ -111,22 +113,27 @@ class LayerRun:
     def attach(self, tracker: Tracker, heap: Heap) -> None:
         """Memory is tracked: tell it of layers and levels."""
         self.tracker, self._heap = tracker, heap
+        tracker.levels = self._levels
 
     # who is current
 
     def account(self) -> None:
         """Give what was spent since the last look to whoever was current, and see how deep the stack has been."""
-        low = self._stacks.take(self._engine.read_register("sp"))
         if self._current >= 0:
             spending = self._activations[self._current].spending
         else:
             spending = self._outside.setdefault(self._root, Spending())
         self._meter.give_to(spending, self.tracker.traffic() if self.tracker is not None else None)
+        levels = self._levels()
+        if self.tracker is not None:
+            self.tracker.note_levels(*levels)
+
+    def _levels(self) -> tuple[int, int]:
+        """Return how deep the stack has been since the last look, and what is allocated."""
+        low = self._stacks.take(self._engine.read_register("sp"))
         for number in self._chain(self._current):
             self._activations[number].low_sp = min(self._activations[number].low_sp, low)
-        if self.tracker is not None:
-            heap_bytes = self._heap.bytes_now if self._heap is not None else 0
-            self.tracker.note_levels(self._stacks.current.top - low, heap_bytes)
+        return self._stacks.current.top - low, self._heap.bytes_now if self._heap is not None else 0
 
     def switched(self) -> None:
         """A handler or a task has been entered or left: `account` was called before that."""

@@ -24,8 +24,6 @@ from mcusim.machine.zones import arenas, set_zones
 if TYPE_CHECKING:
     from mcusim.machine.machine import Machine
 
-NEVER = 1 << 62
-
 
 class Observation:
     """Who looks on. `calls` must know of the functions before the first of them is met: `start` comes later."""
@@ -71,19 +69,6 @@ class Observation:
         """A handler or a task has become current, or the layer that it interrupted."""
         if self.layers is not None:
             self.layers.switched()
-
-    @property
-    def next_tick_cycles(self) -> int:
-        """When it wants to look at the latest."""
-        return NEVER if self.tracker is None else self.tracker.next_tick_cycles
-
-    def look(self, cycles: int) -> None:
-        """The engine stands between two blocks."""
-        if self.tracker is None:
-            return
-        if cycles >= self.tracker.next_tick_cycles:
-            self.account()
-        self.tracker.look(cycles)
 
     def finish(self, cycles: int) -> tuple[LayerTrace | None, AccessTrace | None, HeapTrace | None]:
         """The run has ended; return what was seen."""

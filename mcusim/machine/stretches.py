@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engine.access import renumber
 from mcusim.engine.access_tables import LEVELS, MAX_STRETCHES, ONES, AccessTables
+from mcusim.engine.intervals import renumber
 
 FIRST_TICK_CYCLES = 16_384
 MAX_TICKS = 4096
@@ -48,9 +48,9 @@ class Stretches:
         self.count = 0
         self._ticks = 0  # stretches that begin at one
         self._rows = np.zeros(MAX_STRETCHES + 1, STRETCH_ROW)  # by number, from 1
-        self._level_counts = np.zeros(LEVELS, np.int64)
-        self._level_starts = np.zeros(LEVELS, np.int64)  # in cycles
-        self._traffic_bytes = -1
+        self._level_counts = [0] * LEVELS
+        self._level_starts = [0] * LEVELS  # in cycles
+        self._traffic_bytes = 0  # when the current stretch began at a boundary
         self._append(0, -1, kept=True)
 
     @property
@@ -67,9 +67,8 @@ class Stretches:
         self.next_tick_cycles = (cycles // self.tick_cycles + 1) * self.tick_cycles
         current = self.current
         kept |= activation != int(current["activation"])
-        nothing = cycles == int(current["start_cycles"]) and self._traffic_bytes == int(self._tables.traffic.sum())
-        if nothing and current["kept"] and kept:
-            current["activation"] = activation  # nothing has happened in it yet
+        if kept and current["kept"] and cycles == int(current["start_cycles"]) and self._nothing_happened():
+            current["activation"] = activation
             return
         if not kept and not self._tick_has_come(cycles):
             return
@@ -82,22 +81,27 @@ class Stretches:
             return
         self._append(cycles, activation, kept=kept)
 
+    def _nothing_happened(self) -> bool:
+        return self._traffic_bytes == int(self._tables.traffic.sum())
+
     def _tick_has_come(self, cycles: int) -> bool:
         """Return whether there is a tick between the start of the current stretch and this cycle, or at it."""
-        return bool(cycles // self.tick_cycles != int(self._level_starts[0]) // self.tick_cycles)
+        return cycles // self.tick_cycles != self._level_starts[0] // self.tick_cycles
 
     def _append(self, cycles: int, activation: int, *, kept: bool) -> None:
         number = self.count = self.count + 1
         self._ticks += not kept
         self._rows[number] = (cycles, activation, 0, 0, kept)
-        ticks = self.tick_cycles << np.arange(LEVELS)
-        new = (cycles // ticks != self._level_starts // ticks) | kept
-        new[0] = True
-        self._level_counts += new
-        self._level_starts[new] = cycles
+        tick_cycles = self.tick_cycles
+        for level, start_cycles in enumerate(self._level_starts):
+            if level and not kept and cycles // tick_cycles == start_cycles // tick_cycles:
+                break  # where no tick has come, none has come with longer ticks
+            self._level_counts[level] += 1
+            self._level_starts[level] = cycles
+            tick_cycles *= 2
         self._tables.maps[:, number] = self._level_counts
         self._set_current()
-        self._traffic_bytes = int(self._tables.traffic.sum())
+        self._traffic_bytes = int(self._tables.traffic.sum()) if kept else -1
 
     def _set_current(self) -> None:
         row = self._tables.row

@@ -7,14 +7,15 @@ in time, and the accesses that the engine does not see (DMA, exception frames, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from mcusim.access_trace import EVENT, INTERVAL, STRETCH, AccessTrace
 from mcusim.board import Board
-from mcusim.engine import access as native
+from mcusim.engine import intervals
+from mcusim.engine.access import note_host_access
 from mcusim.engine.access_tables import (
     FREED,
     MANY,
@@ -67,6 +68,7 @@ class AccessTracker:
             self._own_spans[index] = self._own_spans[index] or number
         by_stretch = [array for arrays in self._arrays if len(arrays) == 3 for array in arrays]
         self._stretches = Stretches(self._tables, by_stretch, tick_cycles, max_ticks)
+        self.levels: Callable[[], tuple[int, int]] | None = None  # asked for stack and heap bytes when a stretch ends
 
     def start(self) -> None:
         """Watch from now on. The engine must stand still. What the image put into SRAM counts as written now."""
@@ -98,6 +100,8 @@ class AccessTracker:
 
     def begin_stretch(self, cycles: int, activation: int, *, kept: bool) -> None:
         """End the current stretch and begin one. `kept`: at a layer's boundary, never merged with others."""
+        if self.levels is not None:
+            self.note_levels(*self.levels())
         self._stretches.begin(cycles, activation, kept=kept)
 
     def note_levels(self, stack_bytes: int, heap_bytes: int) -> None:
@@ -109,7 +113,7 @@ class AccessTracker:
     # layers and owners
 
     def set_layer(self, layer: int) -> None:
-        """Whose reads of flash follow; 0: outside. Layers from `OTHER_LAYERS` on are told apart no more."""
+        """Say whose reads of flash follow; 0: outside. Those from `OTHER_LAYERS` on are told apart no more."""
         row = self._tables.row
         row["layer"], row["quiet4"] = min(layer, OTHER_LAYERS), MANY * ONES
 
@@ -135,7 +139,7 @@ class AccessTracker:
             touched = self._touched[index]
             assert touched is not None
             touched[offset : offset + count] |= self._used(index)[offset : offset + count]
-            native.forget(self._tables.record, self._own_spans[index], offset, count, mark)
+            intervals.forget(self._tables.record, self._own_spans[index], offset, count, mark)
         self._make_room()
 
     def _used(self, index: int) -> npt.NDArray[np.bool_]:
@@ -148,7 +152,7 @@ class AccessTracker:
 
     def host_access(self, address: int, size_bytes: int, writes: bool) -> None:
         """Note an access of the part that is not the core's, or of the host for the part."""
-        native.note_host_access(self._tables.record, writes, address, size_bytes)
+        note_host_access(self._tables.record, writes, address, size_bytes)
         self._make_room()
 
     def host_read(self, address: int, size_bytes: int) -> None:
@@ -176,7 +180,7 @@ class AccessTracker:
         order = np.lexsort((rows["writer"], rows["start"], parties[rows["reader"]], parties[rows["writer"]]))
         rows = rows[order]
         writers, readers = parties[rows["writer"]], parties[rows["reader"]]
-        rows = rows[: native.merge_intervals(rows, writers, readers)]
+        rows = rows[: intervals.merge_intervals(rows, writers, readers)]
         grow = 4 * len(rows) > len(t.log) and len(t.log) < MAX_LOG_ROWS
         t.put_log(rows, 2 * len(t.log) if grow else len(t.log))
 
@@ -185,18 +189,18 @@ class AccessTracker:
         t, stretches = self._tables, self._stretches
         for index, number in enumerate(self._own_spans):
             if len(self._arrays[index]) == 3:
-                native.end_values(t.record, number)
+                intervals.end_all_values(t.record, number)
                 self._make_room()
         self._compact()
         rows = stretches.rows()
-        intervals = t.log[: int(t.row["log_count"])].astype(INTERVAL)
-        intervals["writer"] -= 1
-        intervals["reader"] -= 1
+        found = t.log[: int(t.row["log_count"])].astype(INTERVAL)
+        found["writer"] -= 1
+        found["reader"] -= 1
         flash_sets = [arrays[0][:-8] if len(arrays) == 1 else None for arrays in self._arrays]
         events = t.events[t.events["kind"] != 0].astype(EVENT)
         return AccessTrace(
             stretches=rows[list(STRETCH.names or ())].astype(STRETCH), live=stretches.live(),
-            end_live=stretches.end_live(), intervals=intervals, traffic=self.traffic(),
+            end_live=stretches.end_live(), intervals=found, traffic=self.traffic(),
             touched=[self._all_touched(index) for index in range(len(self._arrays))],
             flash_sets=flash_sets, layer_sets=self._layer_sets(), tick_cycles=stretches.tick_cycles,
             events=events[np.lexsort((events["pc"], events["cycles"]))],
