@@ -36,9 +36,9 @@ from mcusim.image import Image, load
 from mcusim.profile import Profile
 
 # True as soon as runs track memory (`Settings.memory_tracking`) and profiles have `memory`.
-MEMORY_LANDED = False
+MEMORY_LANDED = True
 # True as soon as a layer's stack holds the frames of its own function, and those that are made after a first branch.
-STACK_LANDED = False
+STACK_LANDED = True
 MEMORY = pytest.mark.skipif(not MEMORY_LANDED, reason="profiles do not say anything of memory yet")
 STACK = pytest.mark.skipif(not STACK_LANDED, reason="frames are looked at in the first block of a call only")
 

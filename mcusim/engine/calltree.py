@@ -139,6 +139,22 @@ def unwind(machine: Any, address: int) -> None:
 
 
 @njit
+def look_at_sp(m: Any, block: Any, taken_bytes: int) -> bool:
+    """Note how low SP is, or will be when a block has taken its bytes. False: Python must look at the stack first."""
+    sp = register(m, REG_SP)
+    low = sp - taken_bytes
+    if low < m.stack_low or sp > m.stack_top:
+        if low < m.stack_limit or sp > m.stack_top:
+            m.wanted_start = block.start
+            m.wanted_size = block.end - block.start
+            stop(m, rec.LEFT_STACK)
+            return False
+        m.stack_low = low
+        m.stack_low_node = m.node
+    return True
+
+
+@njit
 def follow(m: Any, block: Any, address: int) -> bool:
     """Move through the call tree to where the new block is. False: Python must grow, enter or look at something."""
     flow = m.flow
@@ -153,16 +169,9 @@ def follow(m: Any, block: Any, address: int) -> bool:
             m.wanted_size = block.end - block.start
             stop(m, rec.NEW_FUNCTION)
             return False
+        if not look_at_sp(m, block, 0):
+            return False
         sp = register(m, REG_SP)
-        low = sp - block.stack_bytes
-        deeper = low < m.stack_low
-        if deeper or sp > m.stack_top:
-            if low < m.stack_limit or sp > m.stack_top:
-                m.wanted_start = block.start
-                m.wanted_size = block.end - block.start
-                stop(m, rec.LEFT_STACK)
-                return False
-            m.stack_low = low
         frame = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth]
         frame.sp = sp
         frame.return_address = m.return_address
@@ -171,19 +180,12 @@ def follow(m: Any, block: Any, address: int) -> bool:
         frame.activation = m.activation
         frame.watched = 0
         m.depth += 1
-        m.entered_low = low
         _enter_child(m, m.node, block.function)
-        if deeper:
-            m.stack_low_node = m.node
     else:
         if flow == FLOW_INDIRECT:
             _unwind(m, address, int64(-1) if block.flags & rec.FUNCTION_ENTRY else int64(block.function))
         if block.function != m.function:
-            m.entered_low = register(m, REG_SP) - block.stack_bytes
             _tail(m, block.function)
-            if m.stack_limit <= m.entered_low < m.stack_low:
-                m.stack_low = m.entered_low
-                m.stack_low_node = m.node
     m.flow = FLOW_NEXT
     m.last_outcome = -1
     if m.call_events:

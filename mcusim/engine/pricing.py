@@ -156,6 +156,8 @@ class Pricer:
         block["function"] = function
         block["flags"] = self._flags(ops, start, entry)
         block["stack_bytes"] = stack_bytes(ops)
+        if block["stack_bytes"]:
+            block["flags"] |= rec.LOWERS_SP
         if len(ops):
             block["flow"] = ops[-1]["flow"]
         host = self.memory.writable_host_address(start)

@@ -158,7 +158,6 @@ class HeapModel:
             self._busy = False
             if address == 0:
                 return
-            self._counts["free"] += 1
             if address not in self._live:
                 before = [block for block in self._blocks if block.address == address]
                 what = "freed twice" if before else "freed, but never allocated"
@@ -172,6 +171,7 @@ class HeapModel:
         block = self._live.pop(address, None)
         if block is None:
             return
+        self._counts["free"] += 1
         block.end_cycles = self._now
         self.bytes_now -= block.size_bytes
         if moved_to != address:

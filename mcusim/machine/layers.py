@@ -192,7 +192,6 @@ class LayerRun:
         row = self._tables.arrays["nodes"][node]
         function = int(row["function"])
         self._begin(node, int(row["parent"]), function, self._facts())
-        self._stacks.sink(int(self._tables.m["entered_low"]))
 
     def _begin(self, node: int, caller: int, function: int, facts: LayerFacts) -> None:
         if len(self._activations) >= MAX_ACTIVATIONS:

@@ -138,7 +138,7 @@ class RunLoop:
 
     def _step(self) -> None:
         machine = self.machine
-        fault = self._run_engine()
+        fault = machine.observation.run(self, self._due_cycles())
         self.pc = machine.engine.read_register("pc") & ~1
         reason = int(machine.tables.m["stop_reason"])
         machine.tables.m["stop_reason"] = rec.RUNNING
@@ -159,24 +159,6 @@ class RunLoop:
             self.limits.look()
         else:
             self._sleep()
-
-    def _run_engine(self) -> EngineFault | None:
-        """Let the engine run until something has to be done; new stretches of access tracking begin on the way."""
-        machine, m = self.machine, self.machine.tables.m
-        due = self._due_cycles()
-        tracker = machine.observation.tracker
-        if tracker is None or not due:
-            m["due_cycles"] = due
-            return machine.engine.run(self.pc)
-        while True:
-            tracker.look(machine.clock.cycles)
-            m["due_cycles"] = tick = min(due, tracker.next_tick_cycles)
-            fault = machine.engine.run(self.pc)
-            only_tick = m["stop_reason"] == rec.DUE and m["due_cycles"] == tick < due and not m["even_jump"]
-            if not only_tick or self.limits.interrupted or machine.clock.cycles >= due or fault is not None:
-                return fault
-            self.pc = machine.engine.read_register("pc") & ~1
-            m["stop_reason"] = rec.RUNNING
 
     def _sleep(self) -> None:
         """The engine stopped and nothing says why: it ran WFI."""

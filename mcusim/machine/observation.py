@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcusim.access_trace import AccessTrace
+from mcusim.engine import records as rec
 from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
 from mcusim.layer_trace import HeapTrace, LayerTrace
@@ -22,6 +23,8 @@ from mcusim.machine.tracking import AccessTracker
 from mcusim.machine.zones import arenas, set_zones
 
 if TYPE_CHECKING:
+    from mcusim.engine.engine import EngineFault
+    from mcusim.machine.loop import RunLoop
     from mcusim.machine.machine import Machine
 
 
@@ -69,6 +72,22 @@ class Observation:
         """A handler or a task has become current, or the layer that it interrupted."""
         if self.layers is not None:
             self.layers.switched()
+
+    def run(self, loop: RunLoop, due_cycles: int) -> EngineFault | None:
+        """Let the engine run until something has to be done; stretches of the timeline begin on the way."""
+        machine, m = loop.machine, loop.machine.tables.m
+        m["due_cycles"] = due_cycles
+        if self.tracker is None or not due_cycles:
+            return machine.engine.run(loop.pc)
+        while True:
+            self.tracker.look(machine.clock.cycles)
+            m["due_cycles"] = tick = min(due_cycles, self.tracker.next_tick_cycles)
+            fault = machine.engine.run(loop.pc)
+            only_tick = m["stop_reason"] == rec.DUE and m["due_cycles"] == tick < due_cycles and not m["even_jump"]
+            if not only_tick or loop.limits.interrupted or machine.clock.cycles >= due_cycles or fault is not None:
+                return fault
+            loop.pc = machine.engine.read_register("pc") & ~1
+            m["stop_reason"] = rec.RUNNING
 
     def finish(self, cycles: int) -> tuple[LayerTrace | None, AccessTrace | None, HeapTrace | None]:
         """The run has ended; return what was seen."""

@@ -84,9 +84,10 @@ class Stacks:
         """Return the lowest SP of the current stack since the last call of this; SP is where it is now."""
         self._in_pieces = True
         self.flush()
-        low = self.current.since
-        self.current.since = sp
-        self._install(self.current)
+        stack = self.current
+        low = min(stack.since, stack.top)
+        stack.since = sp if stack.limit <= sp <= stack.top else stack.top  # SP may be elsewhere already: see `look`
+        self._install(stack)
         return low
 
     def activate(self, stack: Stack) -> None:
@@ -148,12 +149,6 @@ class Stacks:
         self._install(stack)
         if low < stack.limit:
             self._tables.m["stack_limit"] = low  # told once; further down again
-
-    def sink(self, low: int) -> None:
-        """A function that has just been entered will take SP down to `low`; that counts from here on."""
-        if self.current.limit <= low < self.current.since:
-            self.current.since = low
-            self._install(self.current)
 
     def _elsewhere(self, sp: int) -> bool:
         """Return whether an SP below the current stack has been set to another one, rather than having run over."""
