@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from mcusim.image import Image, Symbol
 from mcusim.layers.arguments import View, read_arguments
@@ -13,6 +14,7 @@ from mcusim.layers.kinds import kind_of
 from mcusim.layers.names import Name, names_of, snake
 from mcusim.layers.rules import LayerRule
 from mcusim.layers.shapes import facts
+from mcusim.layers.tensors import Interpreter, interpreter_of, is_operator, node_shapes, operator_facts
 from mcusim.layers.values import Values, values_of
 
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
@@ -66,8 +68,16 @@ class LayerReader:
         if kernel is None:
             kernel = self._kernels[address] = self._find(address)
         arguments = self._arguments(kernel, register, memory)
-        shape, macs = facts(kernel.kind, kernel.plain, Values(values_of(arguments)))
+        if is_operator(arguments):
+            (_, context), (_, node) = arguments
+            shape, macs = operator_facts(kernel.kind, *node_shapes(context, node, self._interpreter))
+        else:
+            shape, macs = facts(kernel.kind, kernel.plain, Values(values_of(arguments)))
         return LayerFacts(kernel.name, kernel.kind, shape, macs)
+
+    @cached_property
+    def _interpreter(self) -> Interpreter | None:
+        return interpreter_of(self._image)
 
     def _arguments(
         self, kernel: _Kernel, register: Callable[[int], int], memory: Callable[[int, int], bytes | None]
