@@ -68,7 +68,7 @@ def _find_edge_impulse(functions: Functions) -> Found | None:
     if not invokes or not operators:
         return None
     callers = [*invokes, *functions.named(_TFLM)]
-    text = f"edge-impulse: the operators that {_listed(invokes)} calls"
+    text = f"edge-impulse: the operators called by {_listed(invokes)}"
     return Found(text, parents={each.address: operators for each in callers})
 
 
@@ -77,7 +77,7 @@ def _find_tflm(functions: Functions) -> Found | None:
     operators = _operators(functions)
     if not callers or not operators:
         return None
-    text = f"tflm: the operators that {_listed(callers)} calls"
+    text = f"tflm: the operators called by {_listed(callers)}"
     return Found(text, parents={each.address: operators for each in callers})
 
 
@@ -132,7 +132,7 @@ def _find_tinyengine(functions: Functions) -> Found | None:
             parents[each.address] = patches
         elif wholes and _is_plain(each, re.compile("train")):
             parents[each.address] = wholes
-    return Found(f"tinyengine: what {_listed(lists)} calls", parents=parents)
+    return Found(f"tinyengine: the functions called by {_listed(lists)}", parents=parents)
 
 
 def _is_plain(function: Function, pattern: re.Pattern[str]) -> bool:

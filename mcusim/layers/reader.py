@@ -19,7 +19,7 @@ from mcusim.layers.values import Values, values_of
 
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
 # Names that say nothing alone: every operator of TFLite Micro has one of these, its file tells which it is.
-_NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:int|uint|float|quantized|per_channel|x)?\w*)?")
+_NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:u?int\d*|int\d+x\d+|float\d*|quantized|per_channel|hybrid))*")
 _PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_|forward_lite_|forward_(?=\w))")
 
 
@@ -102,8 +102,13 @@ class LayerReader:
 
 def _kind(name: Name, file: str | None) -> str:
     """Return the kind by a function's name; by the namespace around it and its file where that says nothing."""
-    spaces = [part for part in name.plain.split("::")[:-1] if "anonymous" not in part and part != "tflite"]
-    return kind_of(name.base, file) or (kind_of(spaces[-1]) if spaces else "")
+    return kind_of(name.base, file) or kind_of(_space(name))
+
+
+def _space(name: Name) -> str:
+    """Return the innermost namespace or class around a function that says something, '' for none."""
+    spaces = [part for part in name.plain.split("::")[:-1] if part != "tflite" and "anonymous" not in part]
+    return spaces[-1] if spaces else ""
 
 
 def _short(name: Name, symbol: Symbol) -> str:
@@ -111,9 +116,7 @@ def _short(name: Name, symbol: Symbol) -> str:
     base = name.base
     stem = re.split(r"[/\\]", symbol.file)[-1].partition(".")[0] if symbol.file else ""
     if _NAMELESS.fullmatch(snake(base)):
-        spaces = [part for part in name.plain.split("::")[:-1] if "anonymous" not in part]
-        around = stem or (spaces[-1] if spaces else "")
-        return f"{around} {base}".strip()
+        return f"{stem or _space(name)} {base}".strip()
     return _PREFIXES.sub("", base) or base
 
 
@@ -125,4 +128,5 @@ def _text_at(address: int, memory: Callable[[int, int], bytes | None]) -> str:
         if not byte or byte == b"\0":
             break
         data += byte
-    return "".join(letter if letter.isprintable() else "?" for letter in data.decode("utf-8", errors="replace"))
+    text = data.decode("utf-8", errors="replace").replace("\N{REPLACEMENT CHARACTER}", "?")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
