@@ -330,6 +330,15 @@ def test_facts_without_debug_information(raw: str, name: str, kind: str) -> None
     assert reader.read(CODE + 16, lambda number: 0, lambda address, size: None) == LayerFacts(name, kind, "", None)
 
 
+def test_a_kernel_below_tells_what_the_layer_lacks() -> None:
+    kernel = LayerFacts("arm_convolve_s8", "conv2d", "8x8x3 -> 8x8x4, 3x3 s1", 6912)
+    nothing = LayerFacts("cmsis_nn_main_0", "", "", None)
+    whole = LayerFacts("ConvEval", "conv2d", "8x8x3 -> 8x8x4, 3x3", 6912)
+    assert nothing.completed_by(kernel) == LayerFacts("cmsis_nn_main_0", "conv2d", kernel.shape, 6912)
+    assert whole.completed_by(kernel) == whole
+    assert whole.completed_by(nothing) == whole
+
+
 def test_a_veneer_is_its_function() -> None:
     image = image_of(["conv2d_s8", "__conv2d_s8_veneer"])
     reader = LayerReader(image, LayerRule("match", "match"))

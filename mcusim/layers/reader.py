@@ -32,6 +32,13 @@ class LayerFacts:
     shape: str
     macs: int | None
 
+    def completed_by(self, kernel: LayerFacts) -> LayerFacts:
+        """Return these facts with what they lack from those of a kernel below (`LayerRule.details`); the name stays."""
+        kind = self.kind or kernel.kind
+        if self.shape or not kernel.shape:
+            return LayerFacts(self.name, kind, self.shape, self.macs)
+        return LayerFacts(self.name, kind, kernel.shape, kernel.macs)
+
 
 @dataclass(frozen=True)
 class _Kernel:
