@@ -175,6 +175,12 @@ def test_generic_needs_two_kinds_and_one_that_multiplies() -> None:
     assert find_rule("auto", image_of(["conv2d_init", "softmax_test"])) is None
 
 
+def test_generic_takes_the_small_operators_beside_large_ones() -> None:
+    network = ["conv2d_s8", "max_pool_rows_s8", "leaky_relu_s8", "add_s8", "fully_connected_s8", "relu"]
+    image = image_of([*network, "add", "fill_s8", "checksum_s8", "main", "run_network"])
+    assert names(image, found("auto", image).outermost) == set(network)
+
+
 def test_clones_are_their_functions() -> None:
     image = image_of(["conv2d_s8.constprop.0", "max_pool_s8.isra.0", "conv2d_s8.constprop.0.cold"])
     assert names(image, found("generic", image).outermost) == {"conv2d_s8.constprop.0", "max_pool_s8.isra.0"}
