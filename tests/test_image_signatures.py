@@ -61,6 +61,11 @@ def test_functions_without_parameters_and_places_without_functions() -> None:
     assert image.signature_at(reset.address) is not None
 
 
+def test_ranges_of_units_do_without_their_index() -> None:
+    content = KEYWORDS.read_bytes().replace(b".debug_aranges\0", b".other_aranges\0")
+    assert parameters(read_elf(Path("f.elf"), content), "conv2d_s8") == parameters(load(KEYWORDS), "conv2d_s8")
+
+
 def test_a_file_without_debug_information_has_no_signatures(tmp_path: Path) -> None:
     data = bytearray(KEYWORDS.read_bytes())
     position = data.find(b".debug_info\0")

@@ -292,3 +292,15 @@ def test_shapes_by_names_of_integers() -> None:
 def test_values_that_contradict_each_other_tell_nothing() -> None:
     assert Values({("a", "size"): 3, ("b", "size"): 4}).first("size") is None
     assert Values({("a", "size"): 3, ("b", "size"): 3}).first("size") == 3
+
+
+def test_a_structure_that_holds_itself_is_no_endless_work() -> None:
+    members: list[Member] = []
+    knot = Struct("knot", 8, False, lambda: tuple(members))
+    members += [Member(f"m{index}", 0, knot) for index in range(100)]
+    assert alignment_bytes(knot) == 4
+    assert len(place_arguments([knot, INT], None, True)) == 2
+    guest = Guest()
+    signature = Signature((Parameter("a", Pointer(lambda: knot)),))
+    guest.registers[0] = 0x100
+    assert values_of(guest.read(signature)) == {}

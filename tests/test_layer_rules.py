@@ -13,7 +13,7 @@ from machines import prebuilt
 from mcusim.errors import McusimError
 from mcusim.image import Image, load
 from mcusim.image.elf import read_elf
-from mcusim.layers import PRESETS, LayerRule, find_rule
+from mcusim.layers import PRESETS, LayerFacts, LayerReader, LayerRule, find_rule
 from mcusim.layers.kinds import kind_of
 from mcusim.layers.names import take_apart
 
@@ -175,6 +175,12 @@ def test_generic_needs_two_kinds_and_one_that_multiplies() -> None:
     assert find_rule("auto", image_of(["conv2d_init", "softmax_test"])) is None
 
 
+def test_generic_takes_the_small_operators_beside_large_ones() -> None:
+    network = ["conv2d_s8", "max_pool_rows_s8", "leaky_relu_s8", "add_s8", "fully_connected_s8", "relu"]
+    image = image_of([*network, "add", "fill_s8", "checksum_s8", "main", "run_network"])
+    assert names(image, found("auto", image).outermost) == set(network)
+
+
 def test_clones_are_their_functions() -> None:
     image = image_of(["conv2d_s8.constprop.0", "max_pool_s8.isra.0", "conv2d_s8.constprop.0.cold"])
     assert names(image, found("generic", image).outermost) == {"conv2d_s8.constprop.0", "max_pool_s8.isra.0"}
@@ -310,3 +316,58 @@ def test_names_are_taken_apart(raw: str, plain: str, base: str, parameters: str,
 )
 def test_kinds(name: str, file: str | None, kind: str) -> None:
     assert kind_of(name, file) == kind
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "kind"),
+    [
+        ("tvmgen_default_fused_nn_dense_add", "fused_nn_dense_add", "fully_connected"),
+        ("forward_lite_conv2d_sssa8_ch", "conv2d_sssa8_ch", "conv2d"),
+        ("_ZN6tflite12_GLOBAL__N_18EvalInt8EP13TfLiteContextP10TfLiteNode", "EvalInt8", ""),
+        (EON[1], "fully_connected Eval", "fully_connected"),
+        (CONV_EVAL, "ConvEval", "conv2d"),
+        ("arm_convolve_s8.constprop.0.isra.0", "arm_convolve_s8", "conv2d"),
+        ("invoke_1patch", "invoke_1patch", ""),
+    ],
+)
+def test_facts_without_debug_information(raw: str, name: str, kind: str) -> None:
+    image = image_of([raw])
+    reader = LayerReader(image, LayerRule("match", "match", starts=frozenset({CODE + 16})))
+    assert reader.read(CODE + 16, lambda number: 0, lambda address, size: None) == LayerFacts(name, kind, "", None)
+
+
+def test_a_kernel_below_tells_what_the_layer_lacks() -> None:
+    kernel = LayerFacts("arm_convolve_s8", "conv2d", "8x8x3 -> 8x8x4, 3x3 s1", 6912)
+    nothing = LayerFacts("cmsis_nn_main_0", "", "", None)
+    whole = LayerFacts("ConvEval", "conv2d", "8x8x3 -> 8x8x4, 3x3", 6912)
+    assert nothing.completed_by(kernel) == LayerFacts("cmsis_nn_main_0", "conv2d", kernel.shape, 6912)
+    assert whole.completed_by(kernel) == whole
+    assert whole.completed_by(nothing) == whole
+
+
+def test_a_veneer_is_its_function() -> None:
+    image = image_of(["conv2d_s8", "__conv2d_s8_veneer"])
+    reader = LayerReader(image, LayerRule("match", "match"))
+    assert reader.read(CODE + 32, lambda number: 0, lambda address, size: None).name == "conv2d_s8"
+    assert reader.read(0x1234, lambda number: 0, lambda address, size: None) == LayerFacts("sub_00001234", "", "", None)
+
+
+@pytest.mark.parametrize(
+    ("memory", "name", "kind"),
+    [
+        (b"conv 1\0rest", "conv 1", "conv2d"),
+        (b"\0", "", ""),
+        (b"a\xff\x01\0", "a??", ""),
+        (b"x" * 200, "x" * 64, ""),
+        (b"cut", "cut", ""),
+    ],
+)
+def test_a_marker_s_text(memory: bytes, name: str, kind: str) -> None:
+    image = image_of(["mcusim_layer_begin", "mcusim_layer_end"])
+    reader = LayerReader(image, found("markers", image))
+
+    def read(address: int, size: int) -> bytes | None:
+        data = memory[address - 100 : address - 100 + size]
+        return data if len(data) == size else None
+
+    assert reader.read(CODE + 16, lambda number: 100 if number == 0 else 0, read) == LayerFacts(name, kind, "", None)

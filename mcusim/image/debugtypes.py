@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 POINTER_BYTES = 4
-MAX_NESTING = 16  # structures within structures, for sizes and alignments
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,12 @@ class Struct:
         """The members in order."""
         return self.members_of()
 
+    @cached_property
+    def alignment_bytes(self) -> int:
+        """The alignment of its most aligned member."""
+        self.__dict__["alignment_bytes"] = POINTER_BYTES  # meanwhile: damaged, it may hold itself
+        return max((alignment_bytes(member.type) for member in self.members), default=1)
+
 
 @dataclass(frozen=True)
 class Array:
@@ -85,17 +90,13 @@ class Array:
 Type = Base | Pointer | Struct | Array
 
 
-def alignment_bytes(kind: Type, depth: int = 0) -> int:
+def alignment_bytes(kind: Type) -> int:
     """Return the natural alignment of a type (AAPCS32 5.1, 5.3: of a structure its most aligned member's)."""
     if isinstance(kind, Base):
         return max(1, min(kind.size_bytes, 8))
     if isinstance(kind, Pointer):
         return POINTER_BYTES
-    if depth > MAX_NESTING:
-        return POINTER_BYTES
-    if isinstance(kind, Array):
-        return alignment_bytes(kind.element, depth + 1)
-    return max((alignment_bytes(member.type, depth + 1) for member in kind.members), default=1)
+    return alignment_bytes(kind.element) if isinstance(kind, Array) else kind.alignment_bytes
 
 
 @dataclass(frozen=True)

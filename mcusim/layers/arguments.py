@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mcusim.image import Array, Base, Member, Parameter, Pointer, Signature, Struct, Type
 from mcusim.image.debugtypes import alignment_bytes
@@ -105,7 +106,7 @@ def _float_registers(kind: Type) -> tuple[int, int] | None:
 
     These are floating-point numbers, and structures and arrays of one to four of one size (6.1.2.1).
     """
-    leaves = list(_leaves(kind, 0))
+    leaves = list(islice(_leaves(kind, 0), MAX_AGGREGATE + 1))
     if not 1 <= len(leaves) <= MAX_AGGREGATE or len(set(leaves)) != 1 or leaves[0] not in (2, 4, 8):
         return None
     if isinstance(kind, (Struct, Array)) and kind.size_bytes != leaves[0] * len(leaves):

@@ -68,7 +68,7 @@ def _find_edge_impulse(functions: Functions) -> Found | None:
     if not invokes or not operators:
         return None
     callers = [*invokes, *functions.named(_TFLM)]
-    text = f"edge-impulse: the operators that {_listed(invokes)} calls"
+    text = f"edge-impulse: the operators called by {_listed(invokes)}"
     return Found(text, parents={each.address: operators for each in callers})
 
 
@@ -77,7 +77,7 @@ def _find_tflm(functions: Functions) -> Found | None:
     operators = _operators(functions)
     if not callers or not operators:
         return None
-    text = f"tflm: the operators that {_listed(callers)} calls"
+    text = f"tflm: the operators called by {_listed(callers)}"
     return Found(text, parents={each.address: operators for each in callers})
 
 
@@ -132,7 +132,7 @@ def _find_tinyengine(functions: Functions) -> Found | None:
             parents[each.address] = patches
         elif wholes and _is_plain(each, re.compile("train")):
             parents[each.address] = wholes
-    return Found(f"tinyengine: what {_listed(lists)} calls", parents=parents)
+    return Found(f"tinyengine: the functions called by {_listed(lists)}", parents=parents)
 
 
 def _is_plain(function: Function, pattern: re.Pattern[str]) -> bool:
@@ -165,7 +165,9 @@ _GENERIC = re.compile(
     r"(?:(?:nn|layer|layers|op|ops|run|do|kernel|my|q|int8|s8|u8|f32|float|quant\w*|tiny|ref|reference|opt)_)*"
     r"(?:conv(?:olve|olution)?(?:_?[123]d|_layer|_?\dx\d|_s8|_s16|_u8|_int8|_q7|_q15|_f32|_float)\w*|"
     r"(?:depthwise|pointwise)_?conv\w*|depthwise\w*|fully_?connected\w*|dense(?:_\w+)?|(?:global_)?(?:avg|average|max)_?pool\w*|"
-    r"softmax(?:_\w+)?|(?:relu6?|sigmoid|batch_?norm\w*|add|mul|concat\w*)_(?:s8|s16|u8|int8|q7|q15|f32|float|layer)\w*|"
+    r"softmax(?:_\w+)?|(?:leaky_|p)?relu6?|batch_?norm\w*|"
+    r"(?:(?:leaky_|p)?relu6?|g?elu|sigmoid|logistic|tanh|hard_swish|add|sub|mul|concat\w*|pad|transpose|reshape|mean)_"
+    r"(?:s8|s16|u8|int8|q7|q15|f32|float|layer)\w*|"
     r"(?:element_?wise|eltwise)_?\w+|lstm(?:_\w+)?|gru(?:_\w+)?)"
 )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from mcusim.image import Image, Symbol
 from mcusim.layers.arguments import View, read_arguments
@@ -13,11 +14,12 @@ from mcusim.layers.kinds import kind_of
 from mcusim.layers.names import Name, names_of, snake
 from mcusim.layers.rules import LayerRule
 from mcusim.layers.shapes import facts
+from mcusim.layers.tensors import Interpreter, interpreter_of, is_operator, node_shapes, operator_facts
 from mcusim.layers.values import Values, values_of
 
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
 # Names that say nothing alone: every operator of TFLite Micro has one of these, its file tells which it is.
-_NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:int|uint|float|quantized|per_channel|x)?\w*)?")
+_NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:u?int\d*|int\d+x\d+|float\d*|quantized|per_channel|hybrid))*")
 _PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_|forward_lite_|forward_(?=\w))")
 
 
@@ -29,6 +31,13 @@ class LayerFacts:
     kind: str
     shape: str
     macs: int | None
+
+    def completed_by(self, kernel: LayerFacts) -> LayerFacts:
+        """Return these facts with what they lack from those of a kernel below (`LayerRule.details`); the name stays."""
+        kind = self.kind or kernel.kind
+        if self.shape or not kernel.shape:
+            return LayerFacts(self.name, kind, self.shape, self.macs)
+        return LayerFacts(self.name, kind, kernel.shape, kernel.macs)
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,16 @@ class LayerReader:
         if kernel is None:
             kernel = self._kernels[address] = self._find(address)
         arguments = self._arguments(kernel, register, memory)
-        shape, macs = facts(kernel.kind, kernel.plain, Values(values_of(arguments)))
+        if is_operator(arguments):
+            (_, context), (_, node) = arguments
+            shape, macs = operator_facts(kernel.kind, *node_shapes(context, node, self._interpreter))
+        else:
+            shape, macs = facts(kernel.kind, kernel.plain, Values(values_of(arguments)))
         return LayerFacts(kernel.name, kernel.kind, shape, macs)
+
+    @cached_property
+    def _interpreter(self) -> Interpreter | None:
+        return interpreter_of(self._image)
 
     def _arguments(
         self, kernel: _Kernel, register: Callable[[int], int], memory: Callable[[int, int], bytes | None]
@@ -92,8 +109,13 @@ class LayerReader:
 
 def _kind(name: Name, file: str | None) -> str:
     """Return the kind by a function's name; by the namespace around it and its file where that says nothing."""
-    spaces = [part for part in name.plain.split("::")[:-1] if "anonymous" not in part and part != "tflite"]
-    return kind_of(name.base, file) or (kind_of(spaces[-1]) if spaces else "")
+    return kind_of(name.base, file) or kind_of(_space(name))
+
+
+def _space(name: Name) -> str:
+    """Return the innermost namespace or class around a function that says something, '' for none."""
+    spaces = [part for part in name.plain.split("::")[:-1] if part != "tflite" and "anonymous" not in part]
+    return spaces[-1] if spaces else ""
 
 
 def _short(name: Name, symbol: Symbol) -> str:
@@ -101,9 +123,7 @@ def _short(name: Name, symbol: Symbol) -> str:
     base = name.base
     stem = re.split(r"[/\\]", symbol.file)[-1].partition(".")[0] if symbol.file else ""
     if _NAMELESS.fullmatch(snake(base)):
-        spaces = [part for part in name.plain.split("::")[:-1] if "anonymous" not in part]
-        around = stem or (spaces[-1] if spaces else "")
-        return f"{around} {base}".strip()
+        return f"{stem or _space(name)} {base}".strip()
     return _PREFIXES.sub("", base) or base
 
 
@@ -115,4 +135,5 @@ def _text_at(address: int, memory: Callable[[int, int], bytes | None]) -> str:
         if not byte or byte == b"\0":
             break
         data += byte
-    return "".join(letter if letter.isprintable() else "?" for letter in data.decode("utf-8", errors="replace"))
+    text = data.decode("utf-8", errors="replace").replace("\N{REPLACEMENT CHARACTER}", "?")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

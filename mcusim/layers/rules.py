@@ -182,7 +182,7 @@ def _callees_of(argument: str, functions: Functions) -> Found:
                 f"{functions.image.name}: --layers callees-of={name}: no such function: {_near(name, functions)}"
             )
         parents.update({each.address: None for each in matching})
-    return Found(f"callees-of: what {', '.join(names)} calls", parents=parents)
+    return Found(f"callees-of: the functions called by {', '.join(names)}", parents=parents)
 
 
 def _called(name: str, functions: Functions) -> list[Function]:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 
 from mcusim.image import Array, Base, Pointer, Struct
 from mcusim.layers.arguments import View
 from mcusim.layers.names import snake
 
 MAX_VALUES = 256
+MAX_VISITS = 4096  # members looked at: damaged debug information may make a structure hold itself
 MAX_NESTING = 4
 MAX_ELEMENTS = 8
 LARGEST_DIMENSION = 1 << 20
@@ -20,16 +22,18 @@ Path = tuple[str, ...]
 def values_of(arguments: Iterable[tuple[str, View]]) -> dict[Path, int]:
     """Return the integers of arguments by path, in order: those in structures too, and in those that one points to."""
     found: dict[Path, int] = {}
-    for name, view in arguments:
-        for path, number in _walk((snake(name),), view, 0, True):
-            if len(found) >= MAX_VALUES:
-                return found
+    visits = chain.from_iterable(_walk((snake(name),), view, 0, True) for name, view in arguments)
+    for path, number in islice(visits, MAX_VISITS):
+        if number is not None and len(found) < MAX_VALUES:
             found.setdefault(path, number)
     return found
 
 
-def _walk(path: Path, view: View, depth: int, follow: bool) -> Iterator[tuple[Path, int]]:
+def _walk(path: Path, view: View, depth: int, follow: bool) -> Iterator[tuple[Path, int | None]]:
+    """Yield what is visited: integers, and None for what is none."""
     kind = view.type
+    if not isinstance(kind, Base):
+        yield path, None
     if isinstance(kind, Pointer):
         target = view.target if follow and isinstance(kind.target, Struct) else None
         if target is not None:
@@ -44,9 +48,7 @@ def _walk(path: Path, view: View, depth: int, follow: bool) -> Iterator[tuple[Pa
             if element is not None:
                 yield from _walk((*path, str(index)), element, depth + 1, False)
     elif isinstance(kind, Base):
-        number = view.number
-        if number is not None:
-            yield path, number
+        yield path, view.number
 
 
 class Values:
