@@ -13,10 +13,10 @@ from functools import cache
 
 import pytest
 from conftest import LONG
+from heap_truth import HEAP_FUNCTIONS, heap
 from liveness import Buffer
 from machines import prebuilt, run_profile
 from memory_truth import (
-    HEAP_FUNCTIONS,
     KEYWORD_FUNCTIONS,
     KEYWORD_MACS,
     MEMORY_PLAN_FUNCTIONS,
@@ -24,7 +24,6 @@ from memory_truth import (
     PATCHES_FUNCTIONS,
     PATCHES_SIZES,
     Truth,
-    heap,
     keyword_spotting,
     memory_plan,
     patches,
