@@ -15,6 +15,7 @@ import numpy as np
 from mcusim import __version__
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.layers import attribute_layers
+from mcusim.attribution.memory import attribute_memory
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
 from mcusim.image.model import Image
@@ -68,6 +69,7 @@ def attribute(trace: Trace) -> Profile:
         )  # fmt: skip
     _sum_tree(functions, tree)
     instructions = costs.instructions(position)
+    layers, flash = attribute_layers(trace, costs, position)
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
@@ -75,7 +77,7 @@ def attribute(trace: Trace) -> Profile:
         notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
-        fault=_fault(trace, costs.sources), layers=attribute_layers(trace, costs, position),
+        fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
     )  # fmt: skip
     _check(profile, trace)
     return profile

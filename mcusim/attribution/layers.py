@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from mcusim.attribution.costs import Costs, Counts, named
+from mcusim.attribution.flash import FlashUse
 from mcusim.attribution.inferences import Places, find_places
 from mcusim.engine import records as rec
 from mcusim.layer_trace import LayerTrace, Spending
@@ -18,17 +17,18 @@ from mcusim.trace import Trace
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 
 
-def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> Layers | None:
-    """Return the layers of a run; None where no rule was asked for or found any."""
+def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> tuple[Layers | None, FlashUse]:
+    """Return the layers of a run (None where no rule was asked for or found any), and who used which flash."""
+    everything = Spending(rows={"outcomes": [(np.arange(len(trace.outcomes)), trace.outcomes["count"])]})
     found = trace.layers
     if found is None or found.rule is None:
-        return None
+        return None, FlashUse(trace, None, [], everything)
     places = find_places(found.activations)
     spent = _by_slot(found, places)
     ledger = Ledger(trace, costs)
-    code = ledger.code_bytes(spent)
+    flash = FlashUse(trace, places, spent, everything)
     layers = []
-    for number, (slot, spending) in enumerate(zip(places.slots, spent, strict=True)):
+    for slot, spending in zip(places.slots, spent, strict=True):
         first = found.activations[slot.first]
         causes, instructions = ledger.causes(spending)
         function = position[first.identity.function] if first.identity.function >= 0 else -1
@@ -37,14 +37,15 @@ def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> La
                 name=first.identity.name, function=function, parent=slot.parent, index=slot.index, kind=first.kind,
                 shape=first.shape, macs=first.macs, instructions=instructions, causes=named(causes),
                 read_bytes=traffic(trace, spending, 0), written_bytes=traffic(trace, spending, 1),
-                code_bytes=code[number][0], code_shared_bytes=code[number][1],
-                constant_bytes=0, constant_shared_bytes=0,
+                code_bytes=0, code_shared_bytes=0, constant_bytes=0, constant_shared_bytes=0,
             )
         )  # fmt: skip
-    return Layers(
+    flash.fill(layers)
+    attributed = Layers(
         rule=found.rule, inferences=places.inferences, layers=layers, activations=_activations(found, places),
         outside=_outside(trace, found, ledger), left_out=found.left_out,
     )  # fmt: skip
+    return attributed, flash
 
 
 def _by_slot(found: LayerTrace, places: Places) -> list[Spending]:
@@ -125,20 +126,3 @@ class Ledger:
         if int(causes.sum()) != spending.cycles:
             raise AssertionError(f"cycles of a layer do not add up to {spending.cycles}: {named(causes)}")
         return causes, int(counts @ self._lengths)
-
-    def code_bytes(self, spent: list[Spending]) -> list[tuple[int, int]]:
-        """Return for each layer the bytes of code that it executed, and how many of them others executed too."""
-        executed = []
-        users: Counter[tuple[int, int]] = Counter()
-        for spending in spent:
-            mine: set[tuple[int, int]] = set()
-            counts = spending.dense("outcomes", len(self._trace.outcomes))
-            for block in np.unique(self._trace.entries["block"][np.flatnonzero(counts) // 2]):
-                ops = self._trace.pricer.decoded[int(block)].ops
-                mine.update(zip(ops["address"].tolist(), ops["size_bytes"].tolist(), strict=True))
-            executed.append(mine)
-            users.update(mine)
-        return [
-            (sum(size for _, size in mine), sum(op[1] for op in mine if users[op] > 1))
-            for mine in executed
-        ]  # fmt: skip

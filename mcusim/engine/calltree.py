@@ -171,6 +171,7 @@ def follow(m: Any, block: Any, address: int) -> bool:
         frame.activation = m.activation
         frame.watched = 0
         m.depth += 1
+        m.entered_low = low
         _enter_child(m, m.node, block.function)
         if deeper:
             m.stack_low_node = m.node
@@ -178,7 +179,11 @@ def follow(m: Any, block: Any, address: int) -> bool:
         if flow == FLOW_INDIRECT:
             _unwind(m, address, int64(-1) if block.flags & rec.FUNCTION_ENTRY else int64(block.function))
         if block.function != m.function:
+            m.entered_low = register(m, REG_SP) - block.stack_bytes
             _tail(m, block.function)
+            if m.stack_limit <= m.entered_low < m.stack_low:
+                m.stack_low = m.entered_low
+                m.stack_low_node = m.node
     m.flow = FLOW_NEXT
     m.last_outcome = -1
     if m.call_events:

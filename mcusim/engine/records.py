@@ -52,7 +52,7 @@ ASSUMES = 1 << 7  # the price rests on an assumption: see probes
 SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
 HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
-LOADS_IN_IT = 1 << 11  # a load that an IT instruction governs
+ACCESSES_IN_IT = 1 << 11  # a load or store that an IT instruction governs
 CHECKS_ALIGNMENT = 1 << 12  # a load that may be unaligned
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED | CHECKS_ALIGNMENT
@@ -227,6 +227,7 @@ MACHINE = np.dtype(
         ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
         ("stack_low", np.int64),  # lowest SP of the current stack
         ("stack_low_node", np.int64),  # who took it there
+        ("entered_low", np.int64),  # SP behind what the first block of the function entered last takes
         ("stack_limit", np.int64),  # its bounds; see mcusim.machine.stacks
         ("stack_top", np.int64),
         ("uc", np.uint64),

@@ -54,7 +54,7 @@ def take_apart(raw_name: str, readable: str | None = None) -> Name:
     text = demangle(raw_name) if readable is None else readable
     marks = _CLONE.search(text)
     start = _parameters_start(text)
-    plain = text[:start] if start >= 0 else text.partition(" ")[0]
+    plain = _without_result(text[:start]) if start >= 0 else text.partition(" ")[0]
     end = text.find(")", start) if start >= 0 else -1
     for position in range(end, len(text)) if end >= 0 else ():
         if text[start : position + 1].count("(") == text[start : position + 1].count(")"):
@@ -84,6 +84,18 @@ def _parameters_start(text: str) -> int:
             return position
         position += 1
     return -1
+
+
+def _without_result(text: str) -> str:
+    """Return a qualified name without the result's type, which a demangled template begins with."""
+    depth = 0
+    start = 0
+    for position, letter in enumerate(text):
+        depth += letter in "<("
+        depth -= letter in ">)"
+        if letter == " " and depth <= 0 and not text.endswith("operator", 0, position):
+            start = position + 1
+    return text[start:]
 
 
 def _base(plain: str) -> str:

@@ -132,7 +132,7 @@ def _find_tinyengine(functions: Functions) -> Found | None:
             parents[each.address] = patches
         elif wholes and _is_plain(each, re.compile("train")):
             parents[each.address] = wholes
-    return Found(f"tinyengine: the calls that {_listed(lists)} makes", parents=parents)
+    return Found(f"tinyengine: what {_listed(lists)} calls", parents=parents)
 
 
 def _is_plain(function: Function, pattern: re.Pattern[str]) -> bool:

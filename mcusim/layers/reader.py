@@ -18,7 +18,7 @@ from mcusim.layers.values import Values, values_of
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
 # Names that say nothing alone: every operator of TFLite Micro has one of these, its file tells which it is.
 _NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:int|uint|float|quantized|per_channel|x)?\w*)?")
-_PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_(?=fused_)|forward_lite_|forward_(?=\w))")
+_PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_|forward_lite_|forward_(?=\w))")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -18,6 +18,7 @@ BEGIN_MARKER, END_MARKER = re.compile("mcusim_layer_begin"), re.compile("mcusim_
 ARENA_BYTES = 64  # a smaller variable of that name is a pointer to an arena, or its size
 RAM = 0x20000000  # where RAM begins, on the chip and beyond it (Armv7-M ARM B3.1)
 MAX_NEAR = 5
+ON_CMSIS_NN = ("edge-impulse", "tflm", "tvm")  # presets of frameworks that call it
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class LayerRule:
     """Which calls begin layers. Addresses are of functions' first instructions, Thumb bit cleared.
 
     `helpers` are functions that are never layers: they do not count among the callees of a parent that takes any.
+    `details` are kernels whose arguments tell what the layer around them is (`LayerReader.read` at their first call),
+    where the layer's own function does not: CMSIS-NN below an operator of TFLite Micro or microTVM.
     """
 
     preset: str  # a preset's name, callees-of, match, markers
@@ -36,6 +39,7 @@ class LayerRule:
     end_markers: frozenset[int] = frozenset()
     arenas: tuple[str, ...] = ()  # names of symbols in the image that are arenas by this framework's custom
     helpers: frozenset[int] = frozenset()
+    details: frozenset[int] = frozenset()
 
 
 def find_rule(text: str, image: Image) -> LayerRule | None:
@@ -121,7 +125,14 @@ def _rule(preset: str, found: Found, functions: Functions) -> LayerRule:
         found.parents,
         arenas=_arenas(functions.image, [pattern] if pattern else [each.arenas for each in PRESETS.values()]),
         helpers=never,
+        details=_details(preset, functions),
     )
+
+
+def _details(preset: str, functions: Functions) -> frozenset[int]:
+    """Return the kernels below the operators of frameworks that call CMSIS-NN."""
+    found = PRESETS["cmsis-nn"].find(functions) if preset in ON_CMSIS_NN else None
+    return found.outermost if found is not None else frozenset()
 
 
 def _pieces(parents: Iterable[int], functions: Functions) -> frozenset[int]:
@@ -171,7 +182,7 @@ def _callees_of(argument: str, functions: Functions) -> Found:
                 f"{functions.image.name}: --layers callees-of={name}: no such function: {_near(name, functions)}"
             )
         parents.update({each.address: None for each in matching})
-    return Found(f"callees-of: the calls that {', '.join(names)} makes", parents=parents)
+    return Found(f"callees-of: what {', '.join(names)} calls", parents=parents)
 
 
 def _called(name: str, functions: Functions) -> list[Function]:
@@ -218,10 +229,16 @@ def _near(wanted: str, functions: Functions) -> str:
     """Return which names come near, or which presets fit, for the end of a message."""
     letters = re.sub(r"[^\w:]+", "", wanted)
     names = list(dict.fromkeys(name for each in functions if not is_helper(each) for name in _spellings(each)))
-    holding = [name for name in names if len(letters) > 2 and letters.lower() in name.lower()]
+    holding = next((some for some in _beginnings(letters, names) if some), [])
     near = [*get_close_matches(letters, names, n=MAX_NEAR, cutoff=0.6), *holding[:MAX_NEAR]]
     near = list(dict.fromkeys(near))[:MAX_NEAR]
     return f"did you mean {', '.join(near)}?" if near else _what_fits(functions)
+
+
+def _beginnings(wanted: str, names: list[str]) -> Iterator[list[str]]:
+    """Yield the names that hold `wanted`, then those that hold ever shorter beginnings of it."""
+    for length in range(len(wanted), 3, -1):
+        yield [name for name in names if wanted[:length].lower() in name.lower()]
 
 
 def _spellings(function: Function) -> list[str]:

@@ -61,7 +61,7 @@ class Handlers:
         """Take an exception at `pc`; return its handler's address as the vector gives it. May raise FrameError."""
         machine = self._machine
         exceptions = machine.exceptions
-        machine.account()
+        machine.observation.account()
         handler = exceptions.enter(number, pc)  # first: it may fail
         frame = machine.engine.read_register("sp")
         outermost = not self._contexts
@@ -112,10 +112,10 @@ class Handlers:
         function = machine.functions.number_at(address, called=True, current=None)
         root = machine.tables.add_root(function, rec.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
-        machine.account()
+        machine.observation.account()
         m["activation"] = -1
         machine.move_to(root)
-        machine.switched()
+        machine.observation.switched()
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
         if cost is not None:
             machine.charge(machine.timing_core.exception_cycles(cost), "exception")
@@ -146,7 +146,7 @@ class Handlers:
         machine.charge(machine.timing_core.exception_cycles("return_cycles"), "exception")
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
             machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
-        machine.account()
+        machine.observation.account()
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)
@@ -154,7 +154,7 @@ class Handlers:
             m[name] = value
         machine.stacks.activate(context.stack)
         machine.move_to(context.node)
-        machine.switched()
+        machine.observation.switched()
         m["state"] = machine.pricer.reset_state
         return pc
 

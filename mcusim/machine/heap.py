@@ -16,8 +16,9 @@ from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
 from mcusim.layer_trace import HeapBlock, HeapTrace
 from mcusim.machine.calls import Calls, OnReturn
+from mcusim.profile_memory import ZONES
 
-HEAP_ZONE = 2  # index into profile_memory.ZONES
+HEAP_ZONE = ZONES.index("heap")
 FAILED = (0, 0xFFFF_FFFF)
 
 

@@ -25,13 +25,17 @@ from mcusim.machine.calls import Calls, OnReturn
 from mcusim.machine.memory import Memory
 from mcusim.machine.spending import Meter
 from mcusim.machine.stacks import Stacks
+from mcusim.profile_memory import ZONES
 
 MAX_ACTIVATIONS = 20_000
 MAX_NAME_BYTES = 64
+STACK = ZONES.index("stack")
 
 
 class Tracker(Protocol):
     """What layers ask of the tracking of memory accesses (`mcusim.machine.tracking`)."""
+
+    levels: Callable[[], tuple[int, int]] | None  # asked for the bytes of stack and heap when a stretch ends
 
     def begin_stretch(self, cycles: int, activation: int, *, kept: bool) -> None:
         """A new stretch of the timeline begins."""
@@ -42,8 +46,17 @@ class Tracker(Protocol):
     def set_layer(self, layer: int) -> None:
         """Who reads flash from now on; 0: no layer."""
 
+    def set_zone(self, start: int, end: int, zone: int) -> None:
+        """What the bytes of a range are reserved for."""
+
     def traffic(self) -> npt.NDArray[np.int64]:
         """Bytes so far: regions x (read, written)."""
+
+
+class Heap(Protocol):
+    """What layers ask of the heap."""
+
+    bytes_now: int
 
 
 def flag_functions(rule: LayerRule, calls: Calls) -> None:
@@ -79,7 +92,8 @@ class LayerRun:
         self._engine, self._tables, self._memory, self._stacks, self._meter = engine, tables, memory, stacks, meter
         self.rule, self._reader = rule, reader
         self.tracker: Tracker | None = None
-        self.heap_bytes: Callable[[], int] = lambda: 0
+        self._heap: Heap | None = None
+        self._stacks_seen: set[tuple[int, int]] = set()  # whose bytes are known to be a stack's
         self._activations: list[LayerActivation] = []
         self._children: dict[tuple[int, int], int] = {}  # activation, root (at the top: -1, root) -> layers begun in it
         self._outside: dict[int, Spending] = {}
@@ -96,20 +110,30 @@ class LayerRun:
         for address in rule.end_markers:
             calls.watch(address, lambda: self._unmark)
 
+    def attach(self, tracker: Tracker, heap: Heap) -> None:
+        """Memory is tracked: tell it of layers and levels."""
+        self.tracker, self._heap = tracker, heap
+        tracker.levels = self._levels
+
     # who is current
 
     def account(self) -> None:
         """Give what was spent since the last look to whoever was current, and see how deep the stack has been."""
-        low = self._stacks.take(self._engine.read_register("sp"))
         if self._current >= 0:
             spending = self._activations[self._current].spending
         else:
             spending = self._outside.setdefault(self._root, Spending())
         self._meter.give_to(spending, self.tracker.traffic() if self.tracker is not None else None)
+        levels = self._levels()
+        if self.tracker is not None:
+            self.tracker.note_levels(*levels)
+
+    def _levels(self) -> tuple[int, int]:
+        """Return how deep the stack has been since the last look, and what is allocated."""
+        low = self._stacks.take(self._engine.read_register("sp"))
         for number in self._chain(self._current):
             self._activations[number].low_sp = min(self._activations[number].low_sp, low)
-        if self.tracker is not None:
-            self.tracker.note_levels(self._stacks.current.top - low, self.heap_bytes())
+        return self._stacks.current.top - low, self._heap.bytes_now if self._heap is not None else 0
 
     def switched(self) -> None:
         """A handler or a task has been entered or left: `account` was called before that."""
@@ -118,19 +142,22 @@ class LayerRun:
         self._root = self._root_of(int(m["node"]))
         self._stacks.take(self._engine.read_register("sp"))
         if self.tracker is not None:
+            self._note_stack(self.tracker)
             self.tracker.set_layer(self._current + 1)
+
+    def _note_stack(self, tracker: Tracker) -> None:
+        """Say which bytes are a stack, when one is used for the first time."""
+        stack = self._stacks.current
+        bounds = (stack.limit, stack.top)
+        if stack.limit and stack is not self._stacks.main and bounds not in self._stacks_seen:
+            self._stacks_seen.add(bounds)
+            tracker.set_zone(*bounds, STACK)
 
     def _root_of(self, node: int) -> int:
         nodes = self._tables.arrays["nodes"]
         while nodes[node]["parent"] >= 0:
             node = int(nodes[node]["parent"])
         return node
-
-    def tick(self) -> None:
-        """A long stretch of the timeline is cut."""
-        assert self.tracker is not None
-        self.account()
-        self.tracker.begin_stretch(int(self._tables.m["clock_cycles"]), self._current, kept=False)
 
     # activations
 
@@ -165,6 +192,7 @@ class LayerRun:
         row = self._tables.arrays["nodes"][node]
         function = int(row["function"])
         self._begin(node, int(row["parent"]), function, self._facts())
+        self._stacks.sink(int(self._tables.m["entered_low"]))
 
     def _begin(self, node: int, caller: int, function: int, facts: LayerFacts) -> None:
         if len(self._activations) >= MAX_ACTIVATIONS:

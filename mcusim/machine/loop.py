@@ -92,13 +92,13 @@ class RunLoop:
             machine.console_listener.append(self.script.hear)
             machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
-            machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
+            machine.memory.port, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
         )  # fmt: skip
         self.end: End | None = None
         self.pc = image.vectors.reset
         self.handlers = Handlers(machine)
-        machine.calls.current_task = lambda: self.handlers.task
+        machine.observation.calls.current_task = lambda: self.handlers.task
         self.places = Places(machine.engine)
         self.faulting = Faulting(self)
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)
@@ -138,8 +138,7 @@ class RunLoop:
 
     def _step(self) -> None:
         machine = self.machine
-        machine.tables.m["due_cycles"] = self._due_cycles()
-        fault = machine.engine.run(self.pc)
+        fault = self._run_engine()
         self.pc = machine.engine.read_register("pc") & ~1
         reason = int(machine.tables.m["stop_reason"])
         machine.tables.m["stop_reason"] = rec.RUNNING
@@ -160,6 +159,24 @@ class RunLoop:
             self.limits.look()
         else:
             self._sleep()
+
+    def _run_engine(self) -> EngineFault | None:
+        """Let the engine run until something has to be done; new stretches of access tracking begin on the way."""
+        machine, m = self.machine, self.machine.tables.m
+        due = self._due_cycles()
+        tracker = machine.observation.tracker
+        if tracker is None or not due:
+            m["due_cycles"] = due
+            return machine.engine.run(self.pc)
+        while True:
+            tracker.look(machine.clock.cycles)
+            m["due_cycles"] = tick = min(due, tracker.next_tick_cycles)
+            fault = machine.engine.run(self.pc)
+            only_tick = m["stop_reason"] == rec.DUE and m["due_cycles"] == tick < due and not m["even_jump"]
+            if not only_tick or self.limits.interrupted or machine.clock.cycles >= due or fault is not None:
+                return fault
+            self.pc = machine.engine.read_register("pc") & ~1
+            m["stop_reason"] = rec.RUNNING
 
     def _sleep(self) -> None:
         """The engine stopped and nothing says why: it ran WFI."""
@@ -191,7 +208,7 @@ class RunLoop:
         elif reason == rec.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
         elif reason == rec.CALL_EVENT:
-            machine.calls.on_event()
+            machine.observation.calls.on_event()
         elif reason == rec.FULL:
             machine.tables.grow_tree()
         elif reason == rec.DUE:

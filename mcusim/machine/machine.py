@@ -25,9 +25,7 @@ from mcusim.engine.trial import Trial
 from mcusim.image.model import Image
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import address_of
-from mcusim.layers import LayerReader, LayerRule, find_rule
 from mcusim.machine.bus import BitBand, Bus
-from mcusim.machine.calls import Calls
 from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
@@ -35,14 +33,13 @@ from mcusim.machine.flash import FlashTiming, parse_memory
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
-from mcusim.machine.layers import LayerRun, flag_functions
 from mcusim.machine.memory import Memory
+from mcusim.machine.observation import Observation
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.parts import device_ranges, make_exceptions, what_if
 from mcusim.machine.polling import PollingLoops
 from mcusim.machine.rtt import Rtt, control_block
 from mcusim.machine.settings import Settings
-from mcusim.machine.spending import Meter
 from mcusim.machine.stacks import Stacks
 from mcusim.machine.system import (
     PPB_BYTES,
@@ -75,17 +72,14 @@ class Machine:
         self.flash = FlashTiming(
             board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
         )
-        self.calls = Calls(self.tables)
-        rule = find_rule(settings.layers, image)
-        if rule is not None:
-            flag_functions(rule, self.calls)
-        self.functions = Functions(image, self.calls.note_function)
+        self.observation = Observation(image, settings, self.tables)
+        self.functions = Functions(image, self.observation.calls.note_function)
         self.clock = Clock(self.tables, board.clock.reset_hz, settings.clock_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock, self.flash.charge_up_to)
-        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
+        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory.port)
         self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
@@ -101,7 +95,9 @@ class Machine:
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
-        self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
+        self.rtt = Rtt(
+            self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory)
+        )
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu, board.mpu_regions)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
@@ -113,26 +109,7 @@ class Machine:
         m["node"] = self.tables.add_root(root, rec.KIND_THREAD)
         m["function"] = root
         self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
-        self.layers = self._make_layers(rule)
-
-    def _make_layers(self, rule: LayerRule | None) -> LayerRun | None:
-        """Return what follows layers, if there are any or memory is tracked."""
-        if rule is None:
-            return None
-        return LayerRun(
-            self.engine, self.tables, self.memory, self.stacks, self.calls,
-            Meter(self.tables, self.extra_cycles), rule, LayerReader(self.image, rule),
-        )  # fmt: skip
-
-    def account(self) -> None:
-        """Give what was spent so far to the layer that is current; something else is about to be."""
-        if self.layers is not None:
-            self.layers.account()
-
-    def switched(self) -> None:
-        """A handler or a task has become current, or the layer that it interrupted."""
-        if self.layers is not None:
-            self.layers.switched()
+        self.observation.start(self)
 
     def _connect(self) -> None:
         bus = self.bus
@@ -155,7 +132,7 @@ class Machine:
 
     def _add_band(self, start: int, size_bytes: int, target: int) -> None:
         """Map a bit-band alias."""
-        band = BitBand(start, target, self.bus, self.memory, self.guesses, self.exact)
+        band = BitBand(start, target, self.bus, self.memory.port, self.guesses, self.exact)
 
         def read(address: int, size_bytes: int) -> int:
             value = band.read(address, size_bytes)
@@ -207,12 +184,12 @@ class Machine:
 
     def _read_bus(self, address: int, size_bytes: int) -> int:
         if self.memory.holds(address):
-            return int.from_bytes(self.memory.read(address, size_bytes), "little")
+            return int.from_bytes(self.memory.port.read(address, size_bytes), "little")
         return self.bus.read(address, size_bytes)
 
     def _write_bus(self, address: int, size_bytes: int, value: int) -> None:
         if self.memory.holds(address):
-            self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
+            self.memory.port.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
 

@@ -10,7 +10,7 @@ from mcusim.core import Core, load_core
 from mcusim.engine.engine import PAGE_BYTES, Engine
 from mcusim.image.model import Image
 from mcusim.machine.exceptions import Exceptions
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Port
 from mcusim.machine.settings import Settings
 from mcusim.machine.system import PPB_START
 
@@ -41,7 +41,7 @@ def device_ranges(board: Board) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ranges if start < end]
 
 
-def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Memory) -> Exceptions:
+def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Port) -> Exceptions:
     """Return the exception model of a board's core."""
     mainline = core.architecture not in ("armv6-m", "armv8-m.base")
     default_bits = 8 if mainline else ARMV6M_PRIORITY_BITS

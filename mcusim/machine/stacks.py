@@ -149,6 +149,12 @@ class Stacks:
         if low < stack.limit:
             self._tables.m["stack_limit"] = low  # told once; further down again
 
+    def sink(self, low: int) -> None:
+        """A function that has just been entered will take SP down to `low`; that counts from here on."""
+        if self.current.limit <= low < self.current.since:
+            self.current.since = low
+            self._install(self.current)
+
     def _elsewhere(self, sp: int) -> bool:
         """Return whether an SP below the current stack has been set to another one, rather than having run over."""
         if not self.current.sure or sp < self.current.limit - REACH_BYTES:
