@@ -13,10 +13,10 @@ from functools import cache
 
 import pytest
 from conftest import LONG
+from heap_truth import HEAP_FUNCTIONS, heap
 from liveness import Buffer
-from machines import prebuilt, run_profile
+from machines import prebuilt, run_loop, run_profile
 from memory_truth import (
-    HEAP_FUNCTIONS,
     KEYWORD_FUNCTIONS,
     KEYWORD_MACS,
     MEMORY_PLAN_FUNCTIONS,
@@ -24,7 +24,6 @@ from memory_truth import (
     PATCHES_FUNCTIONS,
     PATCHES_SIZES,
     Truth,
-    heap,
     keyword_spotting,
     memory_plan,
     patches,
@@ -33,6 +32,7 @@ from naive_liveness import observe
 
 from mcusim.board import load_board
 from mcusim.image import Image, load
+from mcusim.machine.result import make_trace
 from mcusim.profile import Profile
 
 # True as soon as runs track memory (`Settings.memory_tracking`) and profiles have `memory`.
@@ -221,6 +221,34 @@ def test_all_of_sram_across_the_ends_of_layers(case: str) -> None:
     seen = observe(image_of(name), load_board(NUCLEO), FUNCTIONS[case], markers=not FUNCTIONS[case])
     ends = [profile.memory.timeline.end_live_bytes[rows[-1]] for rows in rows_by_stretch(profile)]
     assert ends == seen.end_live_bytes()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=() if case == "patches" or LONG else pytest.mark.skip("slow")) for case in CASES],
+)
+def test_tracked_accesses_are_those_of_a_naive_run(case: str) -> None:
+    """The trace itself: all of SRAM over time, and the intervals of the arrays."""
+    name, rule, _ = CASES[case]
+    loop = run_loop(image_of(name), NUCLEO, layers=rule, memory_tracking=True)
+    access = make_trace(loop, "given").access
+    assert access is not None
+    seen = observe(image_of(name), load_board(NUCLEO), FUNCTIONS[case], markers=not FUNCTIONS[case])
+    activation = [int(each) for each in access.stretches["activation"]]
+    rows = [list(group) for _, group in itertools.groupby(range(len(activation)), key=activation.__getitem__)]
+    assert [activation[first] for first, *_ in rows] == seen.stretches
+    assert [int(access.end_live[numbers[-1]]) for numbers in rows] == seen.end_live_bytes()
+    live = access.live.sum(axis=0)
+    for numbers, whole in zip(rows, seen.live_bytes(), strict=True):
+        most = max(int(live[row]) for row in numbers)
+        assert most == whole if len(numbers) == 1 else most <= whole
+    for start, end in truth_of(case).arrays.values():
+        found = [
+            Buffer(int(each["start"]), int(each["end"]), activation[each["writer"]], activation[each["reader"]])
+            for each in access.intervals
+            if each["start"] < end and start < each["end"]
+        ]
+        assert sorted(found) == truth_of(case).liveness.within(start, end).buffers()
 
 
 # The heap

@@ -17,14 +17,13 @@ from pathlib import Path
 
 import pytest
 from conftest import LONG
+from heap_truth import HEAP_FRAMES, HEAP_FUNCTIONS, heap
 from hypothesis import given
 from hypothesis import strategies as st
 from liveness import Activation, Life, Liveness, runs
 from machines import EXAMPLES, prebuilt, run_loop
 from memory_truth import (
     FRAMES,
-    HEAP_FRAMES,
-    HEAP_FUNCTIONS,
     KEYWORD_FRAMES,
     KEYWORD_FUNCTIONS,
     MEMORY_PLAN_FUNCTIONS,
@@ -36,7 +35,6 @@ from memory_truth import (
     TENSORS,
     Tape,
     Truth,
-    heap,
     keyword_layers,
     keyword_spotting,
     memory_plan,
