@@ -30,7 +30,8 @@ from mcusim.machine.exceptions import (
 from mcusim.machine.faulting import Faulting
 from mcusim.machine.handlers import Handlers
 from mcusim.machine.limits import Limits, ProgressListener
-from mcusim.machine.machine import Machine, core_of
+from mcusim.machine.machine import Machine
+from mcusim.machine.parts import core_of
 from mcusim.machine.places import Deferred, Places
 from mcusim.machine.result import make_trace
 from mcusim.machine.scb import CCR, CPACR
@@ -97,6 +98,7 @@ class RunLoop:
         self.end: End | None = None
         self.pc = image.vectors.reset
         self.handlers = Handlers(machine)
+        machine.observation.calls.current_task = lambda: self.handlers.task
         self.places = Places(machine.engine)
         self.faulting = Faulting(self)
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)
@@ -162,7 +164,7 @@ class RunLoop:
         """Let the engine run until something has to be done; new stretches of access tracking begin on the way."""
         machine, m = self.machine, self.machine.tables.m
         due = self._due_cycles()
-        tracker = machine.tracker
+        tracker = machine.observation.tracker
         if tracker is None or not due:
             m["due_cycles"] = due
             return machine.engine.run(self.pc)
@@ -205,6 +207,8 @@ class RunLoop:
             machine.mend(reason)
         elif reason == rec.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
+        elif reason == rec.CALL_EVENT:
+            machine.observation.calls.on_event()
         elif reason == rec.FULL:
             machine.tables.grow_tree()
         elif reason == rec.DUE:
