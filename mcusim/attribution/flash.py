@@ -73,8 +73,8 @@ class FlashUse:
             in_code = self._in_functions(region.start, len(sets))
             for column, chosen in enumerate((in_code, ~in_code)):
                 counts = np.bincount(sets[chosen])
-                for number in np.flatnonzero(counts):
-                    totals.setdefault(int(number), [0, 0])[column] += int(counts[number])
+                for users in np.flatnonzero(counts):
+                    totals.setdefault(int(users), [0, 0])[column] += int(counts[users])
         for number, (code, constants) in sorted(totals.items()):
             if number:
                 yield self._slots[number], code, constants

@@ -132,7 +132,8 @@ def _find_tinyengine(functions: Functions) -> Found | None:
             parents[each.address] = patches
         elif wholes and _is_plain(each, re.compile("train")):
             parents[each.address] = wholes
-    return Found(f"tinyengine: the functions called by {_listed(lists)}", parents=parents)
+    starts = wholes if len(wholes) > 1 else frozenset()  # inference beside training: each is a layer of its own
+    return Found(f"tinyengine: the functions called by {_listed(lists)}", starts=starts, parents=parents)
 
 
 def _is_plain(function: Function, pattern: re.Pattern[str]) -> bool:

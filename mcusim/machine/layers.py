@@ -65,7 +65,7 @@ def flag_functions(rule: LayerRule, calls: Calls) -> None:
         calls.add_flags(address, rec.BEGINS_LAYER)
     for address in rule.outermost:
         calls.add_flags(address, rec.BEGINS_OUTERMOST)
-    for address in (*rule.begin_markers, *rule.end_markers):
+    for address in (*rule.begin_markers, *rule.end_markers, *rule.details):
         calls.add_flags(address, rec.WATCHED)
     for parent, callees in rule.parents.items():
         calls.add_flags(parent, rec.CALLS_LAYERS)
@@ -109,6 +109,8 @@ class LayerRun:
             calls.watch(address, self._marked)
         for address in rule.end_markers:
             calls.watch(address, lambda: self._unmark)
+        for address in rule.details:
+            calls.watch(address, self._detail)
 
     def attach(self, tracker: Tracker, heap: Heap) -> None:
         """Memory is tracked: tell it of layers and levels."""
@@ -234,6 +236,17 @@ class LayerRun:
         if not self._memory.holds(address) or not self._memory.holds(address + size_bytes - 1):
             return None
         return self._memory.read(address, size_bytes)
+
+    def _detail(self) -> None:
+        """A kernel runs that may tell what the layer around it is: the first one does."""
+        if self._current < 0:
+            return
+        activation = self._activations[self._current]
+        if activation.kind and activation.shape:
+            return
+        facts = LayerFacts(activation.identity.name, activation.kind, activation.shape, activation.macs)
+        facts = facts.completed_by(self._facts())
+        activation.kind, activation.shape, activation.macs = facts.kind, facts.shape, facts.macs
 
     # markers
 
