@@ -223,14 +223,14 @@ def test_masters_count_and_looks_of_our_own_do_not(tmp_path: Path) -> None:
     machine.host.write_bus(PLACE, 4, 7)
     machine.host.read_bus(PLACE, 2)
     machine.memory.read(PLACE, 4)
-    assert machine.tracker is not None
-    assert machine.tracker.traffic()[SRAM].tolist() == [2, 4]
+    assert machine.observation.tracker is not None
+    assert machine.observation.tracker.traffic()[SRAM].tolist() == [2, 4]
 
 
 def test_rtt_output_is_live() -> None:
     image = load(prebuilt("rtt", "mps2-an386"))
     loop = RunLoop(image, load_board("mps2-an386"), Settings(memory_tracking=True, max_cycles=10**7), None, None)
-    ring, tracker = image.find_symbol("ring"), loop.machine.tracker
+    ring, tracker = image.find_symbol("ring"), loop.machine.observation.tracker
     assert ring is not None
     assert tracker is not None
     tracker.set_zone(ring.address, ring.address + ring.size_bytes, 2)
@@ -270,8 +270,8 @@ def test_unaligned_accesses_are_found(tmp_path: Path) -> None:
 def test_accesses_of_freed_memory_are_found(tmp_path: Path) -> None:
     image = write_image(tmp_path, firmware_elf(assemble(f"{R1_IS_RAM} 2000 684a 6048 684a 6808 {END}")))
     loop = RunLoop(image, load_board(BOARD), Settings(sanitize=True, max_cycles=1000), None, None)
-    assert loop.machine.tracker is not None
-    loop.machine.tracker.mark_freed(PLACE + 4, PLACE + 8)
+    assert loop.machine.observation.tracker is not None
+    loop.machine.observation.tracker.mark_freed(PLACE + 4, PLACE + 8)
     loop.run()
     expected = [(FREED_READ, 10, 4, 4, 1), (FREED_WRITTEN, 12, 4, 4, 1), (UNWRITTEN, 16, 0, 4, 1)]
     assert events(loop) == expected
