@@ -40,6 +40,7 @@ class AccessTrace:
     live: npt.NDArray[np.int64]
     end_live: npt.NDArray[np.int64]
     intervals: npt.NDArray[Any]  # INTERVAL
+    pairs: npt.NDArray[Any]  # `mcusim.machine.pairs.CHANGE`; a party below 0 is a time outside every layer
     traffic: npt.NDArray[np.int64]  # regions x (bytes read, bytes written)
     touched: list[npt.NDArray[np.bool_] | None]  # by byte of SRAM: was it ever read or written?
     flash_sets: list[npt.NDArray[np.uint16] | None]  # by byte of flash: who has read it, an index into `layer_sets`

@@ -81,10 +81,10 @@ def save(profile: Profile, path: Path, *, force: bool = False) -> None:
     output.write(path, dumps(profile), force=force)
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: Path | str) -> Profile:
     """Return the profile saved at `path`."""
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise McusimError(f"{path}: cannot be read: {reason}: give a profile saved with -o") from error

@@ -127,7 +127,8 @@ class Buffer:
 
     `writer` and `reader` are indices into `Layers.activations`, -1: outside every layer. `owner` is what the bytes are
     reserved by: a symbol, a stack, an allocation. `first_cycles` and `last_cycles` are the start of the stretch that
-    wrote it and the end of the stretch that read it last.
+    wrote it and the end of the stretch that read it last. `live_bytes` is for `MemoryProfile.peak_buffers`: how many of
+    them were live then (an input whose first rows have been used lives no more as a whole); elsewhere 0.
     """
 
     start: int
@@ -138,6 +139,7 @@ class Buffer:
     reader: int
     first_cycles: int
     last_cycles: int
+    live_bytes: int = 0
 
 
 @dataclass
@@ -242,7 +244,7 @@ class MemoryProfile:
     resolution_cycles: int  # the longest stretch
     peak: int
     peak_bytes: int
-    peak_buffers: list[Buffer]  # what was live then, largest first
+    peak_buffers: list[Buffer]  # what was live then and longer, by writer, reader and zone, largest first
     buffers: list[Buffer]  # in arenas, heap and statics, by time
     buffers_left_out: int
     arenas: list[Arena]

@@ -10,10 +10,12 @@ import numpy as np
 
 from mcusim.access_trace import AccessTrace
 from mcusim.layer_trace import HeapBlock
-from mcusim.profile_memory import Buffer
+from mcusim.profile_memory import ZONES, Buffer
 from mcusim.trace import Trace
 
 Piece = tuple[int, int, str, str]  # start, end, zone, owner
+Story = tuple[str, int, int]  # zone, writer, reader
+MOST_OWNERS = 2  # named in one row
 
 
 class Owners:
@@ -99,20 +101,45 @@ def find_buffers(access: AccessTrace, owners: Owners, end_cycles: int) -> list[B
 
 
 def buffers_at(access: AccessTrace, owners: Owners, stretch: int, end_cycles: int) -> list[Buffer]:
-    """Return what was live in a stretch and longer, stacks too, largest first; neighbours of one story are one."""
+    """Return what was live in a stretch and longer, stacks too: one row for each writer, last reader and zone.
+
+    A row spans all bytes of that story that lived around the stretch; how many of them were live in it is counted.
+    """
     rows = access.intervals
     chosen = (rows["writer"] <= stretch) & (rows["reader"] >= stretch)
-    found = sorted(_all(access, owners, end_cycles, chosen), key=lambda each: (_story(each), each.start))
-    merged: list[Buffer] = []
-    for buffer in found:
-        if merged and _story(merged[-1]) == _story(buffer) and merged[-1].end == buffer.start:
-            merged[-1].end = buffer.end
-            merged[-1].first_cycles = min(merged[-1].first_cycles, buffer.first_cycles)
-            merged[-1].last_cycles = max(merged[-1].last_cycles, buffer.last_cycles)
-        else:
-            merged.append(buffer)
-    return sorted(merged, key=lambda each: (each.start - each.end, each.start))
+    stories: dict[Story, list[Buffer]] = {}
+    for buffer in _all(access, owners, end_cycles, chosen):
+        stories.setdefault((buffer.zone, buffer.writer, buffer.reader), []).append(buffer)
+    found = []
+    for story, live_bytes in _live_at(access, stretch).items():
+        pieces = stories.get(story, [])
+        if live_bytes > 0 and pieces:
+            found.append(_as_one(pieces, live_bytes))
+    return sorted(found, key=lambda each: (-each.live_bytes, each.start))
 
 
-def _story(buffer: Buffer) -> tuple[str, str, int, int]:
-    return buffer.zone, buffer.owner, buffer.writer, buffer.reader
+def _live_at(access: AccessTrace, stretch: int) -> dict[Story, int]:
+    """Return the bytes of each story that were live in a stretch."""
+    changes = access.pairs
+    here = np.where(changes["bytes"] > 0, changes["stretch"] <= stretch, changes["stretch"] < stretch)
+    live: dict[Story, int] = {}
+    for row in changes[here]:
+        story = (ZONES[int(row["zone"])], max(int(row["writer"]), -1), max(int(row["reader"]), -1))
+        live[story] = live.get(story, 0) + int(row["bytes"])
+    return live
+
+
+def _as_one(pieces: list[Buffer], live_bytes: int) -> Buffer:
+    """Return one buffer that spans all pieces, reserved by the owners of them, the largest first."""
+    sizes: dict[str, int] = {}
+    for piece in pieces:
+        sizes[piece.owner] = sizes.get(piece.owner, 0) + piece.end - piece.start
+    names = sorted((name for name in sizes if name), key=lambda name: (-sizes[name], name))
+    owner = ", ".join(names[:MOST_OWNERS]) + (
+        f" and {len(names) - MOST_OWNERS} more" if len(names) > MOST_OWNERS else ""
+    )
+    return Buffer(
+        min(piece.start for piece in pieces), max(piece.end for piece in pieces), pieces[0].zone, owner,
+        pieces[0].writer, pieces[0].reader, min(piece.first_cycles for piece in pieces),
+        max(piece.last_cycles for piece in pieces), live_bytes,
+    )  # fmt: skip

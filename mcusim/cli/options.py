@@ -105,9 +105,14 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sanitize", action="store_true", help="look for accesses that are wrong (implies --memory on)")
 
 
-def memory_tracking(args: argparse.Namespace) -> bool | None:
-    """Return whether memory is tracked; None: where layers are found."""
-    return True if args.sanitize else MEMORY_CHOICES[args.memory]
+def observation(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the words of `add_observation_options` ask for, by name."""
+    return {
+        "layers": args.layers,
+        "memory_tracking": True if args.sanitize else MEMORY_CHOICES[args.memory],
+        "arenas": tuple(args.arena),
+        "sanitize": args.sanitize,
+    }
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:

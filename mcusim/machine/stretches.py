@@ -10,6 +10,7 @@ there are `MAX_STRETCHES`, a boundary begins no stretch any more, and is counted
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Stretches:
         self._tables, self._by_stretch, self._max_ticks = tables, by_stretch, max_ticks
         self.tick_cycles = tick_cycles
         self.next_tick_cycles = tick_cycles
+        self.before_merging: Callable[[], None] = lambda: None
+        self.on_renumber: Callable[[npt.NDArray[Any]], None] = lambda numbers: None
         self.left_out = 0
         self.count = 0
         self._ticks = 0  # stretches that begin at one
@@ -115,6 +118,7 @@ class Stretches:
         if levels == 1:
             self._ticks = 0
             return
+        self.before_merging()
         t, count = self._tables, self.count
         numbers = t.maps[1, : count + 1].copy()
         firsts = np.flatnonzero(np.diff(numbers, prepend=0))  # the first stretch of each new one
@@ -134,6 +138,7 @@ class Stretches:
         for name in ("writer", "reader"):
             rows[name] = numbers[rows[name]]
         t.put_log(rows[rows["writer"] < rows["reader"]], len(t.log))
+        self.on_renumber(numbers)
         self._set_current()
 
     def _merge_rows(self, firsts: npt.NDArray[np.int64]) -> None:

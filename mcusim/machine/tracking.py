@@ -30,6 +30,7 @@ from mcusim.engine.engine import Engine
 from mcusim.engine.tables import Tables
 from mcusim.jit import address_of
 from mcusim.machine.memory import Memory
+from mcusim.machine.pairs import Pairs
 from mcusim.machine.stretches import FIRST_TICK_CYCLES, MAX_TICKS, Stretches
 
 
@@ -67,7 +68,11 @@ class AccessTracker:
             span["zones"] = address_of(self._zones[index])
             self._own_spans[index] = self._own_spans[index] or number
         by_stretch = [array for arrays in self._arrays if len(arrays) == 3 for array in arrays]
+        self._pairs = Pairs()
+        self._merged_rows = 0  # of the log, whose pairs are known already
         self._stretches = Stretches(self._tables, by_stretch, tick_cycles, max_ticks)
+        self._stretches.before_merging = self._compact
+        self._stretches.on_renumber = self._renumber
         self.levels: Callable[[], tuple[int, int]] | None = None  # asked for stack and heap bytes when a stretch ends
 
     def start(self) -> None:
@@ -177,12 +182,29 @@ class AccessTracker:
         """Sort the intervals and merge neighbours."""
         t = self._tables
         rows, parties = t.log[: int(t.row["log_count"])], self._stretches.parties()
+        new = rows[self._merged_rows :]
+        self._pairs.add(new, parties[new["writer"]], parties[new["reader"]], self._zones_at(new["start"]))
         order = np.lexsort((rows["writer"], rows["start"], parties[rows["reader"]], parties[rows["writer"]]))
         rows = rows[order]
         writers, readers = parties[rows["writer"]], parties[rows["reader"]]
         rows = rows[: intervals.merge_intervals(rows, writers, readers)]
         grow = 4 * len(rows) > len(t.log) and len(t.log) < MAX_LOG_ROWS
         t.put_log(rows, 2 * len(t.log) if grow else len(t.log))
+        self._merged_rows = len(rows)
+
+    def _renumber(self, numbers: npt.NDArray[np.int64]) -> None:
+        """Stretches have been merged, right after a compaction."""
+        self._pairs.renumber(numbers)
+        self._merged_rows = int(self._tables.row["log_count"])
+
+    def _zones_at(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        """Return the zone of each address of SRAM."""
+        found = np.full(len(addresses), OTHER_ZONE, np.int64)
+        for zones, number in zip(self._zones, self._own_spans, strict=True):
+            start, size_bytes = (int(self._tables.spans[number][key]) for key in ("start", "size_bytes"))
+            inside = (addresses >= start) & (addresses < start + size_bytes)
+            found[inside] = zones[addresses[inside] - start]
+        return found
 
     def finish(self, cycles: int) -> AccessTrace:
         """End the run at `cycles`: what has been read was live, what has not was not. Returns what was found."""
@@ -193,6 +215,7 @@ class AccessTracker:
                 self._make_room()
         self._compact()
         rows = stretches.rows()
+        self._pairs.changes["stretch"] -= 1
         found = t.log[: int(t.row["log_count"])].astype(INTERVAL)
         found["writer"] -= 1
         found["reader"] -= 1
@@ -203,7 +226,7 @@ class AccessTracker:
             end_live=stretches.end_live(), intervals=found, traffic=self.traffic(),
             touched=[self._all_touched(index) for index in range(len(self._arrays))],
             flash_sets=flash_sets, layer_sets=self._layer_sets(), tick_cycles=stretches.tick_cycles,
-            events=events[np.lexsort((events["pc"], events["cycles"]))],
+            pairs=self._pairs.changes, events=events[np.lexsort((events["pc"], events["cycles"]))],
             boundaries_left_out=stretches.left_out, interval_bytes_left_out=int(t.row["dropped_bytes"]),
             crowded_flash_bytes=sum(int((sets == MANY).sum()) for sets in flash_sets if sets is not None),
             events_left_out=int(t.row["events_lost"]),
