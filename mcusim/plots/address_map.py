@@ -65,9 +65,11 @@ class Panel:
 
 
 def draw(profile: Profile, options: PlotOptions) -> Figure:
-    """Return the picture. Raises `McusimError` where the profile has no buffers."""
+    """Return the picture. Raises `McusimError` where there is no buffer to show."""
     span = span_of(profile, options)
     plan = panels(profile, span)
+    if not plan:
+        raise McusimError("--kind map: no buffer was live in what would be shown: try --kind timeline")
     height = TITLE + strips(profile.layers) * STRIP + panels_height(plan) + AXIS + key_height(profile, plan) + 0.1
     page = Page(WIDTH, height)
     page.title(title_of(profile, "who lies where in SRAM", options))
@@ -79,13 +81,13 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
 
 
 def panels(profile: Profile, span: Span) -> list[Panel]:
-    """Return the panels: the largest arenas, the heap, statics; each as high as the root of its size."""
+    """Return the panels: the largest arenas, the heap, statics, as high as their sizes' roots; [] without buffers."""
     memory = profile.memory
     assert memory is not None
     shown = [each for each in memory.buffers if each.first_cycles < span.end_cycles]
     shown = [each for each in shown if each.last_cycles > span.start_cycles]
     if not shown:
-        raise McusimError(f"{profile.image.name}: no buffer was live in what would be shown: try --kind timeline")
+        return []
     arenas = sorted(memory.arenas, key=lambda each: (-each.size_bytes, each.start))[:_MOST_ARENAS]
     found: list[tuple[str, str, list[Buffer], Addresses, Arena | None]] = []
     for arena in arenas:
@@ -213,7 +215,7 @@ def _draw_buffer(axes: Axes, page: Page, span: Span, panel: Panel, buffer: Buffe
                       edgecolor="white" if framed else "none")  # fmt: skip
     shape.set_gid(gid)
     axes.add_patch(shape)
-    if tall < 0.9 * SMALL_SIZE:
+    if tall < _LINE:
         return
     text, size = label_for(writers.names(buffer), wide - 4)
     if not text:

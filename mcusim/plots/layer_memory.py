@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from mcusim.errors import McusimError
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.bars import Bar, Chart, Part, draw_chart
 from mcusim.plots.scene import bytes_text, title_of
@@ -43,6 +44,8 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
         if place.layer in highest and place.layer not in parents:
             values = split(profile, memory, highest[place.layer])
             bars.append(Bar(place.number, layers.layers[place.layer].name, values))
+    if not bars:
+        raise McusimError("--kind layers: no layer ran in what would be shown: try another --inference")
     budget = memory.budget
     reserved_bytes = budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
     top = max(bar.whole for bar in bars)

@@ -152,7 +152,7 @@ def _peak_row(memory: MemoryProfile, span: Span) -> int:
         for row, start in enumerate(timeline.start_cycles)
         if start < span.end_cycles and (ends[row] > span.start_cycles or row == len(ends) - 1)
     ]
-    return max(inside, key=lambda row: (timeline.live_bytes[row], -row))
+    return max(inside, key=lambda row: (timeline.live_bytes[row], -row), default=len(ends) - 1)
 
 
 def _mark_peak(axes: Axes, page: Page, profile: Profile, span: Span, row: int, x: float) -> None:
