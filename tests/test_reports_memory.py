@@ -267,4 +267,4 @@ def test_the_command_line_asks_for_sections(tmp_path: Path, capsys: pytest.Captu
     assert "Arenas" in text
     assert "Cycles by cause" not in text
     assert main(["report", str(path), "--show", "layres"]) == 2
-    assert "unknown section 'layres': did you mean layers?" in capsys.readouterr().err
+    assert "unknown section 'layres': did you mean layers" in capsys.readouterr().err
