@@ -34,16 +34,16 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits"),
-    ("output", "jit", "image"),
+    ("errors", "exits", "headers", "profile_memory"),
+    ("output", "jit", "image", "layer_trace"),
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
-    ("guess", "engine", "devices"),
+    ("guess", "engine", "devices", "layers"),
+    ("access_trace",),
     ("trace",),
     ("machine",),
     ("gdb",),
-    ("profile_memory",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution", "figures"),
@@ -62,6 +62,7 @@ NARROW = {
     "plots": {"errors", "profile", "profile_memory", "reports"},
     "devices": {"errors", "board"},
     "image": {"errors"},
+    "layers": {"errors", "image"},
     "isa": set(),
     "pipelines": {"isa", "jit"},
 }
@@ -75,7 +76,18 @@ OWNERS = {
     "matplotlib": {"plots"},
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
-    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
+    "numpy": {
+        "access_trace",
+        "attribution",
+        "core",
+        "engine",
+        "isa",
+        "jit",
+        "kernels",
+        "layer_trace",
+        "machine",
+        "pipelines",
+    },
     "rich": {"reports"},
     "unicorn": {"engine"},
 }

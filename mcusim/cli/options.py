@@ -36,6 +36,7 @@ _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
+MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +85,29 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--strict-mmio", action="store_true", help="end with an error at the first register that nobody models"
     )
+
+
+def add_observation_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is looked at while the firmware runs: layers, memory."""
+    group = parser.add_argument_group("layers and memory")
+    group.add_argument(
+        "--layers", default="auto", metavar="RULE",
+        help="which calls are layers: auto (default), none, a framework's name (mcusim list layers), markers, "
+             "callees-of=SYMBOL, match=REGEX",
+    )  # fmt: skip
+    group.add_argument(
+        "--memory", type=one_of("choice", MEMORY_CHOICES), default="auto", metavar="WHEN",
+        help="track every access of memory: on, off, auto (default: where layers are found)",
+    )  # fmt: skip
+    group.add_argument(
+        "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
+    )
+    group.add_argument("--sanitize", action="store_true", help="look for accesses that are wrong (implies --memory on)")
+
+
+def memory_tracking(args: argparse.Namespace) -> bool | None:
+    """Return whether memory is tracked; None: where layers are found."""
+    return True if args.sanitize else MEMORY_CHOICES[args.memory]
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from mcusim.cli import options
@@ -38,6 +39,11 @@ def execute(
     settings = make_settings(
         args, clock_hz=args.clock, core=args.core, wait_states=args.wait_states, memory=tuple(args.set)
     )
+    if "layers" in args:
+        settings = replace(
+            settings, layers=args.layers, memory_tracking=options.memory_tracking(args), arenas=tuple(args.arena),
+            sanitize=args.sanitize,
+        )  # fmt: skip
     if args.board is None:
         board, reason = guess_board(image)
     else:

@@ -18,7 +18,7 @@ from mcusim.machine.machine import Machine
 from mcusim.machine.stacks import Stack, is_stack
 from mcusim.machine.tasks import Rtos, Task
 
-INTERRUPTED = ("flow", "return_address", "depth", "last_block")
+INTERRUPTED = ("flow", "return_address", "depth", "last_block", "activation")
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Handlers:
         """Take an exception at `pc`; return its handler's address as the vector gives it. May raise FrameError."""
         machine = self._machine
         exceptions = machine.exceptions
+        machine.observation.account()
         handler = exceptions.enter(number, pc)  # first: it may fail
         frame = machine.engine.read_register("sp")
         outermost = not self._contexts
@@ -98,7 +99,7 @@ class Handlers:
         m = tables.m
         tables.grow_tree()
         row = tables.arrays["frames"][int(m["depth"])]
-        row["node"], row["is_exception"] = m["node"], 1
+        row["node"], row["is_exception"], row["activation"], row["watched"] = m["node"], 1, m["activation"], 0
         fields = {name: int(m[name]) for name in INTERRUPTED}
         stack = self._machine.stacks.current
         self._contexts.append(Context(number, frame, pc, fields, int(m["node"]), stack, self.task))
@@ -111,7 +112,10 @@ class Handlers:
         function = machine.functions.number_at(address, called=True, current=None)
         root = machine.tables.add_root(function, rec.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
+        machine.observation.account()
+        m["activation"] = -1
         machine.move_to(root)
+        machine.observation.switched()
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
         if cost is not None:
             machine.charge(machine.timing_core.exception_cycles(cost), "exception")
@@ -142,6 +146,7 @@ class Handlers:
         machine.charge(machine.timing_core.exception_cycles("return_cycles"), "exception")
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
             machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
+        machine.observation.account()
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)
@@ -149,6 +154,7 @@ class Handlers:
             m[name] = value
         machine.stacks.activate(context.stack)
         machine.move_to(context.node)
+        machine.observation.switched()
         m["state"] = machine.pricer.reset_state
         return pc
 
@@ -201,7 +207,7 @@ class Handlers:
         stack.name = name
         stack.low = min(stack.low, frame)
         task = self._task(name, function, stack, record.block if record is not None else 0)
-        fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1}
+        fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1, "activation": -1}
         return Context(0, frame, pc, fields, task.root, stack, task)
 
     def _task(self, name: str, function: int, stack: Stack, block: int) -> Task:
