@@ -50,6 +50,7 @@ _MOST_ARENAS = 4
 _NARROWEST = 0.6  # of a rectangle, in points: what is short must be seen
 _LINE = 1.25 * SMALL_SIZE  # in points
 _BAR = 0.12
+_LEAST_KIB = 4096  # bytes of an arena from which its axis counts KiB
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _label_addresses(axes: Axes, panel: Panel) -> None:
     """Count KiB from an arena's start; of pieces, say where each begins, as far as there is room for words."""
     if panel.arena is not None:
         kibibytes(axes, most=max(2, round(panel.height * 2.4)))
-        base = 1024  # bytes to KiB
+        base = 1024 if panel.addresses.height_bytes >= _LEAST_KIB else 1
+        axes.set_ylabel("KiB" if base > 1 else "bytes", labelpad=3)
         axes.yaxis.set_major_locator(_kib_locator(panel))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / base:,.6g}"))
         return
@@ -167,8 +169,9 @@ def _kib_locator(panel: Panel) -> FixedLocator:
     step = 1024
     while panel.addresses.height_bytes / step > most:
         step *= 2
-    if panel.addresses.height_bytes < 2048:
-        step = max(1, panel.addresses.height_bytes // most)
+    if panel.addresses.height_bytes < _LEAST_KIB:
+        steps = (factor * 10**power for power in range(4) for factor in (1, 2, 5))
+        step = next(step for step in steps if panel.addresses.height_bytes / step <= most)
     return FixedLocator(range(0, panel.addresses.height_bytes + 1, step))
 
 

@@ -51,6 +51,7 @@ class Bar:
     number: str
     name: str
     values: tuple[float, ...]
+    mark: float | None = None  # a level of its own, drawn across the bar
 
     @property
     def whole(self) -> float:
@@ -115,6 +116,10 @@ def _draw_bars(axes: Axes, chart: Chart) -> None:
             shape.set_gid(f"bar-{at}-{index}")
             axes.add_patch(shape)
             bottom += value / chart.unit
+        if bar.mark is not None:
+            (line,) = axes.plot([at - 0.4, at + 0.4], [bar.mark / chart.unit] * 2, color="black", linewidth=1.6,
+                                solid_capstyle="butt")  # fmt: skip
+            line.set_gid(f"mark-{at}")
     axes.set_xlim(-0.7, len(chart.bars) - 0.3)
     axes.set_ylim(0, top * _HEADROOM)
     axes.yaxis.set_major_locator(MaxNLocator(6))
