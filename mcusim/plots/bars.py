@@ -84,7 +84,7 @@ def draw_chart(chart: Chart) -> Figure:
     parts = [part for at, part in enumerate(chart.parts) if any(bar.values[at] for bar in chart.bars)]
     inner = width - LEFT - RIGHT
     legend = legend_height([part.name for part in parts], inner)
-    wrapped = [line for note in notes for line in _wrapped(note, (width - 0.2) * POINTS)]
+    wrapped = [line for note in notes for line in _wrapped(note, (width - 0.4) * POINTS)]
     page = Page(width, 0.32 + _HEIGHT + below + legend + 0.1 + len(wrapped) * 1.5 * SMALL_SIZE / POINTS + 0.12)
     page.title(chart.title)
     axes = page.axes(_HEIGHT)

@@ -63,7 +63,7 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     elif reserved_bytes:
         notes.append(text)
     written = [f"{round(bar.whole):,}" for bar in bars]
-    title = title_of(profile, "live SRAM of each layer", options)
+    title = title_of(profile, "SRAM of each layer at its peak", options)
     return draw_chart(Chart(title, _PARTS, bars, 1024, "KiB", written, lines, notes))
 
 
