@@ -8,12 +8,15 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import GOLDEN
 from fakes import make_profile
 from fakes_memory import make_network_profile
 
+from mcusim import profile_io
+from mcusim.cli import main
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
 from mcusim.reports import RenderOptions, render
@@ -252,3 +255,16 @@ def test_a_group_leaves_out_what_there_is_not() -> None:
     assert "Heap by" not in text
     assert "Arenas" in text
     assert "Layers (" not in render(make_profile(), options=RenderOptions(show=("all",)))
+
+
+def test_the_command_line_asks_for_sections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "run.json"
+    profile_io.save(make_network_profile(10, inferences=2), path)
+    assert main(["report", str(path), "--show", "layers,arenas", "--inference", "2", "--layer-rows", "4"]) == 0
+    text = capsys.readouterr().out
+    assert "inference 2 of 2" in text
+    assert "6 more layers" in text
+    assert "Arenas" in text
+    assert "Cycles by cause" not in text
+    assert main(["report", str(path), "--show", "layres"]) == 2
+    assert "unknown section 'layres': did you mean layers" in capsys.readouterr().err

@@ -50,6 +50,7 @@ _MOST_ARENAS = 4
 _NARROWEST = 0.6  # of a rectangle, in points: what is short must be seen
 _LINE = 1.25 * SMALL_SIZE  # in points
 _BAR = 0.12
+_LEAST_KIB = 4096  # bytes of an arena from which its axis counts KiB
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class Panel:
 
 
 def draw(profile: Profile, options: PlotOptions) -> Figure:
-    """Return the picture. Raises `McusimError` where the profile has no buffers."""
+    """Return the picture. Raises `McusimError` where there is no buffer to show."""
     span = span_of(profile, options)
     plan = panels(profile, span)
+    if not plan:
+        raise McusimError("--kind map: no buffer was live in what would be shown: try --kind timeline")
     height = TITLE + strips(profile.layers) * STRIP + panels_height(plan) + AXIS + key_height(profile, plan) + 0.1
     page = Page(WIDTH, height)
     page.title(title_of(profile, "who lies where in SRAM", options))
@@ -79,13 +82,13 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
 
 
 def panels(profile: Profile, span: Span) -> list[Panel]:
-    """Return the panels: the largest arenas, the heap, statics; each as high as the root of its size."""
+    """Return the panels: the largest arenas, the heap, statics, as high as their sizes' roots; [] without buffers."""
     memory = profile.memory
     assert memory is not None
     shown = [each for each in memory.buffers if each.first_cycles < span.end_cycles]
     shown = [each for each in shown if each.last_cycles > span.start_cycles]
     if not shown:
-        raise McusimError(f"{profile.image.name}: no buffer was live in what would be shown: try --kind timeline")
+        return []
     arenas = sorted(memory.arenas, key=lambda each: (-each.size_bytes, each.start))[:_MOST_ARENAS]
     found: list[tuple[str, str, list[Buffer], Addresses, Arena | None]] = []
     for arena in arenas:
@@ -140,7 +143,8 @@ def _label_addresses(axes: Axes, panel: Panel) -> None:
     """Count KiB from an arena's start; of pieces, say where each begins, as far as there is room for words."""
     if panel.arena is not None:
         kibibytes(axes, most=max(2, round(panel.height * 2.4)))
-        base = 1024  # bytes to KiB
+        base = 1024 if panel.addresses.height_bytes >= _LEAST_KIB else 1
+        axes.set_ylabel("KiB" if base > 1 else "bytes", labelpad=3)
         axes.yaxis.set_major_locator(_kib_locator(panel))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / base:,.6g}"))
         return
@@ -165,8 +169,9 @@ def _kib_locator(panel: Panel) -> FixedLocator:
     step = 1024
     while panel.addresses.height_bytes / step > most:
         step *= 2
-    if panel.addresses.height_bytes < 2048:
-        step = max(1, panel.addresses.height_bytes // most)
+    if panel.addresses.height_bytes < _LEAST_KIB:
+        steps = (factor * 10**power for power in range(4) for factor in (1, 2, 5))
+        step = next(step for step in steps if panel.addresses.height_bytes / step <= most)
     return FixedLocator(range(0, panel.addresses.height_bytes + 1, step))
 
 
@@ -213,7 +218,7 @@ def _draw_buffer(axes: Axes, page: Page, span: Span, panel: Panel, buffer: Buffe
                       edgecolor="white" if framed else "none")  # fmt: skip
     shape.set_gid(gid)
     axes.add_patch(shape)
-    if tall < 0.9 * SMALL_SIZE:
+    if tall < _LINE:
         return
     text, size = label_for(writers.names(buffer), wide - 4)
     if not text:

@@ -51,6 +51,7 @@ class Bar:
     number: str
     name: str
     values: tuple[float, ...]
+    mark: float | None = None  # a level of its own, drawn across the bar
 
     @property
     def whole(self) -> float:
@@ -83,7 +84,7 @@ def draw_chart(chart: Chart) -> Figure:
     parts = [part for at, part in enumerate(chart.parts) if any(bar.values[at] for bar in chart.bars)]
     inner = width - LEFT - RIGHT
     legend = legend_height([part.name for part in parts], inner)
-    wrapped = [line for note in notes for line in _wrapped(note, (width - 0.2) * POINTS)]
+    wrapped = [line for note in notes for line in _wrapped(note, (width - 0.4) * POINTS)]
     page = Page(width, 0.32 + _HEIGHT + below + legend + 0.1 + len(wrapped) * 1.5 * SMALL_SIZE / POINTS + 0.12)
     page.title(chart.title)
     axes = page.axes(_HEIGHT)
@@ -115,6 +116,10 @@ def _draw_bars(axes: Axes, chart: Chart) -> None:
             shape.set_gid(f"bar-{at}-{index}")
             axes.add_patch(shape)
             bottom += value / chart.unit
+        if bar.mark is not None:
+            (line,) = axes.plot([at - 0.4, at + 0.4], [bar.mark / chart.unit] * 2, color="black", linewidth=1.6,
+                                solid_capstyle="butt")  # fmt: skip
+            line.set_gid(f"mark-{at}")
     axes.set_xlim(-0.7, len(chart.bars) - 0.3)
     axes.set_ylim(0, top * _HEADROOM)
     axes.yaxis.set_major_locator(MaxNLocator(6))

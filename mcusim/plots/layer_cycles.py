@@ -22,13 +22,11 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     layers = profile.layers
     assert layers is not None
     if options.inference is not None and layers.inferences > 1:
-        raise McusimError(
-            "--kind cycles: causes are counted over all inferences and shown as their mean: drop --inference"
-        )
+        raise McusimError("--kind cycles: causes are counted over all inferences, not for each: drop --inference")
     times = max(1, layers.inferences)
     shown = [place for place in in_order(layers) if sum(layers.layers[place.layer].causes.values())]
     if not shown:
-        raise McusimError(f"{profile.image.name}: no layer took any cycles: give a run in which an inference ran")
+        raise McusimError("--kind cycles: no layer took any cycles: give a run in which an inference ran")
     causes = {cause: sum(layer.causes.get(cause, 0) for layer in layers.layers) for cause in causes_in_order(profile)}
     kept = set(sorted(causes, key=lambda cause: -causes[cause])[: len(palette.CATEGORIES)])
     named = [cause for cause in causes if cause in kept and causes[cause]]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from mcusim.errors import McusimError
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.bars import Bar, Chart, Part, draw_chart
 from mcusim.plots.scene import bytes_text, title_of
@@ -42,24 +43,34 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     for place in in_order(layers):
         if place.layer in highest and place.layer not in parents:
             values = split(profile, memory, highest[place.layer])
-            bars.append(Bar(place.number, layers.layers[place.layer].name, values))
+            live_bytes = layers.activations[highest[place.layer]].live_peak_bytes
+            mark = live_bytes if live_bytes < sum(values) else None
+            bars.append(Bar(place.number, layers.layers[place.layer].name, values, mark))
+    if not bars:
+        raise McusimError("--kind layers: no layer ran in what would be shown: try another --inference")
     budget = memory.budget
     reserved_bytes = budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
     top = max(bar.whole for bar in bars)
     text = f"reserved: {bytes_text(reserved_bytes)}"
-    lines, notes = [], ["the live bytes of each layer at its own peak; peaks of layers do not add up"]
+    lines, notes = [], ["each layer at its own peak; peaks of layers do not add up"]
+    if any(bar.mark is not None for bar in bars):
+        notes.append(
+            "bars are whole buffers; the black mark is what was live at the same time, less where buffers were still "
+            "being written or already read in part"
+        )
     if top < reserved_bytes <= _LINE_IN_SCALE * top:
         lines.append((float(reserved_bytes), text))
     elif reserved_bytes:
         notes.append(text)
     written = [f"{round(bar.whole):,}" for bar in bars]
-    title = title_of(profile, "live SRAM of each layer", options)
+    title = title_of(profile, "SRAM of each layer at its peak", options)
     return draw_chart(Chart(title, _PARTS, bars, 1024, "KiB", written, lines, notes))
 
 
 def split(profile: Profile, memory: MemoryProfile, activation: int) -> tuple[int, ...]:
-    """Return the live bytes at the peak of one run of a layer, in the order of `_PARTS`.
+    """Return the bytes of the buffers that are live at the peak of one run of a layer, in the order of `_PARTS`.
 
+    They may be more than were live: of a buffer that is being written or read for the last time, a part is live.
     The last part is what the network neither wrote nor read, and what no buffer explains (those beyond the limit).
     """
     assert profile.layers is not None

@@ -16,10 +16,10 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     """Return the picture; without any buffers it is the timeline alone."""
     memory = profile.memory
     assert memory is not None
-    if not memory.buffers:
-        return timeline.draw(profile, options)
     span = span_of(profile, options)
     plan = panels(profile, span)
+    if not plan:
+        return timeline.draw(profile, options)
     entries = timeline.zone_legend(memory)
     zones = legend_height([text for text, _ in entries], WIDTH - 1)
     height = TITLE + strips(profile.layers) * STRIP + timeline.HEIGHT + _GAP + zones + panels_height(plan)

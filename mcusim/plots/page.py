@@ -30,6 +30,7 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE, TINY_SIZE = 9.0, 8.0, 6.5, 5.0
 LEFT, RIGHT = 0.75, 0.25  # margins in inches
 FONT = "DejaVu Sans"  # comes with matplotlib
 GREY = "#666666"
+_ROUNDING = 1.03
 
 _STYLE: Any = {  # the names that matplotlib's types allow depend on its version
     "font.family": [FONT],
@@ -145,10 +146,10 @@ def legend_height(texts: Sequence[str], inches: float) -> float:
 
 @cache
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Return the width of a line of text in points."""
+    """Return the width of a line of text in points, a little more than exact: pixels round it up."""
     font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
     width, _, _ = TextToPath().get_text_width_height_descent(text, font, False)
-    return float(width)
+    return _ROUNDING * float(width)
 
 
 @cache

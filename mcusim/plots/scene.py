@@ -22,6 +22,7 @@ STRIP = 0.19  # the height of a row of bands, in inches
 _DEEPEST_STRIPS = 2
 _PADDING = 3.0  # in points, beside a label
 _SHORTEST_CUT = 9
+_LONGEST_FILE = 40
 _TINTS = ("#D4D4D4", "#EDEDED")
 _UNITS = ((2_000_000, 1_000_000, "million cycles"), (2_000, 1_000, "thousand cycles"), (0, 1, "cycles"))
 
@@ -48,6 +49,8 @@ class Span:
 def span_of(profile: Profile, options: PlotOptions) -> Span:
     """Return what is shown: the whole run, or one inference with a little before and after it."""
     start, end = 0, max(1, profile.totals.cycles)
+    if profile.memory is not None:
+        end = max([end, *(last + 1 for last in profile.memory.timeline.start_cycles[-1:])])
     if options.inference is not None and profile.layers is not None:
         runs = chosen_activations(profile.layers, options.inference)
         if runs:
@@ -60,10 +63,11 @@ def span_of(profile: Profile, options: PlotOptions) -> Span:
 
 def title_of(profile: Profile, what: str, options: PlotOptions) -> str:
     """Return a title: what is shown, the firmware, the board (which goes first where there is no room)."""
+    name = numbers.middle(profile.image.name, _LONGEST_FILE)
     part = ""
     if options.inference is not None and profile.layers is not None and profile.layers.inferences > 1:
         part = f", inference {options.inference} of {profile.layers.inferences}"
-    return f"{what[:1].upper()}{what[1:]}{part}: {profile.image.name} on {profile.board.title}"
+    return f"{what[:1].upper()}{what[1:]}{part}: {name} on {profile.board.title}"
 
 
 def strips(layers: Layers | None) -> int:

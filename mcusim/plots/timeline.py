@@ -124,7 +124,7 @@ def _draw_levels(axes: Axes, page: Page, profile: Profile, span: Span) -> None:
     texts = [f"reserved: {bytes_text(reserved_bytes)} ({parts})", f"reserved: {bytes_text(reserved_bytes)}"]
     room = page.inner * POINTS
     _level(axes, reserved_bytes, "--", first_fitting(texts, room, SMALL_SIZE), (side, align), "reserved")
-    board = f"{profile.board.title}: {bytes_text(budget.sram_bytes)} of SRAM"
+    board = f"{profile.board.name}: {bytes_text(budget.sram_bytes)} of SRAM"
     if in_scale:
         _level(axes, budget.sram_bytes, "-", fitted(board, room / 2, SMALL_SIZE), (side, align), "limit")
     elif budget.sram_bytes:
@@ -152,7 +152,7 @@ def _peak_row(memory: MemoryProfile, span: Span) -> int:
         for row, start in enumerate(timeline.start_cycles)
         if start < span.end_cycles and (ends[row] > span.start_cycles or row == len(ends) - 1)
     ]
-    return max(inside, key=lambda row: (timeline.live_bytes[row], -row))
+    return max(inside, key=lambda row: (timeline.live_bytes[row], -row), default=len(ends) - 1)
 
 
 def _mark_peak(axes: Axes, page: Page, profile: Profile, span: Span, row: int, x: float) -> None:

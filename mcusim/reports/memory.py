@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mcusim.profile import Profile
 from mcusim.profile_memory import Buffer, MemoryProfile
@@ -121,7 +122,14 @@ def peak_table(profile: Profile, options: RenderOptions, *, audience: str) -> Ta
     """Return what was live in the stretch in which most bytes were."""
     memory = _memory(profile)
     title = f"Live at the peak, {numbers.count(memory.peak_bytes)} bytes{_peak_place(profile, memory)}"
-    return _buffers(profile, title, memory.peak_buffers, _most(options, audience, DEFAULT_PEAK_ROWS)).only(audience)
+    table = _buffers(profile, title, memory.peak_buffers, _most(options, audience, DEFAULT_PEAK_ROWS))
+    whole_bytes = sum(each.end - each.start for each in memory.peak_buffers)
+    if whole_bytes <= memory.peak_bytes:
+        return table.only(audience)
+    filling = (
+        f"whole buffers, {numbers.count(whole_bytes)} bytes: some were still being written or already read in part"
+    )
+    return replace(table, remark="; ".join(filter(None, [table.remark, filling]))).only(audience)
 
 
 def buffers_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
