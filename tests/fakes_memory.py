@@ -8,7 +8,7 @@ of what ran outside them add up to the run's, the live bytes of a stretch to tho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from fakes import make_profile
@@ -268,7 +268,10 @@ def _memory(network: _Network, *, heap: bool, findings: bool) -> MemoryProfile:
         resolution_cycles=400_000,
         peak=peak,
         peak_bytes=timeline.live_bytes[peak],
-        peak_buffers=sorted(alive, key=lambda each: (each.start - each.end, each.start)),
+        peak_buffers=[
+            replace(each, live_bytes=each.end - each.start)
+            for each in sorted(alive, key=lambda each: (each.start - each.end, each.start))
+        ],
         buffers=sorted(network.buffers, key=lambda each: (each.first_cycles, each.start)),
         buffers_left_out=0,
         arenas=[Arena("buffer", ARENA, ARENA_BYTES, ARENA_BYTES - 2_100, max(timeline.live_by_zone["arena"]))],

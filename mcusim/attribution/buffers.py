@@ -141,5 +141,14 @@ def _as_one(pieces: list[Buffer], live_bytes: int) -> Buffer:
     return Buffer(
         min(piece.start for piece in pieces), max(piece.end for piece in pieces), pieces[0].zone, owner,
         pieces[0].writer, pieces[0].reader, min(piece.first_cycles for piece in pieces),
-        max(piece.last_cycles for piece in pieces), live_bytes,
+        max(piece.last_cycles for piece in pieces), min(live_bytes, _covered(pieces)),
     )  # fmt: skip
+
+
+def _covered(pieces: list[Buffer]) -> int:
+    """Return how many bytes the pieces cover: one that lived twice around the stretch counts once."""
+    covered = end = 0
+    for piece in sorted(pieces, key=lambda each: each.start):
+        covered += max(piece.end - max(piece.start, end), 0)
+        end = max(end, piece.end)
+    return covered

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mcusim.profile import Profile
 from mcusim.profile_memory import Buffer, MemoryProfile
@@ -23,6 +22,11 @@ _BUFFERS = (
     Column("last_cycles", "up to cycle", "count", rank=6),
     Column("writer", "written by", "text", rank=1),
     Column("reader", "last read by", "text", rank=2),
+)
+_PEAK = (
+    Column("live_bytes", "live", "count"),
+    Column("bytes", "of bytes", "count", rank=5),
+    *_BUFFERS[1:],
 )
 _ARENAS = (
     Column("size_bytes", "reserved", "count"),
@@ -122,14 +126,13 @@ def peak_table(profile: Profile, options: RenderOptions, *, audience: str) -> Ta
     """Return what was live in the stretch in which most bytes were."""
     memory = _memory(profile)
     title = f"Live at the peak, {numbers.count(memory.peak_bytes)} bytes{_peak_place(profile, memory)}"
-    table = _buffers(profile, title, memory.peak_buffers, _most(options, audience, DEFAULT_PEAK_ROWS))
-    whole_bytes = sum(each.end - each.start for each in memory.peak_buffers)
-    if whole_bytes <= memory.peak_bytes:
-        return table.only(audience)
-    filling = (
-        f"whole buffers, {numbers.count(whole_bytes)} bytes: some were still being written or already read in part"
-    )
-    return replace(table, remark="; ".join(filter(None, [table.remark, filling]))).only(audience)
+    most = _most(options, audience, DEFAULT_PEAK_ROWS)
+    shown = memory.peak_buffers[:most] if most else memory.peak_buffers
+    labels = Labels(profile.layers)
+    rows = [Row((each.live_bytes, each.end - each.start, *_story(each, labels))) for each in shown]
+    rest = memory.peak_buffers[len(shown) :]
+    remark = _more(len(rest), "row", sum(each.live_bytes for each in rest))
+    return Table(title, _PEAK, rows, remark).only(audience)
 
 
 def buffers_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
@@ -142,16 +145,17 @@ def buffers_table(profile: Profile, options: RenderOptions, *, audience: str) ->
     return Table(table.title, table.columns, table.rows, "; ".join(filter(None, [table.remark, lost]))).only(audience)
 
 
+def _story(buffer: Buffer, labels: Labels) -> tuple[object, ...]:
+    return (
+        buffer.zone, buffer.owner, buffer.start, buffer.end, buffer.first_cycles, buffer.last_cycles,
+        labels.activation(buffer.writer), labels.activation(buffer.reader),
+    )  # fmt: skip
+
+
 def _buffers(profile: Profile, title: str, buffers: Sequence[Buffer], most: int) -> Table:
     labels = Labels(profile.layers)
     shown = buffers[:most] if most else buffers
-    rows = [
-        Row((
-            each.end - each.start, each.zone, each.owner, each.start, each.end, each.first_cycles, each.last_cycles,
-            labels.activation(each.writer), labels.activation(each.reader),
-        ))
-        for each in shown
-    ]  # fmt: skip
+    rows = [Row((each.end - each.start, *_story(each, labels))) for each in shown]
     rest = buffers[len(shown) :]
     return Table(title, _BUFFERS, rows, _more(len(rest), "buffer", sum(each.end - each.start for each in rest)))
 
