@@ -43,6 +43,7 @@ class AccessTrace:
     pairs: npt.NDArray[Any]  # `mcusim.machine.pairs.CHANGE`; a party below 0 is a time outside every layer
     traffic: npt.NDArray[np.int64]  # regions x (bytes read, bytes written)
     touched: list[npt.NDArray[np.bool_] | None]  # by byte of SRAM: was it ever read or written?
+    lived: list[npt.NDArray[np.bool_] | None]  # by byte of SRAM: was it live once, or written by a layer last?
     flash_sets: list[npt.NDArray[np.uint16] | None]  # by byte of flash: who has read it, an index into `layer_sets`
     layer_sets: list[frozenset[int]]  # layers (0: outside); the first one is empty
     tick_cycles: int  # where a stretch ends if no layer's boundary ends it before

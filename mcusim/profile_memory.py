@@ -144,7 +144,11 @@ class Buffer:
 
 @dataclass
 class Arena:
-    """An array that a framework plans tensors into. `used_bytes` reaches to the last byte that was accessed."""
+    """An array that a framework plans tensors into.
+
+    `used_bytes` reaches to the last byte that was live once, or written by a layer. `live_peak_bytes` is exact for the
+    only arena that was used; of several it is a bound, by whole buffers.
+    """
 
     name: str
     start: int
@@ -155,13 +159,13 @@ class Arena:
 
 @dataclass
 class Static:
-    """A variable (or what a section reserves without one) in SRAM."""
+    """A variable (or what a section reserves without one) in SRAM; `used_bytes` as those of an arena, but counted."""
 
     name: str
     address: int
     size_bytes: int
     zone: str
-    touched_bytes: int
+    used_bytes: int
 
 
 @dataclass
@@ -198,6 +202,7 @@ class Budget:
     statics_bytes: int
     stack_bytes: int
     heap_bytes: int
+    memories: int = 1  # that the board's SRAM is in; what is left may be in several
 
     @property
     def left_bytes(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mcusim import __version__
 from mcusim.attribution.costs import Costs, Counts, named
-from mcusim.attribution.layers import attribute_layers
+from mcusim.attribution.layers import attribute_layers, gap_note
 from mcusim.attribution.memory import attribute_memory
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
@@ -40,6 +40,7 @@ from mcusim.profile import (
     Totals,
     TreeNode,
 )
+from mcusim.profile_memory import Layers
 from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
@@ -74,7 +75,8 @@ def attribute(trace: Trace) -> Profile:
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
-        notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
+        notes=[*_notes(trace), *_layer_notes(layers)],
+        guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
@@ -208,6 +210,19 @@ def _notes(trace: Trace) -> list[Note]:
     if trace.output_cut:
         notes.append(Note("not-modelled", "the firmware's output was cut after 1 MiB", 0))
     return notes
+
+
+def _layer_notes(layers: Layers | None) -> Iterable[Note]:
+    if layers is None:
+        return
+    handlers = sum(part.self_cycles for part in layers.outside if part.kind == "handler")
+    gap = gap_note(layers, handlers)
+    if gap is not None:
+        yield Note("layers", gap, 0)
+    if layers.left_out:
+        yield Note(
+            "layers", "runs of layers beyond the limit: their cycles are in what was around them", layers.left_out
+        )
 
 
 def _memory_notes(trace: Trace) -> Iterable[Note]:

@@ -14,6 +14,7 @@ from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, UNALIGNED
 from mcusim.profile_memory import Activation, Layer, Layers, Outside
 from mcusim.trace import Trace
 
+GAP_SHARE = 0.1  # of an inference, from which on a remark is due
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 
 
@@ -126,3 +127,19 @@ class Ledger:
         if int(causes.sum()) != spending.cycles:
             raise AssertionError(f"cycles of a layer do not add up to {spending.cycles}: {named(causes)}")
         return causes, int(counts @ self._lengths)
+
+
+def gap_note(layers: Layers, handler_cycles: int) -> str | None:
+    """Return a remark where much of an inference is in no layer: what the compiler inlines is no call."""
+    inside = span = 0
+    for inference in range(layers.inferences):
+        runs = [run for run in layers.activations if run.inference == inference and run.parent < 0]
+        inside += sum(run.total_cycles for run in runs)
+        span += max((run.end_cycles for run in runs), default=0) - min((run.start_cycles for run in runs), default=0)
+    gap = span - inside - handler_cycles
+    if span <= 0 or gap < GAP_SHARE * span:
+        return None
+    return (
+        f"{100 * gap / span:.0f} % of the cycles between the first layer and the last are in none: other code, or "
+        "layers that the compiler inlined into their caller, which are no calls"
+    )

@@ -91,27 +91,34 @@ def _regions(trace: Trace, access: AccessTrace) -> Iterable[RegionUse]:
             yield RegionUse(region.name, region.kind, region.start, region.size_bytes, read, written, used)
 
 
-def _touched(trace: Trace, access: AccessTrace, start: int, end: int) -> npt.NDArray[np.bool_] | None:
-    """Return which bytes of a range of SRAM were accessed; None outside SRAM."""
-    for region, touched in zip(trace.board.region, access.touched, strict=True):
-        for low, high in region.ranges:
-            if touched is not None and low <= start < high:
-                return touched[start - low : min(end, high) - low]
-    return None
+def _lived(trace: Trace, access: AccessTrace, start: int, end: int) -> npt.NDArray[np.bool_] | None:
+    """Return which bytes of a range of SRAM were live once, or written by a layer; None outside SRAM.
+
+    Zeros that start-up code writes and nobody reads are no use of a variable.
+    """
+    found, inside = np.zeros(end - start, np.bool_), False
+    for region, lived in zip(trace.board.region, access.lived, strict=True):
+        for low, high in region.ranges if lived is not None else ():
+            first, last = max(start, low), min(end, high)
+            if lived is not None and first < last:
+                found[first - start : last - start] = lived[first - low : last - low]
+                inside = True
+    return found if inside else None
 
 
 def _arenas(trace: Trace, access: AccessTrace, buffers: list[Buffer]) -> Iterable[Arena]:
+    lived = {symbol.name: _lived(trace, access, symbol.address, symbol.end) for symbol in trace.arenas}
+    used = {name: np.flatnonzero(bytes_) for name, bytes_ in lived.items() if bytes_ is not None}
+    whole = int(access.live[ARENA].max(initial=0))
     for symbol in trace.arenas:
-        touched = _touched(trace, access, symbol.address, symbol.end)
-        if touched is None:
+        if symbol.name not in used:
             continue
-        last = np.flatnonzero(touched)
-        used = int(last[-1]) + 1 if len(last) else 0
-        if len(trace.arenas) == 1:
-            peak = int(access.live[ARENA].max(initial=0))
-        else:  # what lived within one stretch only cannot be told apart by arena
-            peak = _peak([buffer for buffer in buffers if symbol.address <= buffer.start < symbol.end])
-        yield Arena(symbol.name, symbol.address, symbol.size_bytes, used, peak)
+        last = used[symbol.name]
+        peak = whole if len(last) else 0
+        if sum(len(each) > 0 for each in used.values()) > 1:
+            # Live bytes are counted for all arenas together; of one of several this is a bound, by whole buffers.
+            peak = min(whole, _peak([each for each in buffers if symbol.address <= each.start < symbol.end]))
+        yield Arena(symbol.name, symbol.address, symbol.size_bytes, int(last[-1]) + 1 if len(last) else 0, peak)
 
 
 def _peak(buffers: list[Buffer]) -> int:
@@ -147,9 +154,9 @@ def _statics(trace: Trace, access: AccessTrace) -> Iterable[Static]:
 
 
 def _static(trace: Trace, access: AccessTrace, name: str, start: int, end: int, zone: str) -> Iterable[Static]:
-    touched = _touched(trace, access, start, end)
-    if touched is not None and end > start:
-        yield Static(name, start, end - start, zone, int(touched.sum()))
+    lived = _lived(trace, access, start, end)
+    if lived is not None and end > start:
+        yield Static(name, start, end - start, zone, int(lived.sum()))
 
 
 def _budget(trace: Trace) -> Budget:
@@ -174,4 +181,5 @@ def _budget(trace: Trace) -> Budget:
             heap = reserved
         elif not reserved and not is_static(first):
             heap = trace.heap.peak_bytes
-    return Budget(sram, statics, stacks, heap)
+    memories = sum(region.kind in RAM_KINDS for region in trace.board.region)
+    return Budget(sram, statics, stacks, heap, memories)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mcusim import output
 from mcusim.cli import console, options
+from mcusim.errors import McusimError
 from mcusim.plots import DEFAULT_KIND, KINDS, PlotOptions, ending_of, render_plot
 
 
@@ -44,7 +45,11 @@ def run(args: argparse.Namespace) -> int:
 
     ending = ending_of(args.output)
     output.check(args.output, force=args.force, inputs=[args.profile])
-    picture = render_plot(load_profile(args.profile), args.kind, ending, options=PlotOptions(inference=args.inference))
+    profile = load_profile(args.profile)
+    try:
+        picture = render_plot(profile, args.kind, ending, options=PlotOptions(inference=args.inference))
+    except ModuleNotFoundError as error:
+        raise McusimError(f"pictures need the package {error.name}: install it (pip install {error.name})") from error
     output.write(args.output, picture, force=args.force)
     console.say(f"wrote {args.output}")
     return 0

@@ -86,12 +86,17 @@ MAC_KINDS = frozenset(
 )
 
 
+_ABOUT = re.compile(r"buffer_size|(?:^|_)get_")  # a question about an operator, such as how much scratch it needs
+
+
 def kind_of(name: str, file: str | None = None) -> str:
     """Return the kind of operator that a function's name tells, or else its source file's; '' where neither does.
 
     `EvalInt8` of `depthwise_conv.cc` and `MaxEval` of `pooling.cc` need the file: TFLite Micro names operators so.
     """
     text = snake(name)
+    if _ABOUT.search(text):
+        return ""
     stem = snake(re.split(r"[/\\]", file)[-1].partition(".")[0]) if file else ""
     found = _heavy(text) or (_heavy(f"{text} {stem}") if stem else "")
     return found or _light(text) or (_light(stem) if stem else "")

@@ -225,6 +225,7 @@ class AccessTracker:
             stretches=rows[list(STRETCH.names or ())].astype(STRETCH), live=stretches.live(),
             end_live=stretches.end_live(), intervals=found, traffic=self.traffic(),
             touched=[self._all_touched(index) for index in range(len(self._arrays))],
+            lived=[self._lived(index, rows) for index in range(len(self._arrays))],
             flash_sets=flash_sets, layer_sets=self._layer_sets(), tick_cycles=stretches.tick_cycles,
             pairs=self._pairs.changes, events=events[np.lexsort((events["pc"], events["cycles"]))],
             boundaries_left_out=stretches.left_out, interval_bytes_left_out=int(t.row["dropped_bytes"]),
@@ -235,6 +236,16 @@ class AccessTracker:
     def _all_touched(self, index: int) -> npt.NDArray[np.bool_] | None:
         before = self._touched[index]
         return None if before is None else before | self._used(index)
+
+    def _lived(self, index: int, rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+        """Return which bytes of a region of SRAM were live once, or were written by a layer last."""
+        if len(self._arrays[index]) < 3:
+            return None
+        written, _, counted = (array[:-8] for array in self._arrays[index])
+        by_layer = np.concatenate([[False], rows["activation"] >= 0])
+        last = np.where(written < len(by_layer), written, 0)
+        lived: npt.NDArray[np.bool_] = (counted != 0) | by_layer[last]
+        return lived
 
     def _layer_sets(self) -> list[frozenset[int]]:
         """Return the layers of each set; MANY's, of which nothing is known, is empty."""

@@ -135,10 +135,9 @@ def _layer(layer: Layer, place: Place, runs: Sequence[Activation], inferences: S
 def _spread(cycles: Sequence[int], macs: int | None) -> _Values:
     """Return the mean and the bounds of what several runs took."""
     mean = round(sum(cycles) / len(cycles))
-    several = len(cycles) > 1
     return {
         "cycles": mean,
-        "spread": f"{numbers.count(min(cycles))}..{numbers.count(max(cycles))}" if several else None,
+        "spread": f"{numbers.count(min(cycles))}..{numbers.count(max(cycles))}" if max(cycles) > min(cycles) else None,
         "least_cycles": min(cycles),
         "most_cycles": max(cycles),
         "cycles_per_mac": mean / macs if macs else None,

@@ -10,7 +10,7 @@ from mcusim.profile_memory import Buffer, MemoryProfile
 from mcusim.reports import numbers
 from mcusim.reports.layer_names import Labels, chosen_activations
 from mcusim.reports.options import DEFAULT_PEAK_ROWS, DEFAULT_TOP, RenderOptions
-from mcusim.reports.table import Column, Row, Table
+from mcusim.reports.table import Cell, Column, Row, Table
 
 _BUFFERS = (
     Column("bytes", "bytes", "count"),
@@ -38,7 +38,7 @@ _ARENAS = (
 )
 _STATICS = (
     Column("size_bytes", "bytes", "count"),
-    Column("touched_bytes", "touched", "count"),
+    Column("used_bytes", "used", "count"),
     Column("percent", "share", "percent", rank=1),
     Column("address", "address", "address", rank=2),
     Column("zone", "zone", "text", rank=3),
@@ -73,6 +73,11 @@ _RUNS = (
 )
 
 
+def short_function(name: str) -> str:
+    """Return a function's name without parameters and the namespaces around it."""
+    return name.replace("(anonymous namespace)::", "").partition("(")[0].rpartition("::")[2] or name
+
+
 def memory_facts(profile: Profile) -> list[tuple[str, str]]:
     """Return the lines of the report's head on SRAM as a whole, as (key, text)."""
     memory = profile.memory
@@ -87,7 +92,7 @@ def memory_facts(profile: Profile) -> list[tuple[str, str]]:
         asked = numbers.things(heap.allocations, "allocation", "allocations")
         facts.append(("heap", f"{numbers.count(heap.peak_bytes)} bytes at most, {asked}{leaked}{failed}"))
     if memory.stack_path:
-        facts.append(("deepest stack", " > ".join(memory.stack_path)))
+        facts.append(("deepest stack", " > ".join(short_function(name) for name in memory.stack_path)))
     if memory.sanitized:
         count = len(memory.findings)
         facts.append(("sanitizer", numbers.things(count, "finding", "findings") if count else "found nothing"))
@@ -99,7 +104,8 @@ def _budget(memory: MemoryProfile) -> str:
     left = budget.left_bytes
     parts = f"{numbers.count(budget.sram_bytes)} bytes - {numbers.count(budget.statics_bytes)} statics - "
     parts += f"{numbers.count(budget.stack_bytes)} stacks - {numbers.count(budget.heap_bytes)} heap = "
-    return parts + (f"{numbers.count(left)} left" if left >= 0 else f"{numbers.count(-left)} too many")
+    text = parts + (f"{numbers.count(left)} left" if left >= 0 else f"{numbers.count(-left)} too many")
+    return f"{text}, in {budget.memories} memories" if budget.memories > 1 else text
 
 
 def _peak(profile: Profile, memory: MemoryProfile) -> str:
@@ -145,7 +151,7 @@ def buffers_table(profile: Profile, options: RenderOptions, *, audience: str) ->
     return Table(table.title, table.columns, table.rows, "; ".join(filter(None, [table.remark, lost]))).only(audience)
 
 
-def _story(buffer: Buffer, labels: Labels) -> tuple[object, ...]:
+def _story(buffer: Buffer, labels: Labels) -> tuple[Cell, ...]:
     return (
         buffer.zone, buffer.owner, buffer.start, buffer.end, buffer.first_cycles, buffer.last_cycles,
         labels.activation(buffer.writer), labels.activation(buffer.reader),
@@ -167,7 +173,7 @@ def arenas_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
              arena.start, arena.name))
         for arena in _memory(profile).arenas
     ]  # fmt: skip
-    remark = "used: up to the last byte that was accessed; a plan needs no less than the live peak, alignment apart"
+    remark = "used: up to the last byte that was live once; a plan needs no less than the live peak, alignment apart"
     return Table("Arenas", _ARENAS, rows, remark).only(audience)
 
 
@@ -178,7 +184,7 @@ def statics_table(profile: Profile, options: RenderOptions, *, audience: str) ->
     most = _most(options, audience, DEFAULT_TOP)
     shown = statics[:most] if most else statics
     rows = [
-        Row((each.size_bytes, each.touched_bytes, numbers.share_percent(each.size_bytes, whole_bytes), each.address,
+        Row((each.size_bytes, each.used_bytes, numbers.share_percent(each.size_bytes, whole_bytes), each.address,
              each.zone, each.name))
         for each in shown
     ]  # fmt: skip
