@@ -8,6 +8,7 @@ in time, and the accesses that the engine does not see (DMA, exception frames, w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
