@@ -107,9 +107,11 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
 
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
+    shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
+    tracked = MEMORY_CHOICES[args.memory]
     return {
         "layers": args.layers,
-        "memory_tracking": True if args.sanitize else MEMORY_CHOICES[args.memory],
+        "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
         "arenas": tuple(args.arena),
         "sanitize": args.sanitize,
     }

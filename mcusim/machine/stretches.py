@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mcusim.engine.access_tables import LEVELS, MAX_STRETCHES, ONES, AccessTables
 from mcusim.engine.intervals import renumber
 
-FIRST_TICK_CYCLES = 16_384
+FIRST_TICK_CYCLES = 65_536
 MAX_TICKS = 4096
 STRETCH_ROW = np.dtype(
     [
