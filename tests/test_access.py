@@ -97,7 +97,7 @@ def test_a_value_is_live_from_its_write_to_its_last_read() -> None:
     assert trace.end_live.tolist() == [4, 4, 1, 0, 0]
     assert rows(trace) == [(1, 2, 0, 2), (3, 5, 0, 2), (2, 3, 0, 3)]
     assert trace.stretches["activation"].tolist() == [-1, 0, 1, 2, 3]
-    assert trace.traffic.tolist() == [[0, 0], [5, 4], [0, 0]]
+    assert trace.traffic[:-1].tolist() == [[0, 0], [5, 4], [0, 0]]
 
 
 def test_what_nobody_reads_is_not_live() -> None:
@@ -158,7 +158,7 @@ def test_accesses_across_regions_and_out_of_them_count_by_byte() -> None:
     w.write(PERIPHERAL, 4)
     w.write(FLASH, 4)  # faults
     trace = w.finish()
-    assert trace.traffic.tolist() == [[1 + 2, 0], [1 + 1, 2], [3 + 3, 2 + 3]]
+    assert trace.traffic[:-1].tolist() == [[1 + 2, 0], [1 + 1, 2], [3 + 3, 2 + 3]]
     assert trace.live.sum(axis=0).tolist() == [3 + 3]
 
 

@@ -14,6 +14,7 @@ from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, UNALIGNED
 from mcusim.profile_memory import Activation, Layer, Layers, Outside
 from mcusim.trace import Trace
 
+PERIPHERALS = "peripherals"  # beside the names of regions
 GAP_SHARE = 0.1  # of an inference, from which on a remark is due
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 
@@ -91,10 +92,8 @@ def traffic(trace: Trace, spending: Spending, column: int) -> dict[str, int]:
     """Return bytes read (column 0) or written (1) by region; regions without any are left out."""
     if spending.traffic is None:
         return {}
-    regions = trace.board.region
-    return {
-        region.name: int(row[column]) for region, row in zip(regions, spending.traffic, strict=False) if row[column]
-    }
+    names = [*(region.name for region in trace.board.region), PERIPHERALS]
+    return {name: int(row[column]) for name, row in zip(names, spending.traffic, strict=True) if row[column]}
 
 
 class Ledger:

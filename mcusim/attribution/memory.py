@@ -12,6 +12,8 @@ from mcusim.access_trace import AccessTrace
 from mcusim.attribution.buffers import Owners, buffers_at, find_buffers
 from mcusim.attribution.flash import FlashUse
 from mcusim.attribution.heap import attribute_heap, path_of
+from mcusim.attribution.layers import PERIPHERALS
+from mcusim.board import PERIPHERAL_SPACE
 from mcusim.profile_memory import (
     ZONES,
     Activation,
@@ -89,6 +91,10 @@ def _regions(trace: Trace, access: AccessTrace) -> Iterable[RegionUse]:
         read, written = (int(value) for value in access.traffic[index])
         if used or read or written or region.kind in (*RAM_KINDS, "flash"):
             yield RegionUse(region.name, region.kind, region.start, region.size_bytes, read, written, used)
+    read, written = (int(value) for value in access.traffic[-1])
+    if read or written:
+        start, end = PERIPHERAL_SPACE.start, PERIPHERAL_SPACE.stop
+        yield RegionUse(PERIPHERALS, "device", start, end - start, read, written, 0)
 
 
 def _lived(trace: Trace, access: AccessTrace, start: int, end: int) -> npt.NDArray[np.bool_] | None:

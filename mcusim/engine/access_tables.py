@@ -76,7 +76,7 @@ TRACK = np.dtype(
         ("spans", np.uint64),
         ("stretch", np.int64),
         ("stretch4", np.uint64),  # four times
-        ("traffic", np.uint64),  # int64: bytes read, bytes written, for each region
+        ("traffic", np.uint64),  # int64: bytes read, bytes written, for each region, and of peripherals
         ("levels", np.int64),
         ("maps", np.uint64),  # uint16 [level][stretch]: the number that a stretch has at a level
         ("live", np.uint64),  # int32 [level][zone][stretch of that level]: differences of the bytes that are live
@@ -107,7 +107,7 @@ class AccessTables:
         self.record = np.zeros(1, TRACK)
         self.pages = np.zeros(PAGES, np.uint8)
         self.spans = np.zeros(span_count + 1, SPAN)
-        self.traffic = np.zeros((regions, 2), np.int64)
+        self.traffic = np.zeros((regions + 1, 2), np.int64)  # peripherals last, whom Python counts
         self.maps = np.zeros((LEVELS, WIDTH), np.uint16)
         self.live = np.zeros((LEVELS, ZONES, WIDTH), np.int32)
         self.cross = np.zeros(WIDTH, np.int64)

@@ -28,6 +28,9 @@ class Tracker(Protocol):
     def set_zone(self, start: int, end: int, zone: int) -> None:
         """What the bytes of a range are reserved for."""
 
+    def note_levels(self, stack_bytes: int, heap_bytes: int) -> None:
+        """How much of stack and heap the current stretch has used at most."""
+
     def mark_fresh(self, start: int, end: int) -> None:
         """The bytes of a range hold nothing any more."""
 
@@ -143,6 +146,7 @@ class HeapModel:
             if self.bytes_now > self._peak[0]:
                 self._peak = (self.bytes_now, self._now)
             self._tracker.set_zone(address, address + size, HEAP_ZONE)
+            self._tracker.note_levels(0, self.bytes_now)
             if not old:
                 self._tracker.mark_fresh(address, address + size)
 

@@ -151,6 +151,7 @@ class Machine:
         """Answer a device read that the engine reports."""
         value = self.bus.read(address, size_bytes)
         self.clock.access_offset = 0
+        self.observation.device_access(size_bytes, writes=False)
         return value
 
     def device_write(self, address: int, size_bytes: int, value: int) -> None:
@@ -158,6 +159,7 @@ class Machine:
         self.bus.write(address, size_bytes, value)
         self.clock.access_offset = 0
         self._due_cycles[0] = 0
+        self.observation.device_access(size_bytes, writes=True)
 
     # looking ahead, for registers that nobody models
 

@@ -73,6 +73,11 @@ class Observation:
         if self.layers is not None:
             self.layers.switched()
 
+    def device_access(self, size_bytes: int, writes: bool) -> None:
+        """The core has accessed a peripheral."""
+        if self.tracker is not None:
+            self.tracker.device_access(size_bytes, writes)
+
     def run(self, loop: RunLoop, due_cycles: int) -> EngineFault | None:
         """Let the engine run until something has to be done; stretches of the timeline begin on the way."""
         machine, m = loop.machine, loop.machine.tables.m

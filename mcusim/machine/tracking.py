@@ -169,10 +169,14 @@ class AccessTracker:
         """Note a write; see `host_access`."""
         self.host_access(address, size_bytes, writes=True)
 
+    def device_access(self, size_bytes: int, writes: bool) -> None:
+        """Note an access of a peripheral, when the device answers it: the engine may try it twice."""
+        self._tables.traffic[-1, int(writes)] += size_bytes
+
     # results
 
     def traffic(self) -> npt.NDArray[np.int64]:
-        """Return bytes read and written so far, a row for each region of the board."""
+        """Return bytes read and written so far, a row for each region of the board, then one for peripherals."""
         return self._tables.traffic.copy()
 
     def _make_room(self) -> None:
