@@ -10,7 +10,7 @@ Which activations are the same layer of different inferences is found out afterw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -135,9 +135,9 @@ class LayerRun:
         """Return how deep the stack has been since the last look, and what is allocated."""
         low = self._stacks.take(self._engine.read_register("sp"))
         stack = self._stacks.current
-        for number in self._chain(self._current):
-            if self._stack_of[number] is stack:  # an exception's frame may be made, and its handler have another stack
-                self._activations[number].low_sp = min(self._activations[number].low_sp, low)
+        if self._current >= 0 and self._stack_of[self._current] is stack:  # a handler that begins may have another
+            activation = self._activations[self._current]
+            activation.low_sp = min(activation.low_sp, low)
         return stack.top - low, self._heap.bytes_now if self._heap is not None else 0
 
     def switched(self) -> None:
@@ -161,8 +161,10 @@ class LayerRun:
     def handler_ends(self) -> None:
         """A handler is about to return: `account` was called. What it began and has not left ends with it."""
         now = int(self._tables.m["clock_cycles"])
-        for number in self._chain(self._current):
+        number = self._current
+        while number >= 0:
             self._activations[number].end_cycles = now
+            number = self._activations[number].parent
 
     # activations
 
@@ -172,25 +174,17 @@ class LayerRun:
             self._go_to(int(self._tables.m["activation"]))
 
     def _go_to(self, number: int) -> None:
-        """Make another activation current; those that are not around it have ended."""
+        """Make another activation current: a new one in the current one, or one around that, which then has ended."""
         now = int(self._tables.m["clock_cycles"])
         self.account()
-        around = set(self._chain(number))
-        for left in self._chain(self._current):
-            if left in around:
-                break
+        left = self._current
+        while left > number:  # those in others have greater numbers
             self._activations[left].end_cycles = now
+            left = self._activations[left].parent
         self._current = number
-        self._root = self._tables.root_of(int(self._tables.m["node"]))
         if self.tracker is not None:
             self.tracker.begin_stretch(now, number, kept=True)
             self.tracker.set_layer(number + 1)
-
-    def _chain(self, number: int) -> Iterator[int]:
-        """Yield an activation and those around it."""
-        while number >= 0:
-            yield number
-            number = self._activations[number].parent
 
     def entered(self, node: int) -> None:
         """A function that begins a layer is about to run."""
@@ -202,7 +196,7 @@ class LayerRun:
     def _begin(self, node: int, caller: int, function: int, site: int, facts: LayerFacts) -> None:
         m = self._tables.m
         parent, number = int(m["activation"]), len(self._activations)
-        place = (parent, self._tables.root_of(caller) if parent < 0 else 0)
+        place = (parent, self._root if parent < 0 else 0)
         index = self._children.get(place, 0)
         self._children[place] = index + 1
         sp = self._engine.read_register("sp")
@@ -301,9 +295,12 @@ class LayerRun:
         """The run has ended; return what there is."""
         self.account()
         now = int(self._tables.m["clock_cycles"])
-        for activation in self._activations:
+        for number in range(len(self._activations) - 1, -1, -1):  # nested ones come after those around them
+            activation, parent = self._activations[number], self._activations[number].parent
             if activation.end_cycles < 0:
                 activation.end_cycles = now
+            if parent >= 0 and self._stack_of[parent] is self._stack_of[number]:
+                self._activations[parent].low_sp = min(self._activations[parent].low_sp, activation.low_sp)
         rule = self.rule.text if self.rule is not None else None
         left_out = int(self._tables.m["layers_left_out"])
         return LayerTrace(rule, self._activations, self._outside, left_out, self._unbalanced_ends)
