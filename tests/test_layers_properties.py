@@ -104,7 +104,6 @@ def test_a_saved_profile_is_equal_and_repeatable(path: Path) -> None:
     first = profile(path, "match=.", True)
     assert first is not None
     assert loads(dumps(first), "run.json") == first
-    profile.cache_clear()
-    again = profile(path, "match=.", True)
+    again = profile.__wrapped__(path, "match=.", True)
     assert again is not None
     assert dumps(again) == dumps(first)

@@ -16,7 +16,6 @@ from mcusim.board import load_board
 from mcusim.image import Image, load
 from mcusim.machine import layers
 from mcusim.machine.debug import DebugTarget
-from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
 from mcusim.machine.stoppable import BREAKPOINT, ENDED
 from mcusim.profile import Profile
