@@ -79,12 +79,16 @@ class LayerActivation:
 
 @dataclass
 class LayerTrace:
-    """Layers of a run, activations by their starts. `outside` is by root node of the call tree."""
+    """Layers of a run, activations by their starts. `outside` is by root node of the call tree.
+
+    `left_out` are activations beyond the limit, `unbalanced_ends` end markers where no marker's layer was active.
+    """
 
     rule: str | None
     activations: list[LayerActivation]
     outside: dict[int, Spending]
     left_out: int
+    unbalanced_ends: int = 0
 
 
 @dataclass

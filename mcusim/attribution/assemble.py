@@ -201,6 +201,9 @@ def _notes(trace: Trace) -> list[Note]:
     notes += [
         Note("stack", f"stack '{use.name}' overflowed: {use.overflow}", 0) for use in trace.stacks if use.overflow
     ]
+    if trace.layers is not None and trace.layers.unbalanced_ends:
+        text = "mcusim_layer_end where no layer was active that mcusim_layer_begin began there: ignored"
+        notes.append(Note("assumed", text, trace.layers.unbalanced_ends))
     if trace.faults_handled:
         notes.append(Note("assumed", "faults that the firmware's handlers dealt with", trace.faults_handled))
     notes += _timing_assumptions(trace)

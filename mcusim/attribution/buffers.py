@@ -44,9 +44,13 @@ class Owners:
     def pieces(self, start: int, end: int, cycles: int) -> Iterator[Piece]:
         """Yield the parts of [start, end) that one owner reserves at a time."""
         while start < end:
-            piece = self._heap_piece(start, end, cycles) or self._span_piece(start, end)
-            yield piece
-            start = piece[1]
+            block, stop = self._block_at(start, end, cycles)
+            if block is not None:
+                yield start, stop, "heap", f"{block.size_bytes} bytes at 0x{block.address:08x}"
+            else:
+                _, stop, *_ = piece = self._span_piece(start, stop)
+                yield piece
+            start = stop
 
     def _span_piece(self, start: int, end: int) -> Piece:
         index = bisect_right(self._starts, start) - 1
@@ -54,30 +58,23 @@ class Owners:
             _, high, zone, name = self._spans[index]
             return start, min(end, high), zone, name
         following = self._starts[index + 1] if index + 1 < len(self._starts) else end
-        zone = "heap" if start in self._reserved else "other"
-        return start, min(end, max(following, start + 1)), zone, ""
+        bounds = [bound for bound in (following, self._reserved.start, self._reserved.stop) if bound > start]
+        return start, min(end, *bounds), "heap" if start in self._reserved else "other", ""
 
-    def _heap_piece(self, start: int, end: int, cycles: int) -> Piece | None:
-        for block in self._near(start):
-            if not block.start_cycles <= cycles <= (block.end_cycles if block.end_cycles >= 0 else cycles):
-                continue
-            if block.address <= start < block.address + block.size_bytes:
-                name = f"{block.size_bytes} bytes at 0x{block.address:08x}"
-                return start, min(end, block.address + block.size_bytes), "heap", name
-            if start < block.address < end and start in self._reserved:
-                return start, block.address, "heap", ""
-        return None
-
-    def _near(self, start: int) -> Iterator[HeapBlock]:
-        """Yield the blocks that may hold an address, and the one that follows."""
+    def _block_at(self, start: int, end: int, cycles: int) -> tuple[HeapBlock | None, int]:
+        """Return the allocation that holds an address, and where it ends or, without one, where the next one begins."""
         index = bisect_right(self._block_starts, start)
         while index > 0 and self._blocks[index - 1].address > start - self._largest:
             index -= 1
-        while index < len(self._blocks):
-            yield self._blocks[index]
-            if self._blocks[index].address > start:
-                return
+        while index < len(self._blocks) and (block := self._blocks[index]).address < end:
             index += 1
+            if not block.start_cycles <= cycles <= (block.end_cycles if block.end_cycles >= 0 else cycles):
+                continue
+            if block.address > start:
+                return None, block.address
+            if start < block.address + block.size_bytes:
+                return block, min(end, block.address + block.size_bytes)
+        return None, end
 
 
 def _all(access: AccessTrace, owners: Owners, end_cycles: int, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]

@@ -53,6 +53,7 @@ class FlashUse:
         for layer, mine in zip(layers, self._executed_by, strict=True):
             layer.code_bytes = sum(size for _, size in mine)
             layer.code_shared_bytes = sum(op[1] for op in mine if users[op] > 1)
+        self._fill_code_that_was_read(layers, users)
         for slots, code_bytes, constant_bytes in self._reads():
             named = [slot for slot in slots if slot >= 0]
             shared = len(named) > 1 or OTHERS in slots
@@ -61,6 +62,45 @@ class FlashUse:
                 layers[slot].code_shared_bytes += code_bytes if shared else 0
                 layers[slot].constant_bytes += constant_bytes
                 layers[slot].constant_shared_bytes += constant_bytes if shared else 0
+
+    def _fill_code_that_was_read(self, layers: list[Layer], users: dict[tuple[int, int], int]) -> None:
+        """Add the bytes that were executed, and read as well: by a checksum, say. None counts twice for one layer."""
+        both = self._executed_and_read()
+        if not both:
+            return
+        executors: dict[int, list[tuple[int, bool]]] = {}  # by byte: layers, and whether they are known to share it
+        for slot, mine in enumerate(self._executed_by):
+            for address, size in mine:
+                for byte in range(address, address + size):
+                    if byte in both:
+                        executors.setdefault(byte, []).append((slot, users[address, size] > 1))
+        for byte, readers in both.items():
+            named = {slot for slot in readers if slot >= 0}
+            executing = executors.get(byte, [])
+            all_users = named | {slot for slot, _ in executing}
+            if len(all_users) > 1 or OTHERS in readers:
+                for slot in all_users - {slot for slot, known in executing if known}:
+                    layers[slot].code_shared_bytes += 1
+            for slot in named - {slot for slot, _ in executing}:
+                layers[slot].code_bytes += 1
+
+    def _executed_and_read(self) -> dict[int, frozenset[int]]:
+        """Return who has read the bytes that were executed too, by address."""
+        found: dict[int, frozenset[int]] = {}
+        flashes = self._access.flash_sets if self._access is not None else []
+        for region, sets in zip(self._trace.board.region, flashes, strict=False):
+            if sets is None:
+                continue
+            for byte in np.flatnonzero(self._executed_mask(region.start, len(sets)) & (sets != 0)).tolist():
+                found[region.start + byte] = self._slots[int(sets[byte])]
+        return found
+
+    def _executed_mask(self, start: int, size_bytes: int) -> npt.NDArray[np.bool_]:
+        mask = np.zeros(size_bytes, np.bool_)
+        for address, size in self._executed:
+            if start <= address < start + size_bytes:
+                mask[address - start : address - start + size] = True
+        return mask
 
     def _reads(self) -> Iterable[tuple[frozenset[int], int, int]]:
         """Yield sets of layers, and how many bytes of code and of constants exactly these have read."""
@@ -71,7 +111,8 @@ class FlashUse:
             if sets is None:
                 continue
             in_code = self._in_functions(region.start, len(sets))
-            for column, chosen in enumerate((in_code, ~in_code)):
+            read_only = ~self._executed_mask(region.start, len(sets))
+            for column, chosen in enumerate((in_code & read_only, ~in_code & read_only)):
                 counts = np.bincount(sets[chosen])
                 for users in np.flatnonzero(counts):
                     totals.setdefault(int(users), [0, 0])[column] += int(counts[users])
@@ -98,10 +139,7 @@ class FlashUse:
         for region, sets in zip(self._trace.board.region, access.flash_sets, strict=True):
             if sets is None:
                 continue
-            used = sets != 0
-            for address, size in self._executed:
-                if region.start <= address < region.start + region.size_bytes:
-                    used[address - region.start : address - region.start + size] = True
+            used = (sets != 0) | self._executed_mask(region.start, len(sets))
             for symbol in self._trace.image.symbols:
                 if not region.start <= symbol.address < region.start + region.size_bytes or not symbol.size_bytes:
                     continue

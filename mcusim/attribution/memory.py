@@ -178,7 +178,7 @@ def _budget(trace: Trace) -> Budget:
     def is_static(address: int) -> bool:
         return any(start <= address < end for start, end in ranges)
 
-    stacks = sum(use.top - use.low for use in trace.stacks if not is_static(use.low))
+    stacks = sum(use.top - use.low for use in trace.stacks if not is_static(use.top - 1))
     heap = 0
     if trace.heap is not None:
         first = min((block.address for block in trace.heap.blocks), default=0)

@@ -66,7 +66,11 @@ def _enter_child(m: Any, parent: int, function: int) -> None:
     nodes[child].activation = m.activation
     _move_to(m, child)
     events = nodes[child].events
-    if events & rec.STOPS_AT_ENTRY and (events != rec.BEGINS_OUTERMOST or m.activation < 0):
+    begins = (events & rec.BEGINS_LAYER) != 0 or ((events & rec.BEGINS_OUTERMOST) != 0 and m.activation < 0)
+    if begins and m.layers_full:
+        m.layers_left_out += 1
+        begins = False
+    if begins or events & rec.WATCHED:
         m.call_events |= rec.ENTERED
         if events & rec.WATCHED and m.depth > 0:
             carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth - 1].watched = 1

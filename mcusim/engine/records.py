@@ -71,7 +71,6 @@ BEGINS_OUTERMOST = 1 << 1  # begins a layer where none is active
 CALLS_LAYERS = 1 << 2  # its direct callees with MAY_BE_CALLED begin layers
 MAY_BE_CALLED = 1 << 3
 WATCHED = 1 << 4  # Python wants to know of its calls and their returns
-STOPS_AT_ENTRY = BEGINS_LAYER | BEGINS_OUTERMOST | WATCHED
 ENTERED, RETURNED = 1 << 0, 1 << 1  # MACHINE.call_events
 
 # Kinds of call tree nodes.
@@ -220,6 +219,8 @@ MACHINE = np.dtype(
         ("node_count", np.int64),
         ("activation", np.int64),  # the current one, -1: no layer
         ("call_events", np.int64),
+        ("layers_full", np.int64),  # no further activation is begun: native code only counts them
+        ("layers_left_out", np.int64),
         ("function_flags", np.uint64),  # by function number
         ("function_capacity", np.int64),
         ("transfer_cycles", np.int64),  # of each transfer that an unaligned load takes beyond its first

@@ -241,6 +241,13 @@ class Tables:
                 return number
         return self.new_root(function, kind)
 
+    def root_of(self, node: int) -> int:
+        """Return the root of the call tree that a node is below."""
+        nodes = self.arrays["nodes"]
+        while (parent := int(nodes[node]["parent"])) >= 0:
+            node = parent
+        return node
+
     def new_root(self, function: int, kind: int) -> int:
         """Return a root node of its own."""
         self.grow_tree()

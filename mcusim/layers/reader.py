@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mcusim.image import Image, Symbol
 from mcusim.layers.arguments import View, read_arguments
@@ -15,12 +15,18 @@ from mcusim.layers.names import Name, names_of, snake
 from mcusim.layers.rules import LayerRule
 from mcusim.layers.shapes import facts
 from mcusim.layers.tensors import Interpreter, interpreter_of, is_operator, node_shapes, operator_facts
-from mcusim.layers.values import Values, values_of
+from mcusim.layers.values import Path, Values, values_of
 
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
 # Names that say nothing alone: every operator of TFLite Micro has one of these, its file tells which it is.
 _NAMELESS = re.compile(r"(?:eval|invoke)(?:_(?:u?int\d*|int\d+x\d+|float\d*|quantized|per_channel|hybrid))*")
 _PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_|forward_lite_|forward_(?=\w))")
+
+
+@lru_cache(maxsize=4096)
+def _facts(kind: str, function: str, values: tuple[tuple[Path, int], ...]) -> tuple[str, int | None]:
+    """Return what `facts` says: a layer is met again and again with the same arguments."""
+    return facts(kind, function, Values(dict(values)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class LayerReader:
             (_, context), (_, node) = arguments
             shape, macs = operator_facts(kernel.kind, *node_shapes(context, node, self._interpreter))
         else:
-            shape, macs = facts(kernel.kind, kernel.plain, Values(values_of(arguments)))
+            shape, macs = _facts(kernel.kind, kernel.plain, tuple(values_of(arguments).items()))
         return LayerFacts(kernel.name, kernel.kind, shape, macs)
 
     @cached_property

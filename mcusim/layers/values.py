@@ -55,7 +55,9 @@ class Values:
     """Looks integers up by the ends of their paths."""
 
     def __init__(self, values: Mapping[Path, int]) -> None:
-        self._values = values
+        self._by_last: dict[str, list[tuple[Path, int]]] = {}
+        for path, number in values.items():
+            self._by_last.setdefault(path[-1], []).append((path, number))
 
     def has(self, *tails: str) -> bool:
         """Return whether any path has one of these ends."""
@@ -79,4 +81,4 @@ class Values:
 
     def _numbers(self, tail: str) -> set[int]:
         parts = tuple(tail.split("."))
-        return {number for path, number in self._values.items() if path[-len(parts) :] == parts}
+        return {number for path, number in self._by_last.get(parts[-1], ()) if path[-len(parts) :] == parts}

@@ -105,14 +105,14 @@ class Handlers:
         self._contexts.append(Context(number, frame, pc, fields, int(m["node"]), stack, self.task))
         m["depth"] += 1
 
-    def _go(self, number: int, handler: int, cost: str | None) -> None:
-        """Make the handler's root current and charge its entry."""
+    def _go(self, number: int, handler: int, cost: str | None, *, after_handler: bool = False) -> None:
+        """Make the handler's root current and charge its entry. `after_handler`: another one has just ended."""
         machine, m = self._machine, self._machine.tables.m
         address = handler & ~1
         function = machine.functions.number_at(address, called=True, current=None)
         root = machine.tables.add_root(function, rec.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
-        machine.observation.account()
+        machine.observation.account(ends=after_handler)
         m["activation"] = -1
         machine.move_to(root)
         machine.observation.switched()
@@ -126,10 +126,12 @@ class Handlers:
     def chain(self, number: int, link: int) -> int:
         """Enter an exception when another has just been deactivated, without unstacking; return its vector's value."""
         m = self._machine.tables.m
-        m["depth"] = self._contexts[-1].fields["depth"] + 1
+        depth = self._contexts[-1].fields["depth"]
+        self._machine.observation.handler_ends(depth, link)
+        m["depth"] = depth + 1
         self._contexts[-1].exception = number
         handler = self._machine.exceptions.vector(number, link)
-        self._go(number, handler, "tail_chain_cycles")
+        self._go(number, handler, "tail_chain_cycles", after_handler=True)
         return handler
 
     def leave(self, link: int) -> int:
@@ -142,11 +144,12 @@ class Handlers:
         target, lazy = exceptions.stacked_pc(link) & ~1, exceptions.lazy_frame
         frame = exceptions.frame_address(link)
         used_fp = bool(machine.engine.read_register("control") & CONTROL_FPCA)
+        machine.observation.handler_ends(self._contexts[-1].fields["depth"], link)  # r0 is still its own
         pc = exceptions.unstack(link)
         machine.charge(machine.timing_core.exception_cycles("return_cycles"), "exception")
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
             machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
-        machine.observation.account()
+        machine.observation.account(ends=True)
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)

@@ -90,7 +90,8 @@ class HeapModel:
         self._engine, self._tables, self._tracker = engine, tables, tracker
         self._live: dict[int, HeapBlock] = {}
         self._blocks: list[HeapBlock] = []
-        self._busy = False  # an allocator runs: what it calls is its own affair
+        self._calls = calls
+        self._running: set[int] = set()  # roots of the call tree below which an allocator runs
         self.bytes_now = 0
         self._peak = (0, 0)
         self._reserved: list[tuple[int, int]] = []
@@ -98,7 +99,7 @@ class HeapModel:
         self._bad_frees: list[tuple[int, int, int, str]] = []
         self.present = False
         for symbol in image.functions:
-            for name in {symbol.raw_name.partition(".")[0], *symbol.aliases} & ALLOCATORS.keys():
+            for name in sorted({symbol.raw_name.partition(".")[0], *symbol.aliases} & ALLOCATORS.keys()):
                 self._watch(calls, symbol.address, ALLOCATORS[name])
 
     def _watch(self, calls: Calls, address: int, allocator: Allocator) -> None:
@@ -110,6 +111,15 @@ class HeapModel:
             "reserve": lambda: self._reserving(allocator),
         }[allocator.does]
         calls.watch(address, told)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether an allocator runs: what it calls is its own affair. Not that of handlers and other tasks."""
+        return self._calls.root in self._running
+
+    @_busy.setter
+    def _busy(self, busy: bool) -> None:
+        (self._running.add if busy else self._running.discard)(self._calls.root)
 
     def _register(self, number: int) -> int:
         return self._engine.read_register(f"r{number}")
@@ -128,8 +138,11 @@ class HeapModel:
         old = self._register(block_register) if block_register is not None else 0
         node = int(self._tables.m["node"])
 
-        def allocated() -> None:
+        def allocated(returned: bool) -> None:
             self._busy = False
+            if not returned:  # it threw, or jumped out of it
+                self._counts["failed"] += 1
+                return
             address = self._register(0)
             if address in FAILED:
                 self._counts["failed"] += size > 0
@@ -158,9 +171,9 @@ class HeapModel:
         address, node, now = self._register(allocator.block), int(self._tables.m["node"]), self._now
         self._busy = True
 
-        def freed() -> None:
+        def freed(returned: bool) -> None:
             self._busy = False
-            if address == 0:
+            if address == 0 or not returned:
                 return
             if address not in self._live:
                 before = [block for block in self._blocks if block.address == address]
@@ -185,9 +198,9 @@ class HeapModel:
         size = self._register(allocator.sizes[0])
         size -= (size & 0x8000_0000) << 1
 
-        def reserved() -> None:
+        def reserved(returned: bool) -> None:
             start = self._register(0)
-            if start not in FAILED and size > 0:
+            if returned and start not in FAILED and size > 0:
                 self._reserved.append((start, start + size))
                 self._tracker.set_zone(start, start + size, HEAP_ZONE)
 

@@ -10,7 +10,7 @@ Which activations are the same layer of different inferences is found out afterw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ from mcusim.layers import LayerFacts, LayerReader, LayerRule
 from mcusim.machine.calls import Calls, OnReturn
 from mcusim.machine.memory import Memory
 from mcusim.machine.spending import Meter
-from mcusim.machine.stacks import Stacks
+from mcusim.machine.stacks import Stack, Stacks
 from mcusim.profile_memory import ZONES
 
 MAX_ACTIVATIONS = 20_000
@@ -95,13 +95,14 @@ class LayerRun:
         self._heap: Heap | None = None
         self._stacks_seen: set[tuple[int, int]] = set()  # whose bytes are known to be a stack's
         self._activations: list[LayerActivation] = []
+        self._stack_of: list[Stack] = []  # by activation: the one that it began on
         self._children: dict[tuple[int, int], int] = {}  # activation, root (at the top: -1, root) -> layers begun in it
         self._outside: dict[int, Spending] = {}
         self._current = -1
         self._root = int(tables.m["node"])
-        self._left_out = 0
         self._by_marker: set[int] = set()
-        self.unbalanced_ends = 0
+        self._skipped_markers = 0  # begun when there were too many activations, and not ended yet
+        self._unbalanced_ends = 0
         if rule is None:
             return
         calls.listener = self
@@ -133,15 +134,17 @@ class LayerRun:
     def _levels(self) -> tuple[int, int]:
         """Return how deep the stack has been since the last look, and what is allocated."""
         low = self._stacks.take(self._engine.read_register("sp"))
-        for number in self._chain(self._current):
-            self._activations[number].low_sp = min(self._activations[number].low_sp, low)
-        return self._stacks.current.top - low, self._heap.bytes_now if self._heap is not None else 0
+        stack = self._stacks.current
+        if self._current >= 0 and self._stack_of[self._current] is stack:  # a handler that begins may have another
+            activation = self._activations[self._current]
+            activation.low_sp = min(activation.low_sp, low)
+        return stack.top - low, self._heap.bytes_now if self._heap is not None else 0
 
     def switched(self) -> None:
         """A handler or a task has been entered or left: `account` was called before that."""
         m = self._tables.m
         self._current = int(m["activation"])
-        self._root = self._root_of(int(m["node"]))
+        self._root = self._tables.root_of(int(m["node"]))
         self._stacks.take(self._engine.read_register("sp"))
         if self.tracker is not None:
             self._note_stack(self.tracker)
@@ -155,11 +158,13 @@ class LayerRun:
             self._stacks_seen.add(bounds)
             tracker.set_zone(*bounds, STACK)
 
-    def _root_of(self, node: int) -> int:
-        nodes = self._tables.arrays["nodes"]
-        while nodes[node]["parent"] >= 0:
-            node = int(nodes[node]["parent"])
-        return node
+    def handler_ends(self) -> None:
+        """A handler is about to return: `account` was called. What it began and has not left ends with it."""
+        now = int(self._tables.m["clock_cycles"])
+        number = self._current
+        while number >= 0:
+            self._activations[number].end_cycles = now
+            number = self._activations[number].parent
 
     # activations
 
@@ -169,50 +174,42 @@ class LayerRun:
             self._go_to(int(self._tables.m["activation"]))
 
     def _go_to(self, number: int) -> None:
-        """Make another activation current; those that are not around it have ended."""
+        """Make another activation current: a new one in the current one, or one around that, which then has ended."""
         now = int(self._tables.m["clock_cycles"])
         self.account()
-        around = set(self._chain(number))
-        for left in self._chain(self._current):
-            if left in around:
-                break
+        left = self._current
+        while left > number:  # those in others have greater numbers
             self._activations[left].end_cycles = now
+            left = self._activations[left].parent
         self._current = number
-        self._root = self._root_of(int(self._tables.m["node"]))
         if self.tracker is not None:
             self.tracker.begin_stretch(now, number, kept=True)
             self.tracker.set_layer(number + 1)
-
-    def _chain(self, number: int) -> Iterator[int]:
-        """Yield an activation and those around it."""
-        while number >= 0:
-            yield number
-            number = self._activations[number].parent
 
     def entered(self, node: int) -> None:
         """A function that begins a layer is about to run."""
         row = self._tables.arrays["nodes"][node]
         function = int(row["function"])
-        self._begin(node, int(row["parent"]), function, self._facts())
+        site = int(self._tables.m["return_address"])
+        self._begin(node, int(row["parent"]), function, site, self._facts())
 
-    def _begin(self, node: int, caller: int, function: int, facts: LayerFacts) -> None:
-        if len(self._activations) >= MAX_ACTIVATIONS:
-            self._left_out += 1
-            return
+    def _begin(self, node: int, caller: int, function: int, site: int, facts: LayerFacts) -> None:
         m = self._tables.m
         parent, number = int(m["activation"]), len(self._activations)
-        place = (parent, self._root_of(caller) if parent < 0 else 0)
+        place = (parent, self._root if parent < 0 else 0)
         index = self._children.get(place, 0)
         self._children[place] = index + 1
         sp = self._engine.read_register("sp")
-        identity = Identity(facts.name, function, int(m["return_address"]))
+        identity = Identity(facts.name, function, site)
         path = self._path(caller) if parent < 0 else ()
         self._activations.append(
             LayerActivation(
                 identity, facts.kind, facts.shape, facts.macs, parent, index, path, int(m["clock_cycles"]), sp, sp
             )
         )
+        self._stack_of.append(self._stacks.current)
         m["activation"] = number
+        m["layers_full"] = number + 1 >= MAX_ACTIVATIONS
         self._tables.arrays["nodes"][node]["activation"] = number
         self._go_to(number)
 
@@ -256,27 +253,40 @@ class LayerRun:
         raw = b""
         while len(raw) < MAX_NAME_BYTES and (byte := self._read_memory(address + len(raw), 1)) not in (None, b"\0"):
             raw += byte or b""
-        name = raw.decode("utf-8", "replace") or "(no name)"
+        text = raw.decode("utf-8", "replace")  # of whatever the pointer points to
+        name = "".join(letter if letter.isprintable() else "?" for letter in text) or "(no name)"
+        site = self._engine.read_register("lr") & ~1
 
-        def begin() -> None:
+        def begin(returned: bool) -> None:
             m = self._tables.m
             node = int(m["node"])
-            before = int(m["activation"])
-            self._begin(node, node, -1, LayerFacts(name, "", "", None))
-            if int(m["activation"]) != before:
+            if m["layers_full"]:
+                m["layers_left_out"] += 1
+                self._skipped_markers += 1
+            elif returned:
+                self._begin(node, node, -1, site, LayerFacts(name, "", "", None))
                 self._by_marker.add(int(m["activation"]))
 
         return begin
 
-    def _unmark(self) -> None:
+    def _unmark(self, _returned: bool) -> None:
         """`mcusim_layer_end()` has returned: the innermost layer that a marker began ends."""
         m = self._tables.m
         number = int(m["activation"])
+        if self._skipped_markers:
+            self._skipped_markers -= 1  # of a layer that was one too many
+            return
         if number not in self._by_marker:
-            self.unbalanced_ends += self._left_out == 0
+            self._unbalanced_ends += 1
             return
         m["activation"] = parent = self._activations[number].parent
-        self._tables.arrays["nodes"][int(m["node"])]["activation"] = parent
+        # It may have begun further up: the functions between here and there must not return to it.
+        frames = self._tables.arrays["frames"][: int(m["depth"])]
+        frames["activation"][frames["activation"] == number] = parent
+        nodes, node = self._tables.arrays["nodes"], int(m["node"])
+        while node >= 0 and nodes[node]["activation"] == number:
+            nodes[node]["activation"] = parent
+            node = int(nodes[node]["parent"])
         self._go_to(parent)
 
     # the end
@@ -285,8 +295,12 @@ class LayerRun:
         """The run has ended; return what there is."""
         self.account()
         now = int(self._tables.m["clock_cycles"])
-        for activation in self._activations:
+        for number in range(len(self._activations) - 1, -1, -1):  # nested ones come after those around them
+            activation, parent = self._activations[number], self._activations[number].parent
             if activation.end_cycles < 0:
                 activation.end_cycles = now
+            if parent >= 0 and self._stack_of[parent] is self._stack_of[number]:
+                self._activations[parent].low_sp = min(self._activations[parent].low_sp, activation.low_sp)
         rule = self.rule.text if self.rule is not None else None
-        return LayerTrace(rule, self._activations, self._outside, self._left_out)
+        left_out = int(self._tables.m["layers_left_out"])
+        return LayerTrace(rule, self._activations, self._outside, left_out, self._unbalanced_ends)

@@ -98,7 +98,6 @@ class RunLoop:
         self.end: End | None = None
         self.pc = image.vectors.reset
         self.handlers = Handlers(machine)
-        machine.observation.calls.current_task = lambda: self.handlers.task
         self.places = Places(machine.engine)
         self.faulting = Faulting(self)
         self.traps = Traps(machine, self.places, self.faulting.raise_fault)

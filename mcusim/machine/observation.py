@@ -48,6 +48,7 @@ class Observation:
         """Begin to look on, when the machine is complete and has not run."""
         if self.rule is None and not self._tracks:
             return
+        self.calls.attach(machine.engine.read_register)
         self.layers = LayerRun(
             machine.engine, machine.tables, machine.memory, machine.stacks, self.calls,
             Meter(machine.tables, machine.extra_cycles), self.rule,
@@ -63,10 +64,16 @@ class Observation:
         self.layers.attach(self.tracker, self.heap)
         self.tracker.start()
 
-    def account(self) -> None:
-        """Give what was spent so far to what is current; something else is about to be."""
+    def account(self, *, ends: bool = False) -> None:
+        """Give what was spent so far to what is current; something else is about to be. `ends`: a handler is over."""
         if self.layers is not None:
             self.layers.account()
+            if ends:
+                self.layers.handler_ends()
+
+    def handler_ends(self, depth: int, link: int) -> None:
+        """The current handler is about to return by EXC_RETURN `link` to what has so many frames."""
+        self.calls.handler_ends(depth, link)
 
     def switched(self) -> None:
         """A handler or a task has become current, or the layer that it interrupted."""
