@@ -7,9 +7,11 @@ tests/firmware/layers has a function run_* for each part; here are the activatio
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
-from machines import prebuilt, run_loop, run_profile
+from machines import CODE, firmware_elf, prebuilt, run_loop, run_profile, write_image
+from thumb_code import Code
 
 from mcusim.attribution import attribute
 from mcusim.board import load_board
@@ -302,3 +304,26 @@ def test_the_heap_survives_jumps_and_tail_calls() -> None:
     assert {site.path[-1]: (site.allocated_bytes, site.leaked_bytes) for site in heap.sites} == {
         "allocate": (10, 0), "run_allocator": (27, 7),
     }  # fmt: skip
+
+
+# Faults
+
+
+def test_a_fault_within_a_layer_ends_it_with_the_run(tmp_path: Path) -> None:
+    code = Code()
+    code.branch_wide("f", link=True)
+    code.label("end")
+    code.branch("end")
+    code.label("f")
+    code.hex("b510 bf00 de00")  # push {r4, lr}; nop; udf #0
+    code.align()
+    code.label("HardFault_Handler")
+    code.branch("HardFault_Handler")
+    code.align()
+    labels = code.labels
+    elf = firmware_elf(code.build(CODE), {3: labels["HardFault_Handler"]}, labels)
+    found = run_profile(write_image(tmp_path, elf), "nucleo-l4r5zi", layers="match=^f$")
+    assert found.end.kind == "fault"
+    assert names(layers_of(found)) == ["f"]
+    check_times(layers_of(found), found.totals.cycles)
+    assert layers_of(found).activations[0].end_cycles == found.totals.cycles
