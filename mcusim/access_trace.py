@@ -23,8 +23,14 @@ STRETCH = np.dtype(
 )
 # Bytes [start, end) that were written from stretch `writer` on and read last in stretch `reader`, a later one.
 INTERVAL = np.dtype([("start", np.uint32), ("end", np.uint32), ("writer", np.int64), ("reader", np.int64)])
-# kind: one of `mcusim.engine.access_tables` (unwritten, freed read, freed written, misaligned).
-EVENT = np.dtype([(name, np.int64) for name in ("kind", "pc", "address", "size_bytes", "layer", "cycles", "count")])
+# kind: one of `mcusim.engine.access_tables` (unwritten, freed read, ...); activation of a layer (-1: outside); node of
+# the call tree (-1: not told apart); before: see there.
+EVENT = np.dtype(
+    [
+        (name, np.int64)
+        for name in ("kind", "pc", "address", "size_bytes", "activation", "node", "cycles", "count", "before")
+    ]
+)
 
 
 @dataclass
@@ -48,11 +54,13 @@ class AccessTrace:
     layer_sets: list[frozenset[int]]  # layers (0: outside); the first one is empty
     tick_cycles: int  # where a stretch ends if no layer's boundary ends it before
     events: npt.NDArray[Any]  # EVENT, in the order of their first time
+    lost: npt.NDArray[Any]  # rows of `engine.access_tables.LOST`: overwritten unread by another activation
     # What was left out, 0 as a rule.
     boundaries_left_out: int  # layers' boundaries at which no stretch could begin
     interval_bytes_left_out: int
     crowded_flash_bytes: int  # that were read by layers for which there was no set left: their set is empty
     events_left_out: int
+    lost_left_out: int
 
     @property
     def touched_bytes(self) -> list[int | None]:

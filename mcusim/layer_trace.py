@@ -93,13 +93,28 @@ class LayerTrace:
 
 @dataclass
 class HeapBlock:
-    """An allocation: where, how much was asked for, by which node of the call tree, from when to when (-1: never)."""
+    """An allocation: where, how much was asked for, by which node of the call tree, from when to when (-1: never).
+
+    `end_node` is the node that gave it back, -1 while it is not.
+    """
 
     address: int
     size_bytes: int
     node: int
     start_cycles: int
     end_cycles: int = -1
+    end_node: int = -1
+
+
+@dataclass
+class BadFree:
+    """A call that frees what is not allocated. `site` is an address in the call's instruction."""
+
+    address: int
+    node: int
+    site: int
+    cycles: int
+    what: str
 
 
 @dataclass
@@ -114,4 +129,4 @@ class HeapTrace:
     allocations: int
     frees: int
     failed: int
-    bad_frees: list[tuple[int, int, int, str]]  # address, node, cycles, what is wrong
+    bad_frees: list[BadFree]

@@ -80,6 +80,33 @@ class FaultRecord:
 
 
 @dataclass(frozen=True)
+class OverflowPlace:
+    """Where a stack first left its bounds: below `floor`; at its worst SP was `low`. `pc` is 0 where it is not known."""
+
+    floor: int
+    low: int
+    pc: int
+    node: int  # of the call tree
+    cycles: int
+
+
+@dataclass
+class RefusedAccess:
+    """An access that the core or its memory refuses, by the instruction that tried it.
+
+    `kind` is read-only (a write to such memory) or unaligned. The rest is of the first time.
+    """
+
+    kind: str
+    pc: int
+    address: int | None
+    node: int
+    activation: int
+    cycles: int
+    count: int
+
+
+@dataclass(frozen=True)
 class StackUse:
     """A stack: its bounds where known (limit 0: not), and how low SP came. `overflow` says where it left them."""
 
@@ -89,6 +116,7 @@ class StackUse:
     low: int
     overflow: str
     low_node: int = -1  # of the call tree: who took SP there
+    first_overflow: OverflowPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -146,4 +174,6 @@ class Trace:
     rule: LayerRule | None = None  # by which layers were found
     arenas: list[Symbol] = field(default_factory=list)
     sanitized: bool = False
+    refused_accesses: list[RefusedAccess] = field(default_factory=list)
+    unaligned_traps_since: int | None = None  # in cycles: from when on every unaligned access would fault
     access: AccessTrace | None = None  # where memory was tracked

@@ -213,7 +213,6 @@ def without(profile: Profile, part: str) -> Profile:
         (make_profile(), {"show": ("memory",)}, "--show memory: memory was not tracked in this run: run"),
         (without(make_network_profile(4), "heap"), {"show": ("heap",)}, "--show heap: the profile has no heap"),
         (make_network_profile(4), {"show": ("findings",)}, "the sanitizer was off: run 'mcusim"),
-        (without(make_network_profile(4, findings=True), "findings"), {"show": ("findings",)}, "found nothing"),
         (without(make_network_profile(4), "arenas"), {"show": ("arenas",)}, "no arena was recognised"),
         (make_network_profile(4), {"show": ("layer",)}, "unknown section 'layer': did you mean layers?"),
         (make_network_profile(4), {"inference": 2}, "--inference 2: there is one: give a number from 1 to 1"),

@@ -18,6 +18,12 @@ def path_of(trace: Trace, node: int) -> list[str]:
     return names[::-1]
 
 
+def caller_of(trace: Trace, node: int) -> str:
+    """Return the name of the function that called a node's; of a root, its own."""
+    path = path_of(trace, node)
+    return path[-2] if len(path) > 1 else path[-1]
+
+
 def attribute_heap(trace: Trace) -> Heap:
     """Return the heap by allocating paths of calls, the largest peak first."""
     heap = trace.heap

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mcusim.access_trace import AccessTrace
 from mcusim.attribution.buffers import Owners, buffers_at, find_buffers
+from mcusim.attribution.findings import find as find_findings
 from mcusim.attribution.flash import FlashUse
 from mcusim.attribution.heap import attribute_heap, path_of
 from mcusim.attribution.layers import PERIPHERALS
@@ -57,6 +58,7 @@ def attribute_memory(trace: Trace, layers: Layers | None, flash: FlashUse) -> Me
         heap=attribute_heap(trace) if trace.heap is not None else None,
         stack_path=path_of(trace, trace.stacks[0].low_node) if trace.stacks else [],
         budget=_budget(trace), flash_symbols=flash.symbols(), sanitized=trace.sanitized,
+        findings=find_findings(trace, layers, owners),
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@
 The firmware's own output (UART, semihosting) goes to stdout as it comes, the report after it. With a --format other
 than text the firmware's output goes to stderr, so that stdout holds the report alone.
 
-The exit code is 0 where there is a report, 1 if the run ended in a fault, 130 after Ctrl-C, 2 for mcusim's own errors.
+The exit code is 0 where there is a report, 1 if the run ended in a fault or --sanitize found something, 130 after
+Ctrl-C, 2 for mcusim's own errors.
 
 Examples:
   mcusim profile firmware.elf                            guess the board, run to the end, report
@@ -19,6 +20,7 @@ Examples:
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
   mcusim profile firmware.elf --layers callees-of=network_run    each call that network_run makes is a layer
   mcusim profile firmware.elf --memory on --show memory  what memory was used for, whether there are layers or not
+  mcusim profile firmware.elf --sanitize --show findings what accesses memory wrongly (docs/memory.md)
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report'
 """
 
@@ -52,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load, run, attribute, save, render. Returns 0, 130 after Ctrl-C, 1 after a fault; both are reported."""
+    """Load, run, attribute, save, render. Returns 0, 130 after Ctrl-C, 1 after a fault or with findings; all report."""
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])
     image = running.load_image(args)
@@ -80,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "text" and profile.output and not args.quiet:
         console.write("\n")
     console.write(report)
-    return exits.OF_END[profile.end.kind] if profile.end.kind in FAILURES else exits.DONE
+    if profile.end.kind in FAILURES:
+        return exits.OF_END[profile.end.kind]
+    return exits.FAILED if profile.memory is not None and profile.memory.findings else exits.DONE
 
 
 def _function_name(wanted: str | None, image: Image) -> str | None:

@@ -22,7 +22,7 @@ from typing import Any
 from mcusim.engine import access_tables as a
 from mcusim.engine import records as rec
 from mcusim.engine.intervals import overwrite
-from mcusim.engine.native import REG_PC, clear_it_state, register
+from mcusim.engine.native import clear_it_state
 from mcusim.jit import (
     as_pointer,
     carray,
@@ -45,9 +45,9 @@ from mcusim.jit import (
     void,
 )
 
-TRACK, SPAN, SET, EVENT = a.TRACK, a.SPAN, a.SET, a.EVENT
+TRACK, SPAN, SET = a.TRACK, a.SPAN, a.SET
 MACHINE, ENTRY, BLOCK = rec.MACHINE, rec.ENTRY, rec.BLOCK
-SETS, LAYERS, FREED = a.SETS, a.LAYERS, a.FREED
+SETS, LAYERS = a.SETS, a.LAYERS
 ONES = uint64(a.ONES)
 
 
@@ -174,7 +174,7 @@ def _access(t: Any, span: Any, writes: bool, offset: int, size_bytes: int) -> No
 
 
 @njit_inlined
-def _span_at(t: Any, address: int) -> int:
+def span_at(t: Any, address: int) -> int:
     """Return the number of the span that an address is in, 0 for none."""
     return int64(carray(as_pointer(t.pages), (a.PAGES,), uint8)[uint64(address) >> uint64(a.PAGE_SHIFT)])
 
@@ -184,7 +184,7 @@ def _note(t: Any, writes: bool, address: int, size_bytes: int) -> None:
     """Note an access at any address; the parts of it that are in no memory are left out."""
     spans = carray(as_pointer(t.spans), (256,), SPAN)
     while size_bytes > 0:
-        number = _span_at(t, address)
+        number = span_at(t, address)
         span = spans[number]
         part = int64(1)
         offset = address - span.start
@@ -214,10 +214,10 @@ def _leave_it_block(t: Any) -> None:
 
 
 @njit_inlined
-def _on_access(t: Any, writes: bool, address: int, size_bytes: int) -> None:
+def note_access(t: Any, writes: bool, address: int, size_bytes: int) -> None:
     """Note an access of the core."""
     _leave_it_block(t)
-    span = carray(as_pointer(t.spans), (256,), SPAN)[uint64(_span_at(t, address))]
+    span = carray(as_pointer(t.spans), (256,), SPAN)[uint64(span_at(t, address))]
     offset = address - span.start
     if size_bytes > 4 or offset + size_bytes > span.size_bytes:  # the empty span 0 of what is no memory among them
         _note(t, writes, address, size_bytes)
@@ -238,76 +238,10 @@ def _on_access(t: Any, writes: bool, address: int, size_bytes: int) -> None:
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
 def on_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
     """Unicorn's memory hook (uc_cb_hookmem_t) on all reads."""
-    _on_access(carray(user, (1,), TRACK)[0], False, int64(address), int64(size_bytes))
+    note_access(carray(user, (1,), TRACK)[0], False, int64(address), int64(size_bytes))
 
 
 @native_callback(void, pointer, int32, uint64, int32, int64, pointer)
 def on_write(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
     """Unicorn's memory hook on all writes."""
-    _on_access(carray(user, (1,), TRACK)[0], True, int64(address), int64(size_bytes))
-
-
-# The sanitizer
-
-
-@njit
-def _event(t: Any, m: Any, kind: int, address: int, size_bytes: int) -> None:
-    """Note what the running instruction did, once for each kind and instruction."""
-    pc = register(m, REG_PC) & ~1
-    events = carray(as_pointer(t.events), (a.EVENTS,), EVENT)
-    slot = (pc * 5 + kind) & (a.EVENTS - 1)
-    while events[slot].kind != 0:
-        if events[slot].kind == kind and events[slot].pc == pc:
-            events[slot].count += 1
-            return
-        slot = (slot + 1) & (a.EVENTS - 1)
-    if t.event_count >= a.EVENTS // 2:
-        t.events_lost += 1
-        return
-    t.event_count += 1
-    events[slot].kind = kind
-    events[slot].pc = pc
-    events[slot].address = address
-    events[slot].size_bytes = size_bytes
-    events[slot].layer = t.layer
-    events[slot].cycles = m.clock_cycles
-    events[slot].count = 1
-
-
-@njit
-def _inspect(t: Any, writes: bool, address: int, size_bytes: int) -> None:
-    """Note what is wrong with an access before it happens."""
-    number = _span_at(t, address)
-    if number == 0:
-        return
-    m = carray(as_pointer(t.machine), (1,), MACHINE)[0]
-    if address & (min(size_bytes, 4) - 1):
-        _event(t, m, a.MISALIGNED, address, size_bytes)
-    span = carray(as_pointer(t.spans), (256,), SPAN)[number]
-    if span.written == 0:
-        return
-    ws = carray(as_pointer(span.written), (span.size_bytes,), uint16)
-    offset = address - span.start
-    for index in range(offset, min(offset + size_bytes, span.size_bytes)):
-        if ws[index] == FREED:
-            _event(t, m, a.FREED_WRITTEN if writes else a.FREED_READ, address, size_bytes)
-            return
-        if ws[index] == 0 and not writes:
-            _event(t, m, a.UNWRITTEN, address, size_bytes)
-            return
-
-
-@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
-def on_read_sanitized(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
-    """Do what `on_read` does, and look for what is wrong."""
-    t = carray(user, (1,), TRACK)[0]
-    _inspect(t, False, int64(address), int64(size_bytes))
-    _on_access(t, False, int64(address), int64(size_bytes))
-
-
-@native_callback(void, pointer, int32, uint64, int32, int64, pointer)
-def on_write_sanitized(uc: Any, kind: int, address: int, size_bytes: int, value: int, user: Any) -> None:
-    """Do what `on_write` does, and look for what is wrong."""
-    t = carray(user, (1,), TRACK)[0]
-    _inspect(t, True, int64(address), int64(size_bytes))
-    _on_access(t, True, int64(address), int64(size_bytes))
+    note_access(carray(user, (1,), TRACK)[0], True, int64(address), int64(size_bytes))

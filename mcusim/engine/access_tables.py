@@ -36,9 +36,14 @@ OTHER_LAYERS = LAYERS - 1  # all layers from this number on
 FIRST_LOG_ROWS, MAX_LOG_ROWS = 1 << 18, 1 << 22
 OPEN_RUNS = 256
 EVENTS = 4096  # a power of two
+HABITS = 4096  # a power of two
+LOST_ROWS = 1 << 14
+ARENA, STATICS, HEAP, STACK = 0, 1, 2, 3  # zones; `mcusim.profile_memory.ZONES` has them in this order
 
-# What the sanitizer notes natively.
-UNWRITTEN, FREED_READ, FREED_WRITTEN, MISALIGNED = 1, 2, 3, 4
+# What the sanitizer notes natively. Writes in a layer: OUTSIDE, to a variable; OVERRUN, likewise, by an instruction that
+# has written to an arena or the heap in the same activation. Writes by anybody: UNRESERVED, to bytes that nobody has
+# claimed; BELOW_STACK, to bytes of the stack that are not in use.
+UNWRITTEN, FREED_READ, FREED_WRITTEN, MISALIGNED, OUTSIDE, OVERRUN, UNRESERVED, BELOW_STACK = range(1, 9)
 
 SPAN = np.dtype(
     [
@@ -51,6 +56,8 @@ SPAN = np.dtype(
         ("counted", np.uint64),  # uint16: the last stretch in which the byte is counted as live
         ("zones", np.uint64),  # uint8
         ("sets", np.uint64),  # uint16 for each byte of flash: who has read it
+        ("authors", np.uint64),  # uint64 (sanitizer): who wrote the byte, (activation + 1) << 32 | instruction
+        ("content", np.uint64),  # uint8: the memory itself
     ],
     align=True,
 )
@@ -63,9 +70,31 @@ EVENT = np.dtype(
         ("pc", np.int64),
         ("address", np.int64),  # of the first time
         ("size_bytes", np.int64),
-        ("layer", np.int64),
+        ("activation", np.int64),  # of a layer, -1: outside
+        ("node", np.int64),  # of the call tree
         ("cycles", np.int64),  # of the start of the block that did it first
         ("count", np.int64),
+        ("before", np.int64),  # OVERRUN: where the instruction wrote the time before
+    ],
+    align=True,
+)
+# Where an instruction has last written to an arena or the heap, and in which activation.
+HABIT = np.dtype([("pc", np.int64), ("activation", np.int64), ("address", np.int64)], align=True)
+# Neighbouring bytes, [start, end), that one activation wrote and another one has overwritten before anybody read them.
+LOST = np.dtype(
+    [
+        ("start", np.int64),
+        ("end", np.int64),
+        ("writer", np.int64),  # activation
+        ("writer_pc", np.int64),
+        ("activation", np.int64),  # that overwrote it
+        ("pc", np.int64),
+        ("node", np.int64),
+        ("cycles", np.int64),
+        ("below_pc", np.int64),  # what the writer had stored in the byte below, when that was still there; 0: nothing
+        ("above_pc", np.int64),
+        ("low", np.int64),  # the smallest and the largest of the values that were lost
+        ("high", np.int64),
     ],
     align=True,
 )
@@ -95,6 +124,12 @@ TRACK = np.dtype(
         ("events", np.uint64),
         ("event_count", np.int64),
         ("events_lost", np.int64),
+        ("habits", np.uint64),
+        ("lost", np.uint64),
+        ("lost_count", np.int64),
+        ("lost_left_out", np.int64),
+        ("open_lost", np.uint64),  # int64: rows of `lost` that may still grow
+        ("allocating", np.int64),  # 1 while an allocator runs: its blocks are its own affair
     ],
     align=True,
 )
@@ -116,10 +151,14 @@ class AccessTables:
         self.transitions[MANY] = MANY
         self.sets = np.zeros(SETS, SET)
         self.events = np.zeros(EVENTS, EVENT)
+        self.habits = np.zeros(HABITS, HABIT)
+        self.lost = np.zeros(LOST_ROWS, LOST)
+        self.open_lost = np.full(OPEN_RUNS, -1, np.int64)
         self.log = np.zeros(0, INTERVAL)
         row = self.row
         row["machine"] = machine_address
-        names = ("pages", "spans", "traffic", "maps", "live", "cross", "open_runs", "transitions", "sets", "events")
+        names = ("pages", "spans", "traffic", "maps", "live", "cross", "open_runs", "transitions", "sets", "events",
+                 "habits", "lost", "open_lost")  # fmt: skip
         for name in names:
             row[name] = address_of(getattr(self, name))
         row["levels"], row["set_count"], row["quiet4"] = LEVELS, 1, MANY * ONES

@@ -180,6 +180,11 @@ class Image:
             return self.functions[index]
         return None
 
+    def object_at(self, address: int) -> Symbol | None:
+        """Return the variable or constant whose half-open range holds `address`, or None."""
+        found = [symbol for symbol in self.symbols if symbol.kind == "object"]
+        return next((symbol for symbol in found if symbol.address <= address < symbol.end), None)
+
     def find_symbol(self, name: str) -> Symbol | None:
         """Return the symbol of this name, or None. A C++ name needs no parameters where only one function has it."""
         for symbol in self.symbols:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcusim.machine.accesses import address_of_access
 from mcusim.machine.exceptions import FAULTS, HARD_FAULT, FrameError, exception_name
 from mcusim.machine.faults import FORCED, VECTTBL, Fault, bits, even_jump, jump, status_words
 from mcusim.machine.likely import likely_cause
-from mcusim.trace import FaultRecord, Place
+from mcusim.trace import FaultRecord, Place, RefusedAccess
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
@@ -30,6 +31,7 @@ class Faulting:
         self._loop = loop
         self.record: FaultRecord | None = None  # of the fault whose handler runs
         self.handled = 0  # faults from which a handler has returned
+        self._refused: dict[tuple[int, str], RefusedAccess] = {}
 
     @property
     def active(self) -> bool:
@@ -42,6 +44,7 @@ class Faulting:
         machine.split_at(fault.pc)
         if loop.before_fault(fault):
             return
+        self._note_refused(fault)
         exceptions, scb = machine.exceptions, machine.system.scb
         first = self.record is None or not self.active
         if first:
@@ -131,6 +134,45 @@ class Faulting:
             return
         if clock.seconds_at(clock.cycles) - clock.seconds_at(record.cycles) >= HANDLER_LIMIT_S:
             self.end(f"its handler has not returned for {HANDLER_LIMIT_S:g} s")
+
+    # accesses that were refused
+
+    def _note_refused(self, fault: Fault) -> None:
+        """Note a fault that an access has met, if the sanitizer speaks of such."""
+        machine, address = self._loop.machine, fault.address
+        kind = ""
+        if fault.status & bits("UNALIGNED"):
+            kind = "unaligned"
+        elif address is not None and fault.status & bits("IMPRECISERR") and machine.memory.holds(address):
+            kind = "read-only"
+        if not kind:
+            return
+        if address is None:
+            address = self._address_at(fault.pc)
+        m, before = machine.tables.m, self._refused.get((fault.pc, kind))
+        if before is not None:
+            before.count += 1
+            return
+        self._refused[fault.pc, kind] = RefusedAccess(
+            kind, fault.pc, address, int(m["node"]), int(m["activation"]), machine.clock.cycles, 1
+        )
+
+    def _address_at(self, pc: int) -> int | None:
+        """Return the address that the instruction at which the engine stands accesses, where its form is known."""
+        machine = self._loop.machine
+        for decoded in machine.pricer.decoded:
+            for op in decoded.ops[decoded.ops["address"] == pc]:
+                span = address_of_access(op, self._register)
+                return span[0] if span is not None else None
+        return None
+
+    def _register(self, number: int) -> int:
+        name = {13: "sp", 14: "lr", 15: "pc"}.get(number, f"r{number}")
+        return self._loop.machine.engine.read_register(name)
+
+    def refused_accesses(self) -> list[RefusedAccess]:
+        """Return the accesses that were refused, by their first time."""
+        return list(self._refused.values())
 
     # the record
 

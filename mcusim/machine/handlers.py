@@ -68,7 +68,7 @@ class Handlers:
         link = machine.engine.read_register("lr")
         if outermost:
             frame = exceptions.frame_address(link)
-        machine.stacks.lower(frame, machine.functions.describe(pc), machine.clock.cycles)
+        machine.stacks.lower(frame, machine.functions.describe(pc), machine.clock.cycles, pc)
         self._push(number, frame, pc)
         if outermost and frame != machine.engine.read_register("sp"):
             machine.stacks.activate(machine.stacks.main)

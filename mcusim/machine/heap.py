@@ -14,7 +14,7 @@ from typing import Protocol
 from mcusim.engine.engine import Engine
 from mcusim.engine.tables import Tables
 from mcusim.image.model import Image
-from mcusim.layer_trace import HeapBlock, HeapTrace
+from mcusim.layer_trace import BadFree, HeapBlock, HeapTrace
 from mcusim.machine.calls import Calls, OnReturn
 from mcusim.profile_memory import ZONES
 
@@ -37,17 +37,24 @@ class Tracker(Protocol):
     def mark_freed(self, start: int, end: int) -> None:
         """The bytes of a range belong to nobody."""
 
+    def mark_cleared(self, start: int, end: int) -> None:
+        """The bytes of a range are zero."""
+
+    def set_allocating(self, busy: bool) -> None:
+        """An allocator begins or ends; what it accesses is its own affair."""
+
 
 @dataclass(frozen=True)
 class Allocator:
     """A function of an allocator: what it does, and which arguments (by register) are its block and its size.
 
-    The size is the product of the registers in `sizes`.
+    The size is the product of the registers in `sizes`. One that `clears` returns zeroes, written or not.
     """
 
     does: str  # allocate, free, resize, reserve
     sizes: tuple[int, ...] = ()
     block: int = 0
+    clears: bool = False
 
 
 _ALLOCATE, _FREE = Allocator("allocate", (0,)), Allocator("free")
@@ -56,8 +63,8 @@ _ALLOCATE, _FREE = Allocator("allocate", (0,)), Allocator("free")
 ALLOCATORS: dict[str, Allocator] = {
     "malloc": _ALLOCATE,
     "_malloc_r": Allocator("allocate", (1,)),
-    "calloc": Allocator("allocate", (0, 1)),
-    "_calloc_r": Allocator("allocate", (1, 2)),
+    "calloc": Allocator("allocate", (0, 1), clears=True),
+    "_calloc_r": Allocator("allocate", (1, 2), clears=True),
     "realloc": Allocator("resize", (1,), 0),
     "_realloc_r": Allocator("resize", (2,), 1),
     "memalign": Allocator("allocate", (1,)),
@@ -76,7 +83,7 @@ ALLOCATORS: dict[str, Allocator] = {
     "pvPortMalloc": _ALLOCATE,
     "vPortFree": _FREE,
     "k_malloc": _ALLOCATE,
-    "k_calloc": Allocator("allocate", (0, 1)),
+    "k_calloc": Allocator("allocate", (0, 1), clears=True),
     "k_free": _FREE,
     "_sbrk": Allocator("reserve", (0,)),
     "_sbrk_r": Allocator("reserve", (1,)),
@@ -92,11 +99,12 @@ class HeapModel:
         self._blocks: list[HeapBlock] = []
         self._calls = calls
         self._running: set[int] = set()  # roots of the call tree below which an allocator runs
+        self.on_reserved: Callable[[int, int], None] = lambda _start, _end: None  # told what _sbrk has handed out
         self.bytes_now = 0
         self._peak = (0, 0)
         self._reserved: list[tuple[int, int]] = []
         self._counts = {"allocate": 0, "free": 0, "failed": 0}
-        self._bad_frees: list[tuple[int, int, int, str]] = []
+        self._bad_frees: list[BadFree] = []
         self.present = False
         for symbol in image.functions:
             for name in sorted({symbol.raw_name.partition(".")[0], *symbol.aliases} & ALLOCATORS.keys()):
@@ -120,6 +128,7 @@ class HeapModel:
     @_busy.setter
     def _busy(self, busy: bool) -> None:
         (self._running.add if busy else self._running.discard)(self._calls.root)
+        self._tracker.set_allocating(bool(self._running))
 
     def _register(self, number: int) -> int:
         return self._engine.read_register(f"r{number}")
@@ -147,10 +156,10 @@ class HeapModel:
             if address in FAILED:
                 self._counts["failed"] += size > 0
                 if old and not size:
-                    self._release(old)  # realloc(p, 0) frees
+                    self._release(old, node)  # realloc(p, 0) frees
                 return
             if old:
-                self._release(old, moved_to=address)
+                self._release(old, node, kept=(address, address + size))
             self._counts["allocate"] += 1
             block = HeapBlock(address, size, node, self._now)
             self._blocks.append(block)
@@ -160,7 +169,9 @@ class HeapModel:
                 self._peak = (self.bytes_now, self._now)
             self._tracker.set_zone(address, address + size, HEAP_ZONE)
             self._tracker.note_levels(0, self.bytes_now)
-            if not old:
+            if allocator.clears:
+                self._tracker.mark_cleared(address, address + size)
+            elif not old:
                 self._tracker.mark_fresh(address, address + size)
 
         return allocated
@@ -169,6 +180,7 @@ class HeapModel:
         if self._busy:
             return None
         address, node, now = self._register(allocator.block), int(self._tables.m["node"]), self._now
+        site = (int(self._tables.m["return_address"]) & ~1) - 2
         self._busy = True
 
         def freed(returned: bool) -> None:
@@ -176,23 +188,31 @@ class HeapModel:
             if address == 0 or not returned:
                 return
             if address not in self._live:
-                before = [block for block in self._blocks if block.address == address]
+                before = any(block.address == address for block in self._blocks) and not self._is_inside(address)
                 what = "freed twice" if before else "freed, but never allocated"
-                self._bad_frees.append((address, node, now, what))
+                self._bad_frees.append(BadFree(address, node, site, now, what))
                 return
-            self._release(address)
+            self._release(address, node)
 
         return freed
 
-    def _release(self, address: int, moved_to: int | None = None) -> None:
+    def _is_inside(self, address: int) -> bool:
+        """Return whether an address lies within a block that is allocated."""
+        return any(block.address < address < block.address + block.size_bytes for block in self._live.values())
+
+    def _release(self, address: int, node: int, kept: tuple[int, int] | None = None) -> None:
+        """A block ends by a call of `node`. The bytes [start, end) of `kept` go on as part of another block."""
         block = self._live.pop(address, None)
         if block is None:
             return
         self._counts["free"] += 1
-        block.end_cycles = self._now
+        block.end_cycles, block.end_node = self._now, node
         self.bytes_now -= block.size_bytes
-        if moved_to != address:
-            self._tracker.mark_freed(address, address + block.size_bytes)
+        end = address + block.size_bytes
+        kept_start, kept_end = kept or (end, end)
+        for start, stop in ((address, min(kept_start, end)), (max(kept_end, address), end)):
+            if start < stop:
+                self._tracker.mark_freed(start, stop)
 
     def _reserving(self, allocator: Allocator) -> OnReturn:
         size = self._register(allocator.sizes[0])
@@ -203,6 +223,7 @@ class HeapModel:
             if returned and start not in FAILED and size > 0:
                 self._reserved.append((start, start + size))
                 self._tracker.set_zone(start, start + size, HEAP_ZONE)
+                self.on_reserved(start, start + size)
 
         return reserved
 

@@ -213,7 +213,7 @@ class RunLoop:
         sp = machine.engine.read_register("sp")
         block = machine.tables.find_block(int(machine.tables.m["wanted_start"]), int(machine.tables.m["wanted_size"]))
         low = sp - int(machine.tables.arrays["blocks"][block]["stack_bytes"])
-        machine.stacks.look(sp, low, self.place(self.pc), machine.clock.cycles)
+        machine.stacks.look(sp, low, self.place(self.pc), machine.clock.cycles, self.pc)
 
     def _meet(self, start: int, size_bytes: int) -> None:
         machine = self.machine

@@ -61,6 +61,8 @@ class Observation:
         )
         set_zones(self.tracker, machine.image, machine.board, self.arenas, machine.stacks.main)
         self.heap = HeapModel(machine.image, machine.engine, machine.tables, self.calls, self.tracker)
+        if self._sanitizes:
+            self.heap.on_reserved = machine.stacks.guard_main
         self.layers.attach(self.tracker, self.heap)
         self.tracker.start()
 

@@ -10,7 +10,7 @@ import numpy as np
 from mcusim.engine.records import NO_KEY
 from mcusim.engine.tables import Tables
 from mcusim.machine.stacks import Stacks
-from mcusim.trace import StackUse, TaskUse, Trace
+from mcusim.trace import OverflowPlace, StackUse, TaskUse, Trace
 
 if TYPE_CHECKING:
     from mcusim.machine.loop import RunLoop
@@ -50,7 +50,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
         layers=layers, access=access, heap=heap, rule=machine.observation.rule, arenas=machine.observation.arenas,
-        sanitized=loop.settings.sanitize,
+        sanitized=loop.settings.sanitize, refused_accesses=loop.faulting.refused_accesses(),
+        unaligned_traps_since=machine.system.scb.unaligned_traps_since,
     )  # fmt: skip
 
 
@@ -65,6 +66,11 @@ def _stacks(stacks: Stacks) -> list[StackUse]:
     for stack in stacks.all:
         overflow = ""
         if stack.overflow_sp is not None:
-            overflow = f"{stack.limit - stack.overflow_sp} bytes below its limit, first in {stack.overflow_place}"
-        uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow, stack.low_node))
+            overflow = f"{stack.floor - stack.overflow_sp} bytes below its limit, first in {stack.overflow_place}"
+        first = None
+        if stack.overflow_sp is not None:
+            first = OverflowPlace(
+                stack.floor, stack.overflow_sp, stack.overflow_pc, stack.overflow_node, stack.overflow_cycles
+            )
+        uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow, stack.low_node, first))
     return uses

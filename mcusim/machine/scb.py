@@ -82,6 +82,7 @@ class SystemControlBlock:
         self.on_change: Callable[[int], None] = lambda _offset: None
         self.reset_requested = False
         self.ccr = CCR_RESET if exceptions.mainline else 0x208  # Armv6-M: STKALIGN, UNALIGN_TRP read as one (DDI 0419)
+        self.unaligned_traps_since: int | None = None if exceptions.mainline else 0  # in cycles
         self.cfsr = self.hfsr = self.mmfar = self.bfar = 0
         self.registers: dict[int, int] = dict(self.identity.registers)
         self._mpu: dict[tuple[int, int], int] = {}  # (region, register) -> value
@@ -143,7 +144,7 @@ class SystemControlBlock:
         elif offset == CCR:
             self.ccr = value & WRITABLE_CCR if exceptions.mainline else self.ccr
             if value & CCR_UNALIGN_TRAP and exceptions.mainline:
-                self._remark("UNALIGN_TRP is set: single unaligned accesses that would trap are not noticed")
+                self._remark("UNALIGN_TRP is set: single unaligned accesses that would trap are noticed by --sanitize only")
         elif offset == SHCSR:
             self._write_shcsr(value)
         elif offset == CFSR:

@@ -37,6 +37,14 @@ class Stack:
     overflow_cycles: int = 0
     low_node: int = -1  # of the call tree: who took SP to its lowest
     since: int = 0xFFFF_FFFF  # the lowest SP since the last `Stacks.take`
+    guard: int = 0  # what lies below this belongs to somebody else, as the heap does, although it is above the limit
+    overflow_node: int = -1
+    overflow_pc: int = 0
+
+    @property
+    def floor(self) -> int:
+        """The lowest address that SP may have; 0: not known."""
+        return max(self.limit, self.guard)
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Stacks:
     def _install(self, stack: Stack) -> None:
         m = self._tables.m
         m["stack_low"] = stack.since if self._in_pieces else stack.low
-        m["stack_limit"], m["stack_top"] = stack.limit, stack.top
+        m["stack_limit"], m["stack_top"] = stack.floor, stack.top
         m["stack_low_node"] = -1
 
     def flush(self) -> None:
@@ -130,7 +138,15 @@ class Stacks:
         else:
             self.activate(self.add(name, 0, sp, sure=False))
 
-    def look(self, sp: int, low: int, place: str, cycles: int) -> None:
+    def guard_main(self, start: int, end: int) -> None:
+        """The heap has got [start, end): the reset stack must not grow into it."""
+        if self.main.limit <= start and end <= self.main.top:
+            self.main.guard = max(self.main.guard, end)
+            if self.current is self.main:
+                self.flush()
+                self._install(self.main)
+
+    def look(self, sp: int, low: int, place: str, cycles: int, pc: int = 0) -> None:
         """SP is outside the current stack, or `low`, the lowest it will be in the callee's first block, is."""
         stack = self.current
         self.flush()
@@ -141,13 +157,14 @@ class Stacks:
             if sp > stack.top:
                 stack.top = sp
         self._lower(stack, low, -1)
-        if stack.sure and stack.limit and low < stack.limit:
+        if stack.sure and stack.limit and low < stack.floor:
             if stack.overflow_sp is None:
                 stack.overflow_sp, stack.overflow_place, stack.overflow_cycles = low, place, cycles
+                stack.overflow_node, stack.overflow_pc = int(self._tables.m["node"]), pc
             else:
                 stack.overflow_sp = min(stack.overflow_sp, low)
         self._install(stack)
-        if low < stack.limit:
+        if low < stack.floor:
             self._tables.m["stack_limit"] = low  # told once; further down again
 
     def _elsewhere(self, sp: int) -> bool:
@@ -160,12 +177,12 @@ class Stacks:
             return True  # an object that is a stack by its name, or whose end SP has just been set to
         return any(stack is not self.current and stack.limit and stack.limit < sp <= stack.top for stack in self.all)
 
-    def lower(self, sp: int, place: str, cycles: int) -> None:
+    def lower(self, sp: int, place: str, cycles: int, pc: int = 0) -> None:
         """An exception has stacked a frame down to `sp`."""
         self.flush()
         stack = self.current
-        if sp < stack.limit or sp > stack.top:
-            self.look(sp, sp, place, cycles)
+        if sp < stack.floor or sp > stack.top:
+            self.look(sp, sp, place, cycles, pc)
         elif sp < (stack.since if self._in_pieces else stack.low):
             self._lower(stack, sp, -1)
             self._install(stack)

@@ -58,6 +58,10 @@ class AccessTracker:
         ]
         self._zones = [np.full(region.size_bytes + 8, OTHER_ZONE, np.uint8) for region in board.region]
         self._touched = [np.zeros(region.size_bytes, np.bool_) if region.writable else None for region in board.region]
+        self._authors = [
+            np.zeros(region.size_bytes + 8 if sanitize and region.writable else 0, np.uint64) for region in board.region
+        ]
+        contents = {start: array for start, array, _ in memory.windows()} if sanitize else {}
         self._own_spans = [0] * len(board.region)
         for number, (start, index) in enumerate(spans, 1):
             region = board.region[index]
@@ -67,6 +71,8 @@ class AccessTracker:
             for name, array in zip(names, self._arrays[index], strict=True):
                 span[name] = address_of(array)
             span["zones"] = address_of(self._zones[index])
+            if sanitize and region.writable:
+                span["authors"], span["content"] = address_of(self._authors[index]), address_of(contents[start])
             self._own_spans[index] = self._own_spans[index] or number
         by_stretch = [array for arrays in self._arrays if len(arrays) == 3 for array in arrays]
         self._pairs = Pairs()
@@ -140,12 +146,21 @@ class AccessTracker:
         """Memory has been freed: what it held has ended, and with `sanitize` nobody may access it."""
         self._forget(start, end, FREED if self._sanitize else 0)
 
+    def mark_cleared(self, start: int, end: int) -> None:
+        """Memory has been allocated and cleared: what it held has ended, and it counts as written now."""
+        self._forget(start, end, int(self._tables.row["stretch"]))
+
+    def set_allocating(self, busy: bool) -> None:
+        """An allocator begins or ends: meanwhile accesses are not looked at."""
+        self._tables.row["allocating"] = busy
+
     def _forget(self, start: int, end: int, mark: int) -> None:
         for index, offset, count in self._parts(start, end):
             touched = self._touched[index]
             assert touched is not None
             touched[offset : offset + count] |= self._used(index)[offset : offset + count]
             intervals.forget(self._tables.record, self._own_spans[index], offset, count, mark)
+            self._authors[index][offset : offset + count] = 0
         self._make_room()
 
     def _used(self, index: int) -> npt.NDArray[np.bool_]:
@@ -159,6 +174,9 @@ class AccessTracker:
     def host_access(self, address: int, size_bytes: int, writes: bool) -> None:
         """Note an access of the part that is not the core's, or of the host for the part."""
         note_host_access(self._tables.record, writes, address, size_bytes)
+        if writes and self._sanitize:
+            for index, offset, count in self._parts(address, address + size_bytes):
+                self._authors[index][offset : offset + count] = 0
         self._make_room()
 
     def host_read(self, address: int, size_bytes: int) -> None:
@@ -232,7 +250,8 @@ class AccessTracker:
             touched=[self._all_touched(index) for index in range(len(self._arrays))],
             lived=[self._lived(index, rows) for index in range(len(self._arrays))],
             flash_sets=flash_sets, layer_sets=self._layer_sets(), tick_cycles=stretches.tick_cycles,
-            pairs=self._pairs.changes, events=events[np.lexsort((events["pc"], events["cycles"]))],
+            pairs=self._pairs.changes, events=events[np.lexsort((events["node"], events["pc"], events["cycles"]))],
+            lost=t.lost[: int(t.row["lost_count"])].copy(), lost_left_out=int(t.row["lost_left_out"]),
             boundaries_left_out=stretches.left_out, interval_bytes_left_out=int(t.row["dropped_bytes"]),
             crowded_flash_bytes=sum(int((sets == MANY).sum()) for sets in flash_sets if sets is not None),
             events_left_out=int(t.row["events_lost"]),

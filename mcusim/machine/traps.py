@@ -19,7 +19,7 @@ from mcusim.machine.exceptions import USAGE_FAULT
 from mcusim.machine.faults import Fault, bits
 from mcusim.machine.machine import Machine
 from mcusim.machine.places import Action, Deferred, Places
-from mcusim.machine.scb import CCR_DIVIDE_TRAP
+from mcusim.machine.scb import CCR_DIVIDE_TRAP, CCR_UNALIGN_TRAP
 
 _WORD_ACCESSES = tuple(
     isa.CLASS_NUMBER[name]
@@ -142,7 +142,10 @@ class Traps:
 
     def division_switched(self) -> None:
         """CCR has been written."""
-        self._machine.tables.m["divide_trap"] = self._machine.system.scb.ccr & CCR_DIVIDE_TRAP != 0
+        scb = self._machine.system.scb
+        self._machine.tables.m["divide_trap"] = scb.ccr & CCR_DIVIDE_TRAP != 0
+        if scb.ccr & CCR_UNALIGN_TRAP and scb.unaligned_traps_since is None:
+            scb.unaligned_traps_since = self._machine.clock.cycles
 
     def divided_by_zero(self) -> Fault | None:
         """Return the fault of a division that native code has noticed, once."""

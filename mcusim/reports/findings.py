@@ -43,6 +43,7 @@ def findings_table(profile: Profile, options: RenderOptions, *, audience: str) -
     ]  # fmt: skip
     more = len(findings) - len(shown)
     remark = f"{numbers.things(more, 'more finding', 'more findings')} (--top 0 shows all)" if more else ""
+    remark = remark if findings else "Nothing."
     return Table("What the sanitizer found", _COLUMNS, rows, remark).only(audience)
 
 

@@ -48,11 +48,16 @@ def chosen(profile: Profile, options: RenderOptions) -> list[str]:
     wanted: set[str] = set()
     for word in options.show:
         names = SECTION_GROUPS.get(word, (word,))
-        have = [name for name in names if not missing(profile, name)]
+        have = [name for name in names if not missing(profile, name) or (name == word and _is_answer(profile, name))]
         if not have:
             raise McusimError(f"--show {word}: {missing(profile, names[0])}")
         wanted.update(have)
     return [name for name in SECTIONS if name in wanted]
+
+
+def _is_answer(profile: Profile, section: str) -> bool:
+    """Return whether there is nothing to show because nothing was found, as was hoped for."""
+    return section == "findings" and profile.memory is not None and profile.memory.sanitized
 
 
 def missing(profile: Profile, section: str) -> str:
