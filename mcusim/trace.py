@@ -81,7 +81,7 @@ class FaultRecord:
 
 @dataclass(frozen=True)
 class OverflowPlace:
-    """Where a stack first left its bounds: below `floor`; at its worst SP was `low`. `pc` is 0 where it is not known."""
+    """Where a stack first left its bounds, below `floor`; `low` is SP at its worst. `pc` is 0 where it is not known."""
 
     floor: int
     low: int

@@ -250,6 +250,7 @@ def events(loop: RunLoop) -> list[tuple[int, ...]]:
     return [
         (int(e["kind"]), int(e["pc"]) - CODE, int(e["address"]) - PLACE, int(e["size_bytes"]), int(e["count"]))
         for e in access.events
+        if e["kind"] <= MISALIGNED  # such small firmware reserves no memory to write to
     ]
 
 

@@ -159,17 +159,13 @@ class _Finder:
         copies = _plain(self._function(place.pc)) in COPY_FUNCTIONS
         if abs(address - before) > (COPY_OVERRUN_BYTES if copies else OVERRUN_BYTES):
             return None
-        left = self._owner(before, place.cycles)
-        other = f"into {self._owner(address, place.cycles)}; {abs(address - before)} bytes from its last write, to {left}"
+        hit, left = self._owner(address, place.cycles), self._owner(before, place.cycles)
+        other = f"into {hit}; its last write was {_bytes(abs(address - before))} away, to {left}"
         return OUTSIDE, f"write of {_bytes(size)} outside what it was writing to", other
 
     def _near_miss(self, place: _Place, address: int, size: int) -> tuple[str, str, str] | None:
         """Judge a write to a variable: one beside an arena that none of the functions around knows is suspicious."""
-        near = [
-            arena
-            for arena in self._trace.arenas
-            if arena.address - NEAR_BYTES <= address < arena.end + NEAR_BYTES
-        ]
+        near = [arena for arena in self._trace.arenas if arena.address - NEAR_BYTES <= address < arena.end + NEAR_BYTES]
         symbol = self._trace.image.object_at(address)
         if not near or (symbol is not None and self._references.knows(self._functions(place.node), symbol)):
             return None
@@ -187,11 +183,23 @@ class _Finder:
         """Judge a write to memory of no section, heap or stack: of code in SRAM and of stacks without a limit it is."""
         if any(s.run_address <= address < s.run_address + s.size_bytes for s in self._trace.image.sections):
             return None
-        if any(use.low <= address < use.top for use in self._trace.stacks):
+        if any(use.low <= address < use.top for use in self._trace.stacks) or not self._is_reserved_from(address):
             return None
         low = max((use.low for use in self._trace.stacks if use.limit <= address < use.top), default=0)
         other = f"{low - address} bytes below where the stack has ever been" if low else self._nearest(address)
         return UNRESERVED, f"write of {_bytes(size)} to memory that nobody reserves", other
+
+    def _is_reserved_from(self, address: int) -> bool:
+        """Return whether the image reserves anything of the memory that an address is in.
+
+        Where it does not, as in external memory for pictures, the memory is used by address on purpose.
+        """
+        reserved = [section.run_address for section in self._trace.image.sections if section.sram_bytes]
+        reserved += [use.top - 1 for use in self._trace.stacks]
+        for region in self._trace.board.region:
+            if any(low <= address < high for low, high in region.ranges):
+                return any(low <= start < high for start in reserved for low, high in region.ranges)
+        return True
 
     def _nearest(self, address: int) -> str:
         below = [symbol for symbol in self._trace.image.symbols if symbol.kind == "object" and symbol.end <= address]
@@ -259,10 +267,11 @@ class _Finder:
     def _overlap(self, each: Overlap) -> tuple[str, Finding]:
         place = _Place(each.pc, each.node, each.activation, each.cycles)
         size = each.end - each.start
-        text = f"possibly two buffers overlap: {_bytes(size)} that {self._layer_name(each.writer)} wrote are overwritten"
+        writer = self._layer_name(each.writer)
+        text = f"possibly two buffers overlap: {_bytes(size)} that {writer} wrote are overwritten"
         other = (
             f"written by {self._function(each.writer_pc)}, read by nobody; {self._layer_name(each.reader)} reads "
-            f"{self._layer_name(each.writer)}'s bytes beside them later"
+            f"{writer}'s bytes beside them later"
         )
         return self._finding(OVERLAP, text, other, place, each.start, size, 1)
 
@@ -347,4 +356,3 @@ def _plain(name: str) -> str:
     for prefix in ("__aeabi_", "__builtin_", "__"):
         name = name.removeprefix(prefix)
     return name.partition(".")[0].partition(" ")[0]
-

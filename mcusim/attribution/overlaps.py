@@ -40,9 +40,7 @@ class Overlap:
     reader: int
 
 
-def find_overlaps(
-    access: AccessTrace, parents: Sequence[int], function_of: Callable[[int], str]
-) -> Iterator[Overlap]:  # fmt: skip
+def find_overlaps(access: AccessTrace, parents: Sequence[int], function_of: Callable[[int], str]) -> Iterator[Overlap]:
     """Yield one overlap for each two activations. `parents` are the activations around each, -1 at the top."""
     seen: set[tuple[int, int]] = set()
     for row in _joined(access.lost):
@@ -60,7 +58,7 @@ def find_overlaps(
 
 def _joined(lost: Any) -> Iterator[Any]:
     """Yield the rows, those of the same two activations that touch as one."""
-    last = None
+    last: Any = None
     for row in lost[np.lexsort((lost["start"], lost["activation"], lost["writer"]))]:
         same = last is not None and all(last[name] == row[name] for name in ("writer", "activation"))
         if same and row["start"] <= last["end"]:

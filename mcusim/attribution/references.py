@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 
 from mcusim.image.model import Image, Symbol
 
@@ -45,7 +46,7 @@ def _constants(code: bytes, misalignment: int) -> Iterable[int]:
         yield from struct.unpack_from(f"<{words}I", code, skipped)
     halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) // 2 * 2])
     low: dict[int, int] = {}
-    for first, second in zip(halves, halves[1:], strict=False):
+    for first, second in pairwise(halves):
         move = first & 0xFBF0
         if move not in (0xF240, 0xF2C0) or second & 0x8000:  # MOVW, MOVT (Armv7-M ARM A7.7.76 T3, A7.7.79 T1)
             continue

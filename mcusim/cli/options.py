@@ -102,7 +102,10 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
     )
-    group.add_argument("--sanitize", action="store_true", help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any")
+    group.add_argument(
+        "--sanitize", action="store_true",
+        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
+    )  # fmt: skip
 
 
 def observation(args: argparse.Namespace) -> dict[str, object]:

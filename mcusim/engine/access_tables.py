@@ -40,9 +40,9 @@ HABITS = 4096  # a power of two
 LOST_ROWS = 1 << 14
 ARENA, STATICS, HEAP, STACK = 0, 1, 2, 3  # zones; `mcusim.profile_memory.ZONES` has them in this order
 
-# What the sanitizer notes natively. Writes in a layer: OUTSIDE, to a variable; OVERRUN, likewise, by an instruction that
-# has written to an arena or the heap in the same activation. Writes by anybody: UNRESERVED, to bytes that nobody has
-# claimed; BELOW_STACK, to bytes of the stack that are not in use.
+# What the sanitizer notes natively. Writes in a layer: OUTSIDE, to a variable; OVERRUN, likewise, by an instruction
+# that has written to an arena or the heap in the same activation. Writes by anybody: UNRESERVED, to bytes that nobody
+# has claimed; BELOW_STACK, to bytes of the stack that are not in use.
 UNWRITTEN, FREED_READ, FREED_WRITTEN, MISALIGNED, OUTSIDE, OVERRUN, UNRESERVED, BELOW_STACK = range(1, 9)
 
 SPAN = np.dtype(

@@ -168,9 +168,9 @@ def _sign(t: Any, m: Any, span: Any, offset: int, size_bytes: int) -> None:
     for index in range(offset, end):
         writer = int64(authors[index] >> uint64(32)) - 1
         unread = rs[index] == 0 and ws[index] != 0 and ws[index] != FREED
-        if unread and writer >= 0 and m.activation >= 0 and writer != m.activation:
-            if zones[index] == a.ARENA or zones[index] == a.HEAP:
-                _lose(t, m, span, index, writer, int64(authors[index] & uint64(0xFFFF_FFFF)), pc)
+        planned = zones[index] == a.ARENA or zones[index] == a.HEAP
+        if unread and planned and writer >= 0 and m.activation >= 0 and writer != m.activation:
+            _lose(t, m, span, index, writer, int64(authors[index] & uint64(0xFFFF_FFFF)), pc)
     for index in range(offset, end):
         authors[index] = author
 

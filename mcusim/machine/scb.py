@@ -144,7 +144,7 @@ class SystemControlBlock:
         elif offset == CCR:
             self.ccr = value & WRITABLE_CCR if exceptions.mainline else self.ccr
             if value & CCR_UNALIGN_TRAP and exceptions.mainline:
-                self._remark("UNALIGN_TRP is set: single unaligned accesses that would trap are noticed by --sanitize only")
+                self._remark("UNALIGN_TRP is set: of single unaligned accesses that would trap only --sanitize speaks")
         elif offset == SHCSR:
             self._write_shcsr(value)
         elif offset == CFSR:

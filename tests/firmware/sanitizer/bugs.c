@@ -76,16 +76,16 @@ void write_beside_the_arena(void)
 
 /* The heap */
 
-SEPARATE static int32_t third_of(const int32_t *words)
+SEPARATE static void show_third(const int32_t *words)
 {
-    return words[2]; /* found: unwritten */
+    sink = words[2]; /* found: unwritten */
 }
 
 void read_of_fresh_memory(void)
 {
     int32_t *const words = malloc(16);
     words[0] = words[1] = words[3] = 1;
-    sink = third_of(words);
+    show_third(words);
     free(words);
 }
 
@@ -139,8 +139,8 @@ void write_to_nobodys_memory(void)
     *middle = 1; /* found: unreserved */
 }
 
-SEPARATE static void recurse(int32_t times) /* found: stack */
-{
+SEPARATE static void recurse(int32_t times)
+{ /* found: stack */
     volatile int32_t local[8];
     local[0] = times;
     if (times > 0)
