@@ -132,7 +132,7 @@ class _Finder:
         return self._block_story(max(blocks, key=lambda block: block.end_cycles))
 
     def _block_story(self, block: HeapBlock) -> str:
-        freed = f"freed by {self._path(block.end_node)} in cycle {block.end_cycles}" if block.end_cycles >= 0 else ""
+        freed = f"freed by {self._path(block.end_node)} in cycle {block.end_cycles:,}" if block.end_cycles >= 0 else ""
         allocated = f"{_bytes(block.size_bytes)} at 0x{block.address:08x}, allocated by {self._path(block.node)}"
         return f"{allocated}; {freed}" if freed else allocated
 
@@ -186,7 +186,7 @@ class _Finder:
         if any(use.low <= address < use.top for use in self._trace.stacks) or not self._is_reserved_from(address):
             return None
         low = max((use.low for use in self._trace.stacks if use.limit <= address < use.top), default=0)
-        other = f"{low - address} bytes below where the stack has ever been" if low else self._nearest(address)
+        other = f"{_bytes(low - address)} below where the stack has ever been" if low else self._nearest(address)
         return UNRESERVED, f"write of {_bytes(size)} to memory that nobody reserves", other
 
     def _is_reserved_from(self, address: int) -> bool:
@@ -206,7 +206,7 @@ class _Finder:
         if not below:
             return ""
         last = max(below, key=lambda symbol: symbol.end)
-        return f"{address - last.end} bytes behind the end of '{last.name}'"
+        return f"{_bytes(address - last.end)} behind the end of '{last.name}'"
 
     # other sources
 
@@ -336,7 +336,7 @@ class _Finder:
 
 
 def _bytes(count: int) -> str:
-    return "1 byte" if count == 1 else f"{count} bytes"
+    return "1 byte" if count == 1 else f"{count:,} bytes"
 
 
 def _shown(path: list[str]) -> str:
