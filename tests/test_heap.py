@@ -18,12 +18,12 @@ class Heap:
     def __init__(self) -> None:
         self.registers: dict[str, int] = {}
         self.told: list[tuple[Any, ...]] = []
-        self._entries: dict[int, Callable[[], Callable[[], None] | None]] = {}
+        self._entries: dict[int, Callable[[], Callable[[bool], None] | None]] = {}
         self.row = {"node": 7, "clock_cycles": 0, "return_address": 0x0800_0105}
         names = list(ALLOCATORS)
         symbols = [SimpleNamespace(raw_name=name, aliases=(), address=i) for i, name in enumerate(names)]
         image: Any = SimpleNamespace(functions=symbols)
-        calls: Any = SimpleNamespace(watch=self._entries.__setitem__)
+        calls: Any = SimpleNamespace(watch=self._entries.__setitem__, root=0)
         engine: Any = SimpleNamespace(read_register=lambda name: self.registers.get(name, 0))
         tables: Any = SimpleNamespace(m=self.row)
         self.model = HeapModel(image, engine, tables, calls, self._tracker())
@@ -35,7 +35,7 @@ class Heap:
 
         return SimpleNamespace(
             set_zone=lambda *_values: None, set_allocating=lambda _busy: None, mark_fresh=note("fresh"),
-            mark_freed=note("freed"), mark_cleared=note("cleared"),
+            mark_freed=note("freed"), mark_cleared=note("cleared"), note_levels=lambda *_values: None,
         )  # fmt: skip
 
     def call(self, name: str, *arguments: int, returns: int = 0) -> None:
@@ -45,7 +45,7 @@ class Heap:
         done = self._entries[self._numbers[name]]()
         self.registers["r0"] = returns
         if done is not None:
-            done()
+            done(True)
 
 
 def test_fresh_memory_and_cleared_memory_are_told_apart() -> None:
