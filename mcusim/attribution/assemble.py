@@ -13,6 +13,7 @@ from pathlib import PurePath
 import numpy as np
 
 from mcusim import __version__
+from mcusim.access_trace import AccessTrace
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.layers import attribute_layers, gap_note
 from mcusim.attribution.memory import attribute_memory
@@ -75,7 +76,7 @@ def attribute(trace: Trace) -> Profile:
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
-        notes=[*_notes(trace), *_layer_notes(layers)],
+        notes=[*_notes(trace), *_layer_notes(layers), *_access_notes(trace.access)],
         guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
@@ -226,6 +227,21 @@ def _layer_notes(layers: Layers | None) -> Iterable[Note]:
         yield Note(
             "layers", "runs of layers beyond the limit: their cycles are in what was around them", layers.left_out
         )
+
+
+def _access_notes(access: AccessTrace | None) -> Iterable[Note]:
+    """Say what was left out of the tracking of accesses: nothing, as a rule."""
+    if access is None:
+        return
+    for count, text in (
+        (access.boundaries_left_out, "boundaries of layers at which no stretch of the timeline could begin"),
+        (access.interval_bytes_left_out, "bytes of buffers for which there was no room in the log"),
+        (access.crowded_flash_bytes, "bytes of flash that were read by too many sets of layers to tell which"),
+        (access.events_left_out, "places that the sanitizer had no room for"),
+        (access.lost_left_out, "overwritten bytes that the sanitizer had no room for"),
+    ):
+        if count:
+            yield Note("memory", text, count)
 
 
 def _memory_notes(trace: Trace) -> Iterable[Note]:
