@@ -41,6 +41,7 @@ help:
 
 demo: $(INSTALLED)
 	@$(BIN)/mcusim profile $(EXAMPLE)
+	@printf '\nNext: %s/mcusim profile YOUR.elf\n' $(BIN)
 
 test: lint types
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -74,6 +74,7 @@ class LayerActivation:
     sp: int
     low_sp: int
     end_cycles: int = -1
+    cut: bool = False  # it had not ended when the run did
     spending: Spending = field(default_factory=Spending)
 
 

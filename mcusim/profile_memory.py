@@ -63,6 +63,7 @@ class Activation:
     total_cycles: int
     live_peak_bytes: int
     stack_bytes: int
+    cut: bool = False  # the run ended within it: its figures are of a part
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Layers:
     activations: list[Activation]  # in the order of their starts
     outside: list[Outside]
     left_out: int = 0  # activations beyond the limit: their cycles are their parent's
+    inferences_by: str = ""  # in words, how they were told apart; '' where there is one
 
 
 @dataclass
@@ -146,7 +148,8 @@ class Buffer:
 class Arena:
     """An array that a framework plans tensors into.
 
-    `used_bytes` reaches to the last byte that was live once, or written by a layer. `live_peak_bytes` is exact for the
+    `used_bytes` reaches to the last byte that was live once, or written by a layer; `lived_bytes` are all those, and
+    `gap_bytes` is the longest row of others (frameworks may plan from both ends). `live_peak_bytes` is exact for the
     only arena that was used; of several it is a bound, by whole buffers.
     """
 
@@ -155,6 +158,8 @@ class Arena:
     size_bytes: int
     used_bytes: int
     live_peak_bytes: int
+    lived_bytes: int = 0
+    gap_bytes: int = 0
 
 
 @dataclass

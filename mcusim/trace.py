@@ -174,6 +174,7 @@ class Trace:
     rule: LayerRule | None = None  # by which layers were found
     arenas: list[Symbol] = field(default_factory=list)
     sanitized: bool = False
+    layers_sought: bool = False  # a rule was looked for
     refused_accesses: list[RefusedAccess] = field(default_factory=list)
     unaligned_traps_since: int | None = None  # in cycles: from when on every unaligned access would fault
     access: AccessTrace | None = None  # where memory was tracked

@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcusim.attribution.inferences import find_places
+from mcusim.attribution import inferences
+from mcusim.attribution.inferences import Places
 from mcusim.layer_trace import Identity, LayerActivation
 
 ROOT, MAIN, NETWORK, STEP = range(4)  # nodes
 Path = tuple[tuple[int, int], ...]
 IN_MAIN: Path = ((ROOT, 1), (MAIN, 1))
+
+
+def find_places(activations: Sequence[LayerActivation]) -> Places:
+    """Return what is found where ROOT is a root and MAIN is `main`."""
+    return inferences.find_places(activations, {ROOT, MAIN, 7})
 
 
 def activation(name: str, index: int, path: Path = (), parent: int = -1, site: int = 0) -> LayerActivation:
@@ -33,6 +39,17 @@ def test_each_call_of_the_network_is_an_inference() -> None:
     assert places.inference_of == [0, 0, 0, 1, 1, 1]
     assert places.slot_of == [0, 1, 2, 0, 1, 2]
     assert [slot.index for slot in places.slots] == [0, 1, 2]
+
+
+def test_a_network_that_was_cut_is_one_inference() -> None:
+    network = (*IN_MAIN, (NETWORK, 1))
+    places = find_places(flat(["conv", "depthwise", "conv", "depthwise"], [network] * 4))
+    assert (places.inferences, places.how) == (1, "")
+
+
+def test_one_kind_of_layer_out_of_a_network_is_one_inference() -> None:
+    paths = [(*IN_MAIN, (STEP, call)) for call in (2, 4, 6, 8)]
+    assert find_places(flat(["depthwise"] * 4, paths)).inferences == 1
 
 
 def test_a_function_called_for_each_layer_makes_no_inferences() -> None:

@@ -196,7 +196,7 @@ def test_annotate_says_what_each_instruction_waited_for() -> None:
 
 def test_an_estimate_says_so_beside_the_cycles() -> None:
     profile = make_profile()
-    assert "10,973,137 ±3% (measured)" in render(profile)
+    assert "10,973,137 ±3% (see how sure)" in render(profile)
     profile.accuracy.level, profile.accuracy.interval_percent = "estimate", None
     assert "10,973,137 (estimate)" in render(profile)
 

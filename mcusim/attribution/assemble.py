@@ -76,7 +76,7 @@ def attribute(trace: Trace) -> Profile:
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
-        notes=[*_notes(trace), *_layer_notes(layers), *_access_notes(trace.access)],
+        notes=[*_notes(trace), *_layer_notes(trace, layers), *_access_notes(trace.access)],
         guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
@@ -216,8 +216,11 @@ def _notes(trace: Trace) -> list[Note]:
     return notes
 
 
-def _layer_notes(layers: Layers | None) -> Iterable[Note]:
+def _layer_notes(trace: Trace, layers: Layers | None) -> Iterable[Note]:
     if layers is None:
+        if trace.layers_sought and trace.image.functions:
+            text = "no framework was recognised: --layers callees-of=FUNCTION names the function that calls the layers"
+            yield Note("layers", text, 0)
         return
     handlers = sum(part.self_cycles for part in layers.outside if part.kind == "handler")
     gap = gap_note(layers, handlers)

@@ -4,19 +4,21 @@
 An inference is found in two ways, below each root of the call tree:
 
 1. By its frame: going down from the root, the first function of which there are several calls that hold layers makes an
-   inference with each call, if all of them begin with the same layer.
-2. By repetition: the sequence of outermost layers (name and place of the call) repeats as a whole. The last repetition
-   may have been cut.
+   inference with each call, if all of them begin with the same layer and one of them holds several.
+2. By repetition: where `main` or the root itself is the last function around all of them, and the sequence of outermost
+   layers (name and place of the call) repeats as a whole. The last repetition may have been cut.
 
 Otherwise all layers below a root are one inference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mcusim.layer_trace import Identity, LayerActivation
+
+Path = tuple[tuple[int, int], ...]  # nodes from the root down, each with the number of its call
 
 
 @dataclass
@@ -30,17 +32,18 @@ class Slot:
 
 @dataclass
 class Places:
-    """For each activation its slot and its inference (numbered by their starts)."""
+    """For each activation its slot and its inference (numbered by their starts); how inferences were told apart."""
 
     slots: list[Slot]
     slot_of: list[int]
     inference_of: list[int]
     inferences: int
+    how: str  # frame, repetition, or '' where there is one
 
 
-def find_places(activations: Sequence[LayerActivation]) -> Places:
-    """Tell inferences apart and number the layers within them."""
-    starts = _inference_starts(activations)
+def find_places(activations: Sequence[LayerActivation], outermost: Collection[int]) -> Places:
+    """Tell inferences apart and number the layers within them. `outermost` are the nodes of roots and of `main`."""
+    starts, how = _inference_starts(activations, outermost)
     slots: list[Slot] = []
     numbers: dict[tuple[int, int, str], int] = {}
     slot_of: list[int] = []
@@ -63,29 +66,45 @@ def find_places(activations: Sequence[LayerActivation]) -> Places:
             numbers[key] = len(slots)
             slots.append(Slot(parent, index, number))
         slot_of.append(numbers[key])
-    return Places(slots, slot_of, inference_of, inference + 1)
+    return Places(slots, slot_of, inference_of, inference + 1, how)
 
 
-def _inference_starts(activations: Sequence[LayerActivation]) -> set[int]:
-    """Return the activations that begin an inference."""
+def _inference_starts(activations: Sequence[LayerActivation], outermost: Collection[int]) -> tuple[set[int], str]:
+    """Return the activations that begin an inference, and how that was found."""
     by_root: dict[int, list[int]] = {}
     for number, activation in enumerate(activations):
         if activation.parent < 0:
             by_root.setdefault(activation.path[0][0], []).append(number)
+    nesting = {activation.parent for activation in activations}
     starts: set[int] = set()
+    hows: set[str] = set()
     for numbers in by_root.values():
         paths = [activations[number].path for number in numbers]
         names = [activations[number].identity for number in numbers]
-        found = _by_frame(paths, names) or _by_repetition(names) or [0]
-        starts.update(numbers[index] for index in found)
-    return starts
+        depth = _common_depth(paths)
+        alone = not any(number in nesting for number in numbers)
+        found, how = _by_frame(paths, names, depth, alone), "frame"
+        if not found and paths[0][depth - 1][0] in outermost:
+            found, how = _by_repetition(names), "repetition"
+        if found:
+            hows.add(how)
+        starts.update(numbers[index] for index in found or [0])
+    return starts, " and ".join(sorted(hows))
 
 
-def _by_frame(paths: Sequence[tuple[tuple[int, int], ...]], names: Sequence[Identity]) -> list[int]:
-    """Return the indices at which a new call of the same function begins the same layers; none if it is not so."""
+def _common_depth(paths: Sequence[Path]) -> int:
+    """Return how many frames all paths share."""
     depth = 0
     while all(len(path) > depth and path[depth] == paths[0][depth] for path in paths):
         depth += 1
+    return depth
+
+
+def _by_frame(paths: Sequence[Path], names: Sequence[Identity], depth: int, alone: bool) -> list[int]:
+    """Return the indices at which a new call of the same function begins the same layers; none if it is not so.
+
+    `alone` says that no layer has others in it: then a call for each layer is a step, and no inference.
+    """
     starts = [
         index
         for index, path in enumerate(paths)
@@ -93,7 +112,8 @@ def _by_frame(paths: Sequence[tuple[tuple[int, int], ...]], names: Sequence[Iden
     ]
     nodes = {path[depth][0] if len(path) > depth else -1 for path in paths}
     same = len(nodes) == 1 and len({names[index] for index in starts}) == 1
-    return starts if len(starts) > 1 and same else []
+    steps = alone and len(starts) == len(paths)
+    return starts if len(starts) > 1 and same and not steps else []
 
 
 def _by_repetition(names: Sequence[Identity]) -> list[int]:

@@ -14,6 +14,8 @@ from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, UNALIGNED
 from mcusim.profile_memory import Activation, Layer, Layers, Outside
 from mcusim.trace import Trace
 
+MAIN = "main"
+INFERENCES_BY = {"frame": "calls of one function", "repetition": "repetitions of one sequence of layers"}
 PERIPHERALS = "peripherals"  # beside the names of regions
 GAP_SHARE = 0.1  # of an inference, from which on a remark is due
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
@@ -25,7 +27,7 @@ def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> tu
     found = trace.layers
     if found is None or found.rule is None:
         return None, FlashUse(trace, None, [], everything)
-    places = find_places(found.activations)
+    places = find_places(found.activations, _outermost(trace))
     spent = _by_slot(found, places)
     ledger = Ledger(trace, costs)
     flash = FlashUse(trace, places, spent, everything)
@@ -45,9 +47,19 @@ def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> tu
     flash.fill(layers)
     attributed = Layers(
         rule=found.rule, inferences=places.inferences, layers=layers, activations=_activations(found, places),
-        outside=_outside(trace, found, ledger), left_out=found.left_out,
+        outside=_outside(trace, found, ledger), inferences_by=INFERENCES_BY.get(places.how, places.how),
+        left_out=found.left_out,
     )  # fmt: skip
     return attributed, flash
+
+
+def _outermost(trace: Trace) -> frozenset[int]:
+    """Return the nodes of the call tree that are roots, or `main`."""
+    return frozenset(
+        number
+        for number, node in enumerate(trace.nodes)
+        if node["parent"] < 0 or trace.functions[int(node["function"])].name == MAIN
+    )
 
 
 def _by_slot(found: LayerTrace, places: Places) -> list[Spending]:
@@ -63,6 +75,7 @@ def _activations(found: LayerTrace, places: Places) -> list[Activation]:
             layer=places.slot_of[number], inference=places.inference_of[number], parent=each.parent,
             start_cycles=each.start_cycles, end_cycles=each.end_cycles, self_cycles=each.spending.cycles,
             total_cycles=each.spending.cycles, live_peak_bytes=0, stack_bytes=max(each.sp - each.low_sp, 0),
+            cut=each.cut,
         )
         for number, each in enumerate(found.activations)
     ]  # fmt: skip

@@ -126,7 +126,9 @@ def _arenas(trace: Trace, access: AccessTrace, buffers: list[Buffer]) -> Iterabl
         if sum(len(each) > 0 for each in used.values()) > 1:
             # Live bytes are counted for all arenas together; of one of several this is a bound, by whole buffers.
             peak = min(whole, _peak([each for each in buffers if symbol.address <= each.start < symbol.end]))
-        yield Arena(symbol.name, symbol.address, symbol.size_bytes, int(last[-1]) + 1 if len(last) else 0, peak)
+        gap = int(np.diff(last, prepend=-1, append=symbol.size_bytes).max()) - 1
+        reach = int(last[-1]) + 1 if len(last) else 0
+        yield Arena(symbol.name, symbol.address, symbol.size_bytes, reach, peak, len(last), gap)
 
 
 def _peak(buffers: list[Buffer]) -> int:

@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     width = console.width(sys.stdout, DEFAULT_WIDTH)
     asked = options.render_options(args, width=width, color=console.color(sys.stdout))
     reports.check(args.format, asked)
+    if {"layers", "activations"} & set(args.show):
+        _check_layers(args.layers, image)
 
     from mcusim.reports.progress import ProgressLine
 
@@ -85,6 +87,15 @@ def run(args: argparse.Namespace) -> int:
     if profile.end.kind in FAILURES:
         return exits.OF_END[profile.end.kind]
     return exits.FAILED if profile.memory is not None and profile.memory.findings else exits.DONE
+
+
+def _check_layers(rule: str, image: Image) -> None:
+    """Find out before the wait that there are no layers to show."""
+    from mcusim.layers import find_rule
+
+    if find_rule(rule, image) is None:
+        why = "the file has no names of functions" if not image.functions else "no framework was recognised"
+        raise McusimError(f"--show layers: {image.name} has no layers ({why}): give --layers callees-of=FUNCTION")
 
 
 def _function_name(wanted: str | None, image: Image) -> str | None:

@@ -298,7 +298,7 @@ class LayerRun:
         for number in range(len(self._activations) - 1, -1, -1):  # nested ones come after those around them
             activation, parent = self._activations[number], self._activations[number].parent
             if activation.end_cycles < 0:
-                activation.end_cycles = now
+                activation.end_cycles, activation.cut = now, True
             if parent >= 0 and self._stack_of[parent] is self._stack_of[number]:
                 self._activations[parent].low_sp = min(self._activations[parent].low_sp, activation.low_sp)
         rule = self.rule.text if self.rule is not None else None

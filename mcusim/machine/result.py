@@ -50,7 +50,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
         layers=layers, access=access, heap=heap, rule=machine.observation.rule, arenas=machine.observation.arenas,
-        sanitized=loop.settings.sanitize, refused_accesses=loop.faulting.refused_accesses(),
+        sanitized=loop.settings.sanitize, layers_sought=loop.settings.layers == "auto",
+        refused_accesses=loop.faulting.refused_accesses(),
         unaligned_traps_since=machine.system.scb.unaligned_traps_since,
     )  # fmt: skip
 

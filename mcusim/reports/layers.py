@@ -22,7 +22,7 @@ from dataclasses import replace
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layer, Layers
 from mcusim.reports import numbers
-from mcusim.reports.functions import cause_columns, causes_in_order
+from mcusim.reports.functions import cause_columns, causes_in_order, stalls
 from mcusim.reports.layer_names import Place, chosen_activations, in_order
 from mcusim.reports.options import DEFAULT_LAYER_ROWS, RenderOptions
 from mcusim.reports.table import Cell, Column, Name, Row, Table
@@ -46,6 +46,7 @@ _COLUMNS = (
     Column("live_peak_bytes", "live peak", "count", rank=1),
     Column("stack_bytes", "stack", "count", rank=3),
     Column("flash_bytes", "flash", "count", rank=3),
+    Column("stalls", "stalled by", "text", rank=7, audience="people"),
     Column("code_bytes", "code", "count", audience="data"),
     Column("code_shared_bytes", "of it shared", "count", audience="data"),
     Column("constant_bytes", "constants", "count", audience="data"),
@@ -71,7 +72,10 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
     for place in in_order(layers):
         if place.layer in by_layer:
             often = how_often[place.layer]
-            rows.append((_layer(layers.layers[place.layer], place, by_layer[place.layer], inferences, often), ""))
+            values = _layer(layers.layers[place.layer], place, by_layer[place.layer], inferences, often)
+            if profile.memory is None:
+                values["flash_bytes"] = None  # of constants nothing is known then
+            rows.append((values, ""))
     cut = False
     if audience == "people":
         rows, cut = _cut(rows, options.layer_rows)
@@ -83,7 +87,8 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
         columns = tuple(c for c in columns if c.rank == 0 or any(v.get(c.key) not in (None, "") for v, _ in rows))
     blank: _Values = {column.key: 0 for column in cause_columns(causes)}
     cells = [Row(tuple({**blank, **values}.get(column.key) for column in columns), style) for values, style in rows]
-    return Table(_title(layers, options.inference, inferences), columns, cells, _remark(layers, cut)).only(audience)
+    remark = _remark(layers, cut, profile.memory.resolution_cycles if profile.memory is not None else 0)
+    return Table(_title(layers, options.inference, inferences), columns, cells, remark).only(audience)
 
 
 def _by_inference(runs: Sequence[Activation]) -> list[int]:
@@ -105,19 +110,21 @@ def _adapted(column: Column, once: bool, inferences: int) -> Column:
 
 def _layer(layer: Layer, place: Place, runs: Sequence[Activation], inferences: Sequence[int], often: int) -> _Values:
     """Return the cells of a layer; `often` is how many runs the sums in `layer` are over."""
-    cycles = [run.total_cycles for run in runs]
+    whole = [run for run in runs if not run.cut]  # a run that was cut tells nothing of the others
+    cycles = [run.total_cycles for run in whole or runs]
+    macs = layer.macs if whole else None
     read, written = sum(layer.read_bytes.values()), sum(layer.written_bytes.values())
     return {
         "number": place.number,
-        "label": Name(layer.name, None, place.guides, place.depth),
+        "label": Name(layer.name if whole else f"{layer.name} (not finished)", None, place.guides, place.depth),
         "layer": layer.name,
         "row": "layer",
         "operator": layer.kind,
         "shape": layer.shape,
         "percent": numbers.share_percent(sum(cycles), sum(inferences)),
         "self_cycles": sum(layer.causes.values()),
-        "macs": layer.macs,
-        "bytes_per_mac": (read + written) / often / layer.macs if layer.macs and read + written else None,
+        "macs": macs,
+        "bytes_per_mac": (read + written) / often / macs if macs and read + written else None,
         "live_peak_bytes": max(run.live_peak_bytes for run in runs) or None,
         "stack_bytes": max(run.stack_bytes for run in runs),
         "flash_bytes": layer.code_bytes + layer.constant_bytes or None,
@@ -127,7 +134,8 @@ def _layer(layer: Layer, place: Place, runs: Sequence[Activation], inferences: S
         "constant_shared_bytes": layer.constant_shared_bytes,
         "read_bytes": read,
         "written_bytes": written,
-        **_spread(cycles, layer.macs),
+        "stalls": stalls(layer.causes),
+        **_spread(cycles, macs),
         **_causes(layer.causes),
     }
 
@@ -216,16 +224,22 @@ def _title(layers: Layers, inference: int | None, inferences: Sequence[int]) -> 
         return found
     if inference is not None:
         return f"{found}, inference {inference} of {layers.inferences}"
-    return f"{found}, mean of {layers.inferences} inferences"
+    how = f" ({layers.inferences_by})" if layers.inferences_by else ""
+    return f"{found}, mean of {layers.inferences} inferences{how}"
 
 
-def _remark(layers: Layers, cut: bool) -> str:
+def _remark(layers: Layers, cut: bool, resolution_cycles: int) -> str:
     sentences = ["--layer-rows 0 shows all layers"] if cut else []
     sentences += ["cycles: with nested layers, without handlers and other tasks; share: of an inference"]
     if any(layer.parent >= 0 for layer in layers.layers):
         sentences.append("own cycles and flash: without nested layers")
     if any(run.live_peak_bytes or run.stack_bytes for run in layers.activations):
         sentences.append("live peak, stack and flash in bytes")
+    if resolution_cycles:
+        sentences.append(
+            f"live peak: within a stretch of at most {numbers.count(resolution_cycles)} cycles, so no less than at one "
+            "moment"
+        )
     if layers.left_out:
         more = numbers.things(layers.left_out, "further run of a layer counts", "further runs of layers count")
         sentences.append(f"{more} as what called it")

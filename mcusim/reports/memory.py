@@ -30,7 +30,9 @@ _PEAK = (
 )
 _ARENAS = (
     Column("size_bytes", "reserved", "count"),
-    Column("used_bytes", "used", "count"),
+    Column("used_bytes", "used up to", "count"),
+    Column("lived_bytes", "ever live", "count"),
+    Column("gap_bytes", "largest gap", "count", rank=2),
     Column("live_peak_bytes", "live peak", "count"),
     Column("spare_bytes", "reserved in vain", "count", rank=2),
     Column("address", "address", "address", rank=1),
@@ -115,7 +117,9 @@ def _peak(profile: Profile, memory: MemoryProfile) -> str:
     where = _peak_place(profile, memory)
     text = f"{numbers.count(memory.peak_bytes)} bytes live at most{where}; reserved {numbers.count(reserved_bytes)}"
     spare_bytes = reserved_bytes - memory.peak_bytes
-    return f"{text}: {numbers.count(spare_bytes)} more than were ever live at once" if spare_bytes > 0 else text
+    return (
+        f"{text}: at least {numbers.count(spare_bytes)} more than were ever live at once" if spare_bytes > 0 else text
+    )
 
 
 def _peak_place(profile: Profile, memory: MemoryProfile) -> str:
@@ -169,11 +173,14 @@ def _buffers(profile: Profile, title: str, buffers: Sequence[Buffer], most: int)
 def arenas_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
     """Return each arena: reserved, used, and live at most, which no plan can do without."""
     rows = [
-        Row((arena.size_bytes, arena.used_bytes, arena.live_peak_bytes, arena.size_bytes - arena.live_peak_bytes,
-             arena.start, arena.name))
+        Row((arena.size_bytes, arena.used_bytes, arena.lived_bytes, arena.gap_bytes, arena.live_peak_bytes,
+             arena.size_bytes - arena.live_peak_bytes, arena.start, arena.name))
         for arena in _memory(profile).arenas
     ]  # fmt: skip
-    remark = "used: up to the last byte that was live once; a plan needs no less than the live peak, alignment apart"
+    remark = (
+        "used up to: the last byte that was ever live; largest gap: of bytes in a row that never were; a plan needs "
+    )
+    remark += "no less than the live peak, alignment apart"
     return Table("Arenas", _ARENAS, rows, remark).only(audience)
 
 

@@ -170,7 +170,7 @@ def _totals(profile: Profile) -> list[Fact]:
 def _sure(profile: Profile) -> str:
     """Return what stands beside the cycles: the interval where one was measured, else the word for what they are."""
     interval = profile.accuracy.interval_percent
-    return f"({profile.accuracy.level})" if interval is None else f"±{interval:g}% ({profile.accuracy.level})"
+    return f"({profile.accuracy.level})" if interval is None else f"±{interval:g}% (see how sure)"
 
 
 def _clock(profile: Profile) -> str:
