@@ -47,7 +47,7 @@ def value_of(origin: Origin, registers: list[int]) -> int:
     base = registers[origin.base] if origin.base >= 0 else 0
     if origin.loads:
         base = peek(base + origin.inner_offset & MASK, 4) or 0
-    index = registers[origin.index] << origin.shift if origin.index >= 0 else 0
+    index = registers[origin.second] << origin.shift if origin.second >= 0 else 0
     return base + index + origin.offset & MASK
 
 

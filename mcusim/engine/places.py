@@ -136,7 +136,7 @@ class Places:
         guard_of = [NO_GUARD] * len(accesses)
         for number, access in enumerate(accesses):
             origin = access.address.origin if access is not None and isinstance(access.address, Traced) else None
-            if origin is None or (origin.base == origin.index == NO_REGISTER):
+            if origin is None or (origin.base == origin.second == NO_REGISTER):
                 continue
             group = origin._replace(offset=0)
             if group not in groups and len(groups) == MAX_GUARDS:
@@ -145,8 +145,8 @@ class Places:
             if guard == len(ends):
                 ends.append([origin.offset, origin.offset])
             ends[guard] = [min(ends[guard][0], origin.offset), max(ends[guard][1], origin.offset)]
-        rows = [
-            (group.base, group.index, group.shift, int(group.loads), group.inner_offset, low, high - low)
+        rows: list[tuple[int, ...]] = [
+            (group.base, group.second, group.shift, int(group.loads), group.inner_offset, low, high - low)
             for group, (low, high) in zip(groups, ends, strict=True)
         ]
         return rows, guard_of

@@ -18,13 +18,13 @@ MASK = 0xFFFF_FFFF
 
 
 class Origin(NamedTuple):
-    """How an address follows from the registers: base + (index << shift) + offset.
+    """How an address follows from the registers: base + (second << shift) + offset.
 
     With `loads`, the base is not a register's value but the word at register + `inner_offset`.
     """
 
     base: int
-    index: int = NO_REGISTER
+    second: int = NO_REGISTER
     shift: int = 0
     offset: int = 0
     loads: bool = False
@@ -72,7 +72,7 @@ class Traced(int):
         origin, value = self.origin, int(self) << other
         if origin is None or other == 0:
             return Traced(value, origin)
-        alone = not origin.loads and origin.index == NO_REGISTER
+        alone = not origin.loads and origin.second == NO_REGISTER
         shifted = Origin(NO_REGISTER, origin.base, other, _signed(origin.offset << other)) if alone else None
         return Traced(value, shifted)
 
@@ -89,7 +89,7 @@ def _sum(first: Traced, second: int) -> Origin | None:
     two = second.origin
     if one is not None and two is not None and not one.loads and not two.loads:
         parts = [(origin.base, 0) for origin in (one, two) if origin.base != NO_REGISTER]
-        parts += [(origin.index, origin.shift) for origin in (one, two) if origin.index != NO_REGISTER]
+        parts += [(origin.second, origin.shift) for origin in (one, two) if origin.second != NO_REGISTER]
         parts.sort(key=lambda part: part[1])
         if len(parts) == 2 and parts[0][1] == 0:
             return Origin(parts[0][0], *parts[1], _signed(one.offset + two.offset))
@@ -104,7 +104,7 @@ def traced_accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Acce
         if value is None or not isinstance(address, Traced):
             return value
         origin = address.origin
-        if size_bytes != 4 or origin is None or origin.loads or origin.index != NO_REGISTER:
+        if size_bytes != 4 or origin is None or origin.loads or origin.second != NO_REGISTER:
             return Traced(value, None)
         return Traced(value, Origin(origin.base, loads=True, inner_offset=origin.offset))
 
