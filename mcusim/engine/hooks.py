@@ -59,6 +59,7 @@ def _settle(m: Any, address: int) -> bool:
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[block_number]
     flags = block.flags
     taken = 1 if (flags & rec.ENDS_IN_BRANCH) and (address != block.end or flags & rec.ALWAYS_BRANCHES) else 0
+    predicates = int64(0)
     if flags & rec.PREDICATED:
         predicates = predicates_held(m, block, taken) | (int64(entry.predicates) & ~PREDICATE_MASK)
         number = _find_entry(m, block, int64(entry.state), predicates)
@@ -76,7 +77,7 @@ def _settle(m: Any, address: int) -> bool:
     outcome.count += 1
     m.clock_cycles += outcome.cycles
     if flags & rec.DIVIDES:
-        m.clock_cycles += division_extra(m, block)
+        m.clock_cycles += division_extra(m, block, predicates)
     if flags & rec.CHECKS_ALIGNMENT:
         m.clock_cycles += alignment_extra(m, block)
     m.state = outcome.exit_state

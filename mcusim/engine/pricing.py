@@ -294,13 +294,14 @@ class Pricer:
                 continue
             first, second, operation = operation_of(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
-            if op["flags"] & isa.CONDITIONAL:  # the operands do not tell whether it ran
+            predicate, inverted = int(decoded.group[index]), int(decoded.inverted[index])
+            if op["flags"] & isa.CONDITIONAL and (predicate < 0 or changed >> first & 1 or changed >> second & 1):
                 decoded.assumed.append((int(op["address"]), rec.NO_PROBE))
             elif changed >> first & 1 or changed >> second & 1:
                 decoded.assumed.append((int(op["address"]), rec.PROBE_DIVISION))
-                rows.append((-1, -1, operation, int(index)))
+                rows.append((-1, -1, operation, int(index), -1, 0))
             else:
-                rows.append((first, second, operation, int(index)))
+                rows.append((first, second, operation, int(index), predicate, inverted))
         if rows:
             block = self.tables.arrays["blocks"][number]
             block["first_division"] = self.tables.add_divisions(rows)

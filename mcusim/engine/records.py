@@ -139,6 +139,8 @@ DIVISION = np.dtype(
         ("divisor", np.int32),
         ("operation", np.int32),
         ("op_index", np.int32),
+        ("predicate", np.int32),  # the IT group that it belongs to, -1: none
+        ("inverted", np.int32),  # it runs when that group's first condition does not hold
         ("count", np.int64),
         ("extra_cycles", np.int64),  # beyond the class's own cycles
     ],

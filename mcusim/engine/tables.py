@@ -218,8 +218,8 @@ class Tables:
         self.arrays["outcomes"]["link_key"] = NO_KEY
         self.m["last_outcome"] = -1
 
-    def add_divisions(self, rows: list[tuple[int, int, int, int]]) -> int:
-        """Append a block's divisions (two operands, operation, index of instruction); return the first's number."""
+    def add_divisions(self, rows: list[tuple[int, int, int, int, int, int]]) -> int:
+        """Append a block's divisions (DIVISION up to `inverted`); return the first's number."""
         first = self.division_count
         while first + len(rows) > len(self.arrays["divisions"]):
             self._double("divisions", "division_capacity")
