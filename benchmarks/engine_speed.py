@@ -2,7 +2,7 @@
 """How fast is simulation with timing, compared with the bare engine, on the same guest instructions?
 
     python benchmarks/engine_speed.py [ELF=STRETCH[*WEIGHT],... ...] [--repetitions N] [--least RATIO]
-                                      [--wait-states N] [--memory-hook]
+                                      [--wait-states N] [--memory]
 
 A stretch is a function, from its first entry to its return, or START..END, two functions' entries. The firmware runs
 under mcusim up to the stretch, where registers and memory are kept. From there the same instructions are executed
@@ -13,8 +13,9 @@ again and again, in turns:
 
 With --wait-states the firmware's flash has them, so that mcusim looks at every data read of flash and at every line
 that is fetched; then `bare` has a native memory hook that does nothing, on all reads and writes: what any simulator on
-this engine pays that looks at data addresses. --memory-hook gives `bare` that hook without wait states: for boards with
-memories that answer unequally (nucleo-l4r5zi), where the block hook finds the memory of each access.
+this engine pays that looks at data addresses.
+
+With --memory mcusim tracks every access (`Settings.memory_tracking`), and `bare` has that hook, too.
 
 The best of each counts, in CPU time of this process; registers and memory must be the same afterwards. A firmware's
 ratio is that of its stretches' times, each multiplied by its weight (how often the firmware runs it).
@@ -86,14 +87,14 @@ def hook_memory(uc: Any) -> None:
 class Stretch:
     """A firmware standing at the first instruction of START, able to run to END again and again."""
 
-    def __init__(self, path: Path, start: str, end: str | None, wait_states: int | None, hooked: bool) -> None:
+    def __init__(self, path: Path, start: str, end: str | None, wait_states: int | None, memory: bool) -> None:
         image = mcusim.load(path)
         board, _ = mcusim.guess_board(image)
         # Arrive once with a watch on START, to learn when that is; then again without one, since a watch costs time.
         found = mcusim.run(image, board, mcusim.Settings(until=start, wait_states=wait_states))
         if found.end.kind != "until":
             raise SystemExit(f"{path.name}: {start} was not reached: {found.end.text}")
-        settings = mcusim.Settings(max_cycles=found.clock_cycles, wait_states=wait_states)
+        settings = mcusim.Settings(max_cycles=found.clock_cycles, wait_states=wait_states, memory_tracking=memory)
         self.loop = RunLoop(image, board, settings, None, None)
         self.loop.run()
         self.machine = self.loop.machine
@@ -108,7 +109,7 @@ class Stretch:
         self.end = end_symbol.address if end_symbol else self.engine.read_register("lr") & ~1
         self.engine.drop_translation(self.end, 2)
         self.bare = self._bare_engine(board)
-        if wait_states or hooked:
+        if wait_states or memory:
             hook_memory(self.bare)
         self._registers = {name: self.uc.reg_read(number) for name, number in REGISTERS.items()}
         self._arrays = [(w.array, w.array.copy()) for w in self.machine.memory._windows if w.writable]
@@ -195,9 +196,9 @@ def mean(run: Callable[[], float], passes: int) -> float:
     return sum(run() for _ in range(passes)) / passes
 
 
-def measure(path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None, hooked: bool) -> Result:
+def measure(path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None, memory: bool) -> Result:
     """Measure one stretch."""
-    stretch = Stretch(path, start, end, wait_states, hooked)
+    stretch = Stretch(path, start, end, wait_states, memory)
     first_s = stretch.run_hooked()
     stretch.check()
     before = stretch.count()
@@ -211,12 +212,12 @@ def measure(path: Path, start: str, end: str | None, repetitions: int, wait_stat
     return Result(after[0] - before[0], after[1] - before[1], min(bare_s), min(hooked_s), first_s)
 
 
-def whole(path: Path) -> float:
+def whole(path: Path, memory: bool) -> float:
     """Return million instructions per second of loading and running all of a firmware."""
     begin = time.perf_counter()
     image = mcusim.load(path)
     board, _ = mcusim.guess_board(image)
-    loop = RunLoop(image, board, mcusim.Settings(), None, None)
+    loop = RunLoop(image, board, mcusim.Settings(memory_tracking=memory), None, None)
     loop.run()
     return loop.machine.instructions() / 1e6 / (time.perf_counter() - begin)
 
@@ -239,7 +240,7 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=15, help="how often each is measured (default 15)")
     parser.add_argument("--least", type=float, default=0.0, metavar="RATIO", help="fail if a firmware is below this")
     parser.add_argument("--wait-states", type=int, metavar="N", help="of the flash: see above")
-    parser.add_argument("--memory-hook", action="store_true", help="bare has a memory hook that does nothing")
+    parser.add_argument("--memory", action="store_true", help="track every access: see above")
     args = parser.parse_args()
     print(f"million instructions per second, best of {args.repetitions}")
     print(f"{'bare':>8}{'mcusim':>8}{'ratio':>7}{'first':>8}{'whole':>8}{'instructions':>14}{'per block':>10}")
@@ -248,7 +249,7 @@ def main() -> int:
         path, stretches = parse(text)
         bare_s = hooked_s = instructions = 0.0
         for start, end, weight in stretches:
-            r = measure(path, start, end, args.repetitions, args.wait_states, args.memory_hook)
+            r = measure(path, start, end, args.repetitions, args.wait_states, args.memory)
             million = r.instructions / 1e6
             print(
                 f"{million / r.bare_s:8.0f}{million / r.hooked_s:8.0f}{r.bare_s / r.hooked_s:7.2f}"
@@ -263,7 +264,7 @@ def main() -> int:
         worst = min(worst, ratio)
         print(
             f"{instructions / 1e6 / bare_s:8.0f}{instructions / 1e6 / hooked_s:8.0f}{ratio:7.2f}{'':8}"
-            f"{whole(path):8.1f}{int(instructions):14,}{'':10}  {path.name}",
+            f"{whole(path, args.memory):8.1f}{int(instructions):14,}{'':10}  {path.name}",
             flush=True,
         )
     print(f"worst ratio {worst:.2f}")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mcusim.core import Core, load_core
     from mcusim.errors import McusimError
     from mcusim.guess import guess_board
+    from mcusim.headers import include_dir
     from mcusim.image import Image, load
     from mcusim.machine import Progress, Settings, run
     from mcusim.profile import Profile
@@ -40,6 +41,7 @@ _HOMES = {
     "load_core": "mcusim.core",
     "McusimError": "mcusim.errors",
     "guess_board": "mcusim.guess",
+    "include_dir": "mcusim.headers",
     "Image": "mcusim.image",
     "load": "mcusim.image",
     "Progress": "mcusim.machine",
@@ -65,6 +67,7 @@ __all__ = [
     "Trace",
     "attribute",
     "guess_board",
+    "include_dir",
     "load",
     "load_board",
     "load_core",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import llvmlite.binding
+import llvmlite.ir
 import numba
 import numpy as np
 from numba import types
@@ -30,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Typed as Any: in compiled code they are both types and conversions.
 int32: Any = types.int32
 int64: Any = types.int64
+uint8: Any = types.uint8
+uint16: Any = types.uint16
 uint32: Any = types.uint32
 uint64: Any = types.uint64
 void: Any = types.void
@@ -88,12 +91,18 @@ def njit(function: F) -> F:
         return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
+def njit_inlined(function: F) -> F:
+    """Compile a small function as `njit` does, and put it into each of its callers: for what a native hook does."""
+    with _own_cache():
+        return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
+
+
 def native_callback(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile a function into a C callback; `.address` is its machine address. Cached on disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         with _own_cache():
-            return numba.cfunc(result(*arguments), cache=True, error_model="numpy")(function)
+            return numba.cfunc(result(*arguments), cache=True, error_model="numpy", forceinline=True)(function)
 
     return decorate
 
@@ -119,6 +128,47 @@ def _as_pointer(typing_context: Any, address: Any) -> Any:
     return types.voidptr(address), code
 
 
+def _make_load(bits: int, result: Any) -> Any:
+    """Return an intrinsic that reads so many bits at an address, which need not be aligned."""
+
+    @intrinsic
+    def load(typing_context: Any, address: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            place = builder.inttoptr(values[0], llvmlite.ir.IntType(bits).as_pointer())
+            value = builder.load(place)
+            value.align = 1
+            return value
+
+        return result(address), code
+
+    return load
+
+
+def _make_store(bits: int, stored: Any) -> Any:
+    """Return an intrinsic that writes so many bits at an address, which need not be aligned."""
+
+    @intrinsic
+    def store(typing_context: Any, address: Any, value: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            place = builder.inttoptr(values[0], llvmlite.ir.IntType(bits).as_pointer())
+            builder.store(values[1], place).align = 1
+            return context.get_dummy_value()
+
+        return types.void(address, stored), code
+
+    return store
+
+
+load16, load32, load64 = (
+    _make_load(16, types.uint16),
+    _make_load(32, types.uint32),
+    _make_load(64, types.uint64),
+)  # (address) -> value
+store16, store32, store64 = (
+    _make_store(16, types.uint16),
+    _make_store(32, types.uint32),
+    _make_store(64, types.uint64),
+)  # (address, value)
 as_pointer = cast(Callable[[int], Any], _as_pointer)
 carray: Callable[..., Any] = getattr(numba, "carray")  # noqa: B009 - not in its public stubs
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 2
+from mcusim.profile_memory import Layers, MemoryProfile
+
+SCHEMA_VERSION = 3
 
 
 @dataclass
@@ -266,3 +268,5 @@ class Profile:
     stacks: list[StackInfo] = field(default_factory=list)  # that of reset first
     tasks: list[TaskInfo] = field(default_factory=list)
     fault: FaultInfo | None = None  # in which the run ended
+    layers: Layers | None = None  # None: no rule found any
+    memory: MemoryProfile | None = None  # None: memory was not tracked

@@ -2,13 +2,15 @@
 """Profiles as JSON: deterministic, readable as a diff, and loaded back unchanged.
 
 The layout is one top-level key per line, and one line per element of the long lists (functions, tree, instructions),
-so that two profiles can be compared with `diff` and goldens can be reviewed.
+so that two profiles can be compared with `diff` and goldens can be reviewed. Layers and memory hold lists of their own
+and are laid out the same way; a column of the timeline is a line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,17 @@ import msgspec
 from mcusim import output
 from mcusim.errors import McusimError
 from mcusim.profile import SCHEMA_VERSION, Profile
+from mcusim.profile_memory import ZONES, Heap, Layers, MemoryProfile, Timeline
+
+# Records that hold long lists themselves.
+_OPENED = (Layers, MemoryProfile, Timeline, Heap)
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     # 2 adds guessed registers (notes before), and what may be missing: stacks, tasks, the fault
     1: lambda raw: {**raw, "schema_version": 2, "guessed": []},
+    # 3 adds what may be missing: layers, memory
+    2: lambda raw: {**raw, "schema_version": 3},
 }
 
 
@@ -33,16 +41,20 @@ class _Head(msgspec.Struct):
 
 def dumps(profile: Profile) -> bytes:
     """Return the profile as JSON. Equal profiles give equal bytes."""
-    rows = []
-    for field in fields(profile):
-        value = getattr(profile, field.name)
-        rows.append(b'"%s": %s' % (field.name.encode(), _lines(value)))
-    return b"{\n" + b",\n".join(rows) + b"\n}\n"
+    return _keys(profile) + b"\n"
+
+
+def _keys(record: Any) -> bytes:
+    """Return a record as JSON with one key per line."""
+    rows = [b'"%s": %s' % (field.name.encode(), _lines(getattr(record, field.name))) for field in fields(record)]
+    return b"{\n" + b",\n".join(rows) + b"\n}"
 
 
 def _lines(value: object) -> bytes:
     """Return `value` as JSON: lists of records with one element per line, anything else on one line."""
-    if not isinstance(value, list) or not value:
+    if isinstance(value, _OPENED):
+        return _keys(value)
+    if not isinstance(value, list) or not value or not is_dataclass(value[0]):
         return msgspec.json.encode(value)
     return b"[\n" + b",\n".join(b" " + msgspec.json.encode(element) for element in value) + b"\n]"
 
@@ -69,10 +81,10 @@ def save(profile: Profile, path: Path, *, force: bool = False) -> None:
     output.write(path, dumps(profile), force=force)
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: Path | str) -> Profile:
     """Return the profile saved at `path`."""
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise McusimError(f"{path}: cannot be read: {reason}: give a profile saved with -o") from error
@@ -119,6 +131,62 @@ def _check_references(profile: Profile, name: str) -> None:
             raise _damaged(name, f"no node {task.root} in the tree - at `$.tasks[{index}].root`")
     for index, instruction in enumerate(profile.instructions):
         _check_index(instruction.function, functions, f"$.instructions[{index}].function", name)
+    layers = profile.layers
+    if layers is not None:
+        _check_layers(layers, len(functions), name)
+    if profile.memory is not None:
+        counts = (len(layers.layers), len(layers.activations)) if layers is not None else (0, 0)
+        _check_memory(profile.memory, *counts, name)
+
+
+def _check_layers(layers: Layers, functions: int, name: str) -> None:
+    """Check what layers and their runs point at."""
+    for index, layer in enumerate(layers.layers):
+        key = f"$.layers.layers[{index}]"
+        _check(-1 <= layer.function < functions, f"no function {layer.function}", f"{key}.function", name)
+        _check(-1 <= layer.parent < index, f"parent {layer.parent} is not an earlier layer", f"{key}.parent", name)
+    for index, run in enumerate(layers.activations):
+        key = f"$.layers.activations[{index}]"
+        _check(0 <= run.layer < len(layers.layers), f"no layer {run.layer}", f"{key}.layer", name)
+        _check(-1 <= run.parent < index, f"parent {run.parent} is not an earlier one", f"{key}.parent", name)
+        known = 0 <= run.inference < layers.inferences
+        _check(known, f"no inference {run.inference}, there are {layers.inferences}", f"{key}.inference", name)
+        _check(run.start_cycles <= run.end_cycles, "ends before it starts", f"{key}.end_cycles", name)
+
+
+def _check_memory(memory: MemoryProfile, layers: int, activations: int, name: str) -> None:
+    """Check what stretches, buffers, flash and findings point at, and that the timeline is a table."""
+    timeline, rows = memory.timeline, len(memory.timeline.start_cycles)
+    columns = {field.name: getattr(timeline, field.name) for field in fields(timeline)}
+    columns |= {f"live_by_zone.{zone}": column for zone, column in columns.pop("live_by_zone").items()}
+    for key, column in columns.items():
+        _check(len(column) == rows, f"has {len(column)} rows, not {rows}", f"$.memory.timeline.{key}", name)
+    unknown = set(timeline.live_by_zone) - set(ZONES)
+    _check(not unknown, f"no zone {sorted(unknown)}", "$.memory.timeline.live_by_zone", name)
+    starts = timeline.start_cycles
+    ordered = all(before <= after for before, after in pairwise(starts))
+    _check(ordered, "is not in the order of time", "$.memory.timeline.start_cycles", name)
+    for index, run in enumerate(timeline.activation):
+        _check(-1 <= run < activations, f"no run {run}", f"$.memory.timeline.activation[{index}]", name)
+    _check(-1 <= memory.peak < rows, f"no stretch {memory.peak}", "$.memory.peak", name)
+    for kind in ("buffers", "peak_buffers"):
+        for index, buffer in enumerate(getattr(memory, kind)):
+            key = f"$.memory.{kind}[{index}]"
+            _check(-1 <= buffer.writer < activations, f"no run {buffer.writer}", f"{key}.writer", name)
+            _check(-1 <= buffer.reader < activations, f"no run {buffer.reader}", f"{key}.reader", name)
+            _check(buffer.start <= buffer.end, "ends before it starts", f"{key}.end", name)
+            _check(buffer.first_cycles <= buffer.last_cycles, "ends before it starts", f"{key}.last_cycles", name)
+            _check(buffer.zone in ZONES, f"no zone '{buffer.zone}'", f"{key}.zone", name)
+    for index, symbol in enumerate(memory.flash_symbols):
+        for layer in symbol.layers:
+            _check(0 <= layer < layers, f"no layer {layer}", f"$.memory.flash_symbols[{index}].layers", name)
+    for index, finding in enumerate(memory.findings):
+        _check(-1 <= finding.layer < layers, f"no layer {finding.layer}", f"$.memory.findings[{index}].layer", name)
+
+
+def _check(right: bool, reason: str, key: str, name: str) -> None:
+    if not right:
+        raise _damaged(name, f"{reason} - at `{key}`")
 
 
 def _check_index(value: int, table: Sequence[object], key: str, name: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcusim.access_trace import AccessTrace
 from mcusim.board import Board
 from mcusim.core import Core
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Array
-from mcusim.image.model import Image
+from mcusim.image.model import Image, Symbol
+from mcusim.layer_trace import HeapTrace, LayerTrace
+from mcusim.layers import LayerRule
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class StackUse:
     top: int
     low: int
     overflow: str
+    low_node: int = -1  # of the call tree: who took SP there
 
 
 @dataclass(frozen=True)
@@ -137,3 +141,9 @@ class Trace:
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)
     tasks: list[TaskUse] = field(default_factory=list)
+    layers: LayerTrace | None = None
+    heap: HeapTrace | None = None
+    rule: LayerRule | None = None  # by which layers were found
+    arenas: list[Symbol] = field(default_factory=list)
+    sanitized: bool = False
+    access: AccessTrace | None = None  # where memory was tracked

@@ -138,8 +138,7 @@ def run_profile(image: Image, board: str, **settings: object) -> Profile:
 def prebuilt(name: str, board: str) -> Path:
     """Return the committed ELF of a test firmware, or of an example."""
     for folder in (FIRMWARE, EXAMPLES):
-        path = folder / name / f"{name}-{board}.elf"
-        if path.is_file():
+        for path in folder.glob(f"*/{name}-{board}.elf"):  # a variant is in the folder of its firmware
             return path
     raise FileNotFoundError(f"{name}-{board}.elf")
 

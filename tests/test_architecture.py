@@ -34,12 +34,13 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits"),
-    ("output", "jit", "image"),
+    ("errors", "exits", "headers", "profile_memory"),
+    ("output", "jit", "image", "layer_trace"),
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
-    ("guess", "engine", "devices"),
+    ("guess", "engine", "devices", "layers"),
+    ("access_trace",),
     ("trace",),
     ("machine",),
     ("gdb",),
@@ -49,15 +50,19 @@ LAYERS = (
     ("batch",),
     ("comparison", "validation"),
     ("reports",),
+    ("plots",),
     ("cli",),
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
-    "profile": set(),
-    "profile_io": {"errors", "output", "profile"},
-    "reports": {"errors", "profile", "profile_io"},
+    "profile_memory": set(),
+    "profile": {"profile_memory"},
+    "profile_io": {"errors", "output", "profile", "profile_memory"},
+    "reports": {"errors", "profile", "profile_io", "profile_memory"},
+    "plots": {"errors", "profile", "profile_memory", "reports"},
     "devices": {"errors", "board"},
     "image": {"errors"},
+    "layers": {"errors", "image"},
     "isa": set(),
     "pipelines": {"isa", "jit"},
 }
@@ -68,10 +73,21 @@ OWNERS = {
     "intelhex": {"image"},
     "itanium_demangler": {"image"},
     "llvmlite": {"jit"},
-    "matplotlib": set(),
+    "matplotlib": {"plots"},
     "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
-    "numpy": {"attribution", "core", "engine", "isa", "jit", "kernels", "machine", "pipelines"},
+    "numpy": {
+        "access_trace",
+        "attribution",
+        "core",
+        "engine",
+        "isa",
+        "jit",
+        "kernels",
+        "layer_trace",
+        "machine",
+        "pipelines",
+    },
     "rich": {"reports"},
     "unicorn": {"engine"},
 }
@@ -195,7 +211,9 @@ def test_each_third_party_package_has_its_owner() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["list", "formats"], ["profile", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["list", "formats"], ["profile", "--help"], ["plot", "--help"]]
+)
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\nfrom mcusim.cli import entry_point\n"

@@ -16,7 +16,7 @@ from mcusim.errors import McusimError
 from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.loop import RunLoop
-from mcusim.machine.machine import device_ranges
+from mcusim.machine.parts import device_ranges
 
 BOARD = "generic-cortex-m4"
 

@@ -13,7 +13,7 @@ from mcusim.core import load_core
 from mcusim.devices import DEVICES
 from mcusim.errors import McusimError
 from mcusim.isa.decode import CLASS_NUMBER
-from mcusim.machine.machine import core_of
+from mcusim.machine.parts import core_of
 
 GOOD = """
 name = "mine"

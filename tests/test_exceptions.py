@@ -63,6 +63,9 @@ class FakeMemory:
     def read_word(self, address: int) -> int:
         return int.from_bytes(self.read(address, 4), "little")
 
+    def peek(self, address: int, size_bytes: int) -> int:
+        return int.from_bytes(self.read(address, size_bytes), "little")
+
     def holds(self, address: int) -> bool:
         return True
 

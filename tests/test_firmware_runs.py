@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machines import EXAMPLES, FIRMWARE, prebuilt, run_loop, run_profile
+from machines import FIRMWARE, prebuilt, run_loop, run_profile
 from msgspec.structs import replace
 
 from mcusim.attribution import attribute
@@ -42,12 +42,16 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
         ("keyword_spotting", MPS2),
         ("two_tasks", NUCLEO),
         ("two_tasks", MPS2),
+        ("memory_plan_bad", NUCLEO),
+        ("memory_plan_good", NUCLEO),
+        ("heap", NUCLEO),
+        ("patches", NUCLEO),
     ],
 )
 def test_examples_print_what_they_should(name: str, board: str) -> None:
     lines = printed(run_firmware(name, board, max_cycles=100_000_000)).splitlines(keepends=True)
     kept = "".join(line for line in lines if not line.startswith("cycles: "))
-    assert kept == (EXAMPLES / name / "expected.txt").read_text()
+    assert kept == (prebuilt(name, board).parent / "expected.txt").read_text()
 
 
 # Cycles from the issue of the first read to that of the second: Arm DDI 0439D 3.3, and cores/cortex-m4.toml.

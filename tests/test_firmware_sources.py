@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from machines import EXAMPLES, FIRMWARE
 
+import mcusim
+
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
@@ -36,6 +38,7 @@ def test_committed_elfs_are_what_their_sources_give(folder: str, tmp_path: Path)
     ignore = shutil.ignore_patterns("build")
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=ignore)
     shutil.copytree(FIRMWARE, tmp_path / "tests" / "firmware", ignore=ignore)
+    shutil.copytree(mcusim.include_dir(), tmp_path / "mcusim" / "include")
     done = subprocess.run(
         ["make", "-s", "-j2", "check"], cwd=tmp_path / folder, env=ENVIRONMENT, capture_output=True, text=True
     )

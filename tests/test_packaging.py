@@ -42,7 +42,12 @@ def test_data_is_found_where_it_is_read_from(package: str, ending: str) -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert files("mcusim").joinpath("py.typed").is_file()
-    assert SETUPTOOLS["package-data"]["mcusim"] == ["py.typed"]
+    assert "py.typed" in SETUPTOOLS["package-data"]["mcusim"]
+
+
+def test_the_header_for_firmware_ships() -> None:
+    assert "include/mcusim.h" in SETUPTOOLS["package-data"]["mcusim"]
+    assert Path(mcusim.include_dir(), "mcusim.h").is_file()
 
 
 def test_one_version() -> None:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import memory_values
 import msgspec
 import pytest
 from fakes import make_profile
+from fakes_memory import make_network_profile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +70,8 @@ def profiles(draw: st.DrawFn) -> Profile:
     instruction = st.builds(
         InstructionCost, ADDRESS, index, TEXT, TEXT, COUNT, COUNT, CAUSES, st.none() | TEXT, st.none() | COUNT
     )
+    found = draw(st.none() | memory_values.layers(len(functions)))
+    counts = (len(found.layers), len(found.activations)) if found is not None else (0, 0)
     section = st.builds(SectionInfo, TEXT, ADDRESS, COUNT, TEXT, COUNT, COUNT)
     return draw(
         st.builds(
@@ -89,6 +95,8 @@ def profiles(draw: st.DrawFn) -> Profile:
             st.lists(st.builds(StackInfo, TEXT, ADDRESS, ADDRESS, COUNT, TEXT), min_size=1, max_size=2),
             st.just([]) if not tree else st.lists(TASK.map(lambda task: replace(task, root=0)), max_size=2),
             st.none() | FAULT,
+            st.just(found),
+            st.none() | memory_values.memory(*counts),
         )
     )
 
@@ -114,6 +122,20 @@ def test_the_file_is_json_with_a_key_or_an_element_per_line() -> None:
     assert data.count(b"\n") > len(make_profile().functions)
 
 
+def test_layers_and_memory_are_laid_out_line_by_line() -> None:
+    profile = make_network_profile(10, findings=True)
+    data = profile_io.dumps(profile)
+    assert profile_io.loads(data) == profile
+    assert profile.layers is not None
+    assert profile.memory is not None
+    lines = data.splitlines()
+    elements = [*profile.layers.layers, *profile.layers.activations, *profile.memory.buffers, *profile.memory.findings]
+    assert all(b" " + msgspec.json.encode(element) in b"\n".join(lines) for element in elements)
+    assert max(map(len, lines)) < 4_000
+    starts = msgspec.json.encode(profile.memory.timeline.start_cycles)
+    assert b'"start_cycles": %s,' % starts in lines
+
+
 @given(st.data())
 def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> None:
     whole = bytearray(profile_io.dumps(make_profile()))
@@ -137,10 +159,10 @@ def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'"schema_version": 2', b'"schema_version": 3', "saved by a newer mcusim (schema 3, this one reads up to 2)"),
-        (b'"schema_version": 2', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
-        (b'"schema_version": 2', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
-        (b'"schema_version": 2,', b"", "not a saved profile: object missing required field 'schema_version'"),
+        (b'"schema_version": 3', b'"schema_version": 4', "saved by a newer mcusim (schema 4, this one reads up to 3)"),
+        (b'"schema_version": 3', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
+        (b'"schema_version": 3', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
+        (b'"schema_version": 3,', b"", "not a saved profile: object missing required field 'schema_version'"),
         (b'"cycles":10973137', b'"cycles":"many"', "damaged profile: totals.cycles: expected `int`, got `str`"),
         (b'{"parent":0,"function":1,', b'{"parent":0,"function":99,', "tree[1].function: no function 99, there are 13"),
         (b'{"parent":0,"function":1,', b'{"parent":1,"function":1,', "tree[1].parent: parent 1 is not an earlier node"),
@@ -153,6 +175,40 @@ def test_damage_names_the_key(old: bytes, new: bytes, message: str) -> None:
         profile_io.loads(data.replace(old, new, 1), "run.json")
     assert str(caught.value).startswith("run.json: ")
     assert message.replace("`", "'") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("layers.layers.1.function", 99, "layers.layers[1].function: no function 99"),
+        ("layers.layers.1.parent", 1, "layers.layers[1].parent: parent 1 is not an earlier layer"),
+        ("layers.activations.2.layer", 10, "layers.activations[2].layer: no layer 10"),
+        ("layers.activations.2.parent", 2, "layers.activations[2].parent: parent 2 is not an earlier one"),
+        ("layers.activations.2.inference", 1, "layers.activations[2].inference: no inference 1, there are 1"),
+        ("layers.activations.2.end_cycles", 1, "layers.activations[2].end_cycles: ends before it starts"),
+        ("memory.timeline.start_cycles.2", 1, "memory.timeline.start_cycles: is not in the order of time"),
+        ("memory.timeline.activation.2", 10, "memory.timeline.activation[2]: no run 10"),
+        ("memory.timeline.stack_bytes", [1], "memory.timeline.stack_bytes: has 1 rows, not 22"),
+        ("memory.timeline.live_by_zone.heap", [], "memory.timeline.live_by_zone.heap: has 0 rows, not 22"),
+        ("memory.timeline.live_by_zone", {"rom": [0] * 22}, "memory.timeline.live_by_zone: no zone ['rom']"),
+        ("memory.peak", 22, "memory.peak: no stretch 22"),
+        ("memory.buffers.1.writer", 10, "memory.buffers[1].writer: no run 10"),
+        ("memory.peak_buffers.1.reader", -2, "memory.peak_buffers[1].reader: no run -2"),
+        ("memory.buffers.1.zone", "rom", "memory.buffers[1].zone: no zone 'rom'"),
+        ("memory.buffers.1.end", 0, "memory.buffers[1].end: ends before it starts"),
+        ("memory.flash_symbols.0.layers", [10], "memory.flash_symbols[0].layers: no layer 10"),
+        ("memory.findings.0.layer", 10, "memory.findings[0].layer: no layer 10"),
+    ],
+)
+def test_what_points_at_nothing_in_layers_and_memory_names_the_key(where: str, value: object, message: str) -> None:
+    raw = msgspec.json.decode(profile_io.dumps(make_network_profile(10, findings=True)))
+    *path, last = where.split(".")
+    record: Any = raw
+    for key in path:
+        record = record[int(key) if key.isdecimal() else key]
+    record[int(last) if last.isdecimal() else last] = value
+    with pytest.raises(McusimError, match=re.escape(f"run.json: damaged profile: {message}: run the profile again")):
+        profile_io.loads(msgspec.json.encode(raw), "run.json")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +232,6 @@ def test_an_older_profile_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(profile_io.MIGRATIONS, 0, rename)
     profile = replace(make_profile(), guessed=[])  # schema 1 had them among the notes
-    old = profile_io.dumps(profile).replace(b'"schema_version": 2', b'"schema_version": 0')
+    old = profile_io.dumps(profile).replace(b'"schema_version": 3', b'"schema_version": 0')
     old = old.replace(b'"guessed": [],\n', b"")
     assert profile_io.loads(old.replace(b'"tool"', b'"program"')) == profile

@@ -3,7 +3,8 @@
 #   NAME     the firmware's name
 #   BOARDS   to build for: nucleo-l4r5zi, mps2-an386
 #   SOURCES  its own C files, relative to its folder
-# and may set CFLAGS_EXTRA, LDFLAGS_EXTRA and PREBUILT_BOARDS (those with a committed ELF; all by default).
+# and may set CFLAGS_EXTRA, LDFLAGS_EXTRA, LIBRARIES and PREBUILT_BOARDS (those with a committed ELF; all by default), and
+#   VARIANTS more than one image from the same sources, each with CFLAGS_<variant>: <name>_<variant>-<board>.elf
 #
 #   make            builds build/<name>-<board>.elf
 #   make prebuilt   refreshes the committed ELFs
@@ -32,37 +33,44 @@ LDFLAGS := $(ARCH) -nostdlib -L$(COMMON) -Wl,--gc-sections -Wl,--build-id=none -
 	-Wl,--no-warn-rwx-segments $(LDFLAGS_EXTRA)
 
 COMMON_SOURCES := $(COMMON)/startup.c $(COMMON)/memory.c $(COMMON)/print.c
-ELFS := $(BOARDS:%=$(BUILD)/$(NAME)-%.elf)
+IMAGES := $(if $(VARIANTS),$(VARIANTS:%=$(NAME)_%),$(NAME))
+elfs_for = $(foreach board,$(1),$(IMAGES:%=%-$(board).elf))
+ELFS := $(addprefix $(BUILD)/,$(call elfs_for,$(BOARDS)))
+PREBUILT := $(call elfs_for,$(PREBUILT_BOARDS))
 
 .PHONY: all prebuilt check qemu clean
 all: $(ELFS)
 
-# One compiler call for each board and source, with the path as written: it ends up in the debug information.
-define BOARD_RULES
-SOURCES_$(1) := $$(COMMON_SOURCES) $$(COMMON)/board_$(1).c $$(SOURCES)
-OBJECTS_$(1) := $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(notdir $$(SOURCES_$(1))))
-$$(BUILD)/$$(NAME)-$(1).elf: $$(OBJECTS_$(1)) $$(COMMON)/$(1).ld $$(COMMON)/sections.ld
-	$$(CC) $$(LDFLAGS) -T $$(COMMON)/$(1).ld $$(OBJECTS_$(1)) -lgcc -o $$@
-$$(BUILD)/$(1)/%.o: %.c $$(RULES)
+# One compiler call for each board, image and source, with the path as written: it ends up in the debug information.
+# $(1) is the board, $(2) the image's name, $(3) its own flags.
+INCLUDES = -I$(COMMON) -I$(COMMON)/../../mcusim/include
+define IMAGE_RULES
+SOURCES_$(2)-$(1) := $$(COMMON_SOURCES) $$(COMMON)/board_$(1).c $$(SOURCES)
+OBJECTS_$(2)-$(1) := $$(patsubst %.c,$$(BUILD)/$(2)-$(1)/%.o,$$(notdir $$(SOURCES_$(2)-$(1))))
+$$(BUILD)/$(2)-$(1).elf: $$(OBJECTS_$(2)-$(1)) $$(COMMON)/$(1).ld $$(COMMON)/sections.ld
+	$$(CC) $$(LDFLAGS) -T $$(COMMON)/$(1).ld $$(OBJECTS_$(2)-$(1)) $$(LIBRARIES) -lgcc -o $$@
+$$(BUILD)/$(2)-$(1)/%.o: %.c $$(RULES)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) -I$$(COMMON) -MMD -c $$< -o $$@
-$$(BUILD)/$(1)/%.o: $$(COMMON)/%.c $$(RULES)
+	$$(CC) $$(CFLAGS) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
+$$(BUILD)/$(2)-$(1)/%.o: $$(COMMON)/%.c $$(RULES)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) -I$$(COMMON) -MMD -c $$< -o $$@
--include $$(OBJECTS_$(1):.o=.d)
+	$$(CC) $$(CFLAGS) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
+-include $$(OBJECTS_$(2)-$(1):.o=.d)
 endef
-$(foreach board,$(BOARDS),$(eval $(call BOARD_RULES,$(board))))
+$(foreach board,$(BOARDS),$(if $(VARIANTS),\
+	$(foreach each,$(VARIANTS),$(eval $(call IMAGE_RULES,$(board),$(NAME)_$(each),$(CFLAGS_$(each))))),\
+	$(eval $(call IMAGE_RULES,$(board),$(NAME),))))
 
-prebuilt: $(PREBUILT_BOARDS:%=$(BUILD)/$(NAME)-%.elf)
+prebuilt: $(addprefix $(BUILD)/,$(PREBUILT))
 	install -m 644 $^ .
 
 check:
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(MAKE) --no-print-directory -s all BUILD="$$folder"; \
-	for board in $(PREBUILT_BOARDS); do \
-		cmp "$$folder/$(NAME)-$$board.elf" "$(NAME)-$$board.elf" || { \
-			echo "$(NAME)-$$board.elf differs from its sources; built with $$($(CC) --version | head -n 1)"; exit 1; }; \
-		echo "$(NAME)-$$board.elf: same as its sources"; \
+	for elf in $(PREBUILT); do \
+		cmp "$$folder/$$elf" "$$elf" || { \
+			echo "$$elf differs from its sources; built with $$($(CC) --version | head -n 1)"; exit 1; }; \
+		echo "$$elf: same as its sources"; \
 	done
 
 qemu: $(BUILD)/$(NAME)-mps2-an386.elf

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the boards, the cores or the formats that there are.
+"""List the boards, the cores, the formats or the rules for layers that there are.
 
 Examples:
   mcusim list                 everything
   mcusim list boards          names for --board
   mcusim list cores           names for 'mcusim show'
   mcusim list formats         names for --format
+  mcusim list layers          rules for --layers
 """
 
 from __future__ import annotations
@@ -59,7 +60,25 @@ def _formats() -> list[tuple[str, str]]:
     return [(name, form.title) for name, form in FORMATS.items()]
 
 
-LISTS: dict[str, Callable[[], list[tuple[str, str]]]] = {"boards": _boards, "cores": _cores, "formats": _formats}
+def _layers() -> list[tuple[str, str]]:
+    from mcusim.layers import PRESETS
+
+    return [
+        ("auto", "the first of these that fits (the default); markers before all others"),
+        ("none", "no layers"),
+        ("markers", "calls of mcusim_layer_begin and mcusim_layer_end (mcusim.h)"),
+        *((name, preset.looks_for) for name, preset in PRESETS.items()),
+        ("callees-of=SYMBOL", "the functions that these functions call"),
+        ("match=REGEX", "the functions whose names match"),
+    ]
+
+
+LISTS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+    "boards": _boards,
+    "cores": _cores,
+    "formats": _formats,
+    "layers": _layers,
+}
 
 
 def _lines(rows: list[tuple[str, str]], indent: str = "") -> str:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
     "report": "report",
+    "plot": "plot",
     "compare": "compare",
     "validate": "validate",
     "list": "list_names",
@@ -39,6 +40,7 @@ examples:
   mcusim profile firmware.elf                      guess the board, run, print where the cycles go
   mcusim profile firmware.elf -o run.json          save the profile as well
   mcusim report run.json --tree                    look at it again without running
+  mcusim plot run.json -o memory.png               SRAM over time as a picture
   mcusim list boards                               what can be simulated
 """
 

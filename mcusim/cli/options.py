@@ -16,11 +16,14 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
+    DEFAULT_LAYER_ROWS,
     DEFAULT_MIN_SHARE_PERCENT,
     DEFAULT_TOP,
     DEFAULT_WIDTH,
     DOCUMENT_FORMATS,
     NARROWEST,
+    SECTION_GROUPS,
+    SECTIONS,
     SORTS,
 )
 
@@ -33,6 +36,7 @@ _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
+MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +87,36 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_observation_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is looked at while the firmware runs: layers, memory."""
+    group = parser.add_argument_group("layers and memory")
+    group.add_argument(
+        "--layers", default="auto", metavar="RULE",
+        help="which calls are layers: auto (default), none, a framework's name (mcusim list layers), markers, "
+             "callees-of=SYMBOL, match=REGEX",
+    )  # fmt: skip
+    group.add_argument(
+        "--memory", type=one_of("choice", MEMORY_CHOICES), default="auto", metavar="WHEN",
+        help="track every access of memory: on, off, auto (default: where layers are found)",
+    )  # fmt: skip
+    group.add_argument(
+        "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
+    )
+    group.add_argument("--sanitize", action="store_true", help="look for accesses that are wrong (implies --memory on)")
+
+
+def observation(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the words of `add_observation_options` ask for, by name."""
+    shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
+    tracked = MEMORY_CHOICES[args.memory]
+    return {
+        "layers": args.layers,
+        "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
+        "arenas": tuple(args.arena),
+        "sanitize": args.sanitize,
+    }
+
+
 def add_render_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides how a report looks."""
     group = parser.add_argument_group("the report")
@@ -90,10 +124,18 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
         "--format", type=one_of("format", FORMATS), default="text", metavar="FORMAT", help=_choices(FORMATS, "text")
     )
     group.add_argument(
+        "--show", type=several(one_of("section", [*SECTIONS, *SECTION_GROUPS])), default=(), metavar="SECTION,...",
+        help=f"only these: {', '.join(SECTIONS)}; or {', '.join(SECTION_GROUPS)}",
+    )  # fmt: skip
+    group.add_argument("--inference", type=count, metavar="N", help="layers: one inference (default: mean of all)")
+    group.add_argument(
+        "--layer-rows", type=count_or_zero, metavar="N", help=f"layers shown (default {DEFAULT_LAYER_ROWS}; 0: all)"
+    )
+    group.add_argument(
         "--sort", type=one_of("sort key", SORTS), default="self", metavar="KEY", help=_choices(SORTS, "self")
     )
     group.add_argument(
-        "--top", type=count_or_zero, metavar="N", help=f"functions shown (default {DEFAULT_TOP}; 0: all)"
+        "--top", type=count_or_zero, metavar="N", help=f"rows of tables by size (default {DEFAULT_TOP}; 0: all)"
     )
     group.add_argument("--match", metavar="PATTERN", help="only functions matching a glob or regular expression")
     group.add_argument("--tree", action="store_true", help="call tree with inclusive and exclusive cycles")
@@ -176,6 +218,9 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         depth=args.depth,
         min_share_percent=args.min_share,
         annotate=args.annotate,
+        show=args.show,
+        layer_rows=args.layer_rows,
+        inference=args.inference,
         width=args.width or width,
         color=color,
     )

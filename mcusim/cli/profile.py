@@ -17,6 +17,8 @@ Examples:
   mcusim profile firmware.elf -q --format csv > run.csv  functions as numbers for other tools
   mcusim profile firmware.elf --stub camera_init=0       let a function return at once, with a value
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
+  mcusim profile firmware.elf --layers callees-of=network_run    each call that network_run makes is a layer
+  mcusim profile firmware.elf --memory on --show memory  what memory was used for, whether there are layers or not
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report'
 """
 
@@ -43,6 +45,7 @@ FAILURES = ("interrupted", "fault")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mcusim profile`."""
     options.add_run_options(parser)
+    options.add_observation_options(parser)
     options.add_render_options(parser)
     options.add_output_options(parser, "save the profile (json) to FILE")
     parser.add_argument("-q", "--quiet", action="store_true", help="no firmware output, no progress line")

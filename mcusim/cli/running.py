@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mcusim.cli import options
 from mcusim.cli.console import FirmwareOutput
@@ -36,8 +37,9 @@ def execute(
     from mcusim.machine import run as run_alone
 
     settings = make_settings(
-        args, clock_hz=args.clock, core=args.core, wait_states=args.wait_states, memory=tuple(args.set)
-    )
+        args, clock_hz=args.clock, core=args.core, wait_states=args.wait_states, memory=tuple(args.set),
+        observed=options.observation(args) if "layers" in args else {},
+    )  # fmt: skip
     if args.board is None:
         board, reason = guess_board(image)
     else:
@@ -65,8 +67,12 @@ def make_settings(
     core: str | None = None,
     wait_states: int | None = None,
     memory: tuple[str, ...] = (),
+    observed: Mapping[str, Any] = MappingProxyType({}),
 ) -> Settings:
-    """Return the settings that the words of `options.add_settings` ask for, and what would be otherwise."""
+    """Return the settings that the words of `options.add_settings` ask for, what would be otherwise, and what is seen.
+
+    `observed` are settings by name (`options.observation`).
+    """
     from mcusim.core import core_names
     from mcusim.machine import Settings
     from mcusim.overlay import load_overlay
@@ -99,6 +105,7 @@ def make_settings(
         core=core,
         wait_states=wait_states,
         memory=memory,
+        **observed,
     )
 
 

@@ -3,6 +3,9 @@
 
 Calls push a frame, returns pop it; a longjmp pops every frame deeper than its SP; going to another function in any
 other way is a tail call, which returns together with its caller.
+
+Calls that somebody waits for (layers, allocations) stop the engine once the tree is where it belongs: `call_events`
+says what happened, and the block that is about to run goes on when Python has taken note.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, njit
 
 NODE, FRAME, INDEX, MACHINE = rec.NODE, rec.FRAME, rec.INDEX, rec.MACHINE
+FLAGS = rec.FUNCTION_FLAGS
 
 
 @njit
@@ -52,13 +56,41 @@ def _enter_child(m: Any, parent: int, function: int) -> None:
                 node.parent = parent
                 node.last_child = -1
                 node.kind = rec.KIND_CALL
+                node.events = _events(m, nodes[parent].events, function)
                 m.node_count += 1
                 break
             slot = (slot + 1) & mask
         child = index[slot].id
         nodes[parent].last_child = child
     nodes[child].calls += 1
+    nodes[child].activation = m.activation
     _move_to(m, child)
+    events = nodes[child].events
+    begins = (events & rec.BEGINS_LAYER) != 0 or ((events & rec.BEGINS_OUTERMOST) != 0 and m.activation < 0)
+    if begins and m.layers_full:
+        m.layers_left_out += 1
+        begins = False
+    if begins or events & rec.WATCHED:
+        m.call_events |= rec.ENTERED
+        if events & rec.WATCHED and m.depth > 0:
+            carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth - 1].watched = 1
+
+
+@njit
+def _events(m: Any, parent_events: int, function: int) -> int:
+    """Return what is to happen when a function is called by one with these events."""
+    flags = carray(as_pointer(m.function_flags), (m.function_capacity,), FLAGS)[function]
+    if parent_events & rec.CALLS_LAYERS and flags & rec.MAY_BE_CALLED:
+        return flags | rec.BEGINS_LAYER
+    return flags
+
+
+@njit
+def _return_to_activation(m: Any, activation: int, watched: int) -> None:
+    """What ends here was begun in this activation."""
+    if watched or activation != m.activation:
+        m.activation = activation
+        m.call_events |= rec.RETURNED
 
 
 @njit
@@ -76,6 +108,7 @@ def _tail(m: Any, function: int) -> None:
     while node >= 0 and node != base:
         if nodes[node].function == function:
             _move_to(m, node)
+            _return_to_activation(m, int64(nodes[node].activation), int64(0))
             return
         node = int64(nodes[node].parent)
     _enter_child(m, m.node, function)
@@ -97,6 +130,7 @@ def _unwind(m: Any, address: int, function: int) -> None:
         if frame.is_exception or not (frame.sp < sp or (frame.sp == sp and returns)):
             return
         _move_to(m, int64(frame.node))
+        _return_to_activation(m, int64(frame.activation), int64(frame.watched))
         m.depth -= 1
         if frame.sp == sp:
             return
@@ -106,6 +140,22 @@ def _unwind(m: Any, address: int, function: int) -> None:
 def unwind(machine: Any, address: int) -> None:
     """Pop the frames that going to `address` has left, from Python."""
     _unwind(machine[0], address, -1)
+
+
+@njit
+def look_at_sp(m: Any, block: Any, taken_bytes: int) -> bool:
+    """Note how low SP is, or will be when a block has taken its bytes. False: Python must look at the stack first."""
+    sp = register(m, REG_SP)
+    low = sp - taken_bytes
+    if low < m.stack_low or sp > m.stack_top:
+        if low < m.stack_limit or sp > m.stack_top:
+            m.wanted_start = block.start
+            m.wanted_size = block.end - block.start
+            stop(m, rec.LEFT_STACK)
+            return False
+        m.stack_low = low
+        m.stack_low_node = m.node
+    return True
 
 
 @njit
@@ -123,20 +173,16 @@ def follow(m: Any, block: Any, address: int) -> bool:
             m.wanted_size = block.end - block.start
             stop(m, rec.NEW_FUNCTION)
             return False
+        if not look_at_sp(m, block, 0):
+            return False
         sp = register(m, REG_SP)
-        low = sp - block.stack_bytes
-        if low < m.stack_low or sp > m.stack_top:
-            if low < m.stack_limit or sp > m.stack_top:
-                m.wanted_start = block.start
-                m.wanted_size = block.end - block.start
-                stop(m, rec.LEFT_STACK)
-                return False
-            m.stack_low = low
         frame = carray(as_pointer(m.frames), (m.frame_capacity,), FRAME)[m.depth]
         frame.sp = sp
         frame.return_address = m.return_address
         frame.node = m.node
         frame.is_exception = 0
+        frame.activation = m.activation
+        frame.watched = 0
         m.depth += 1
         _enter_child(m, m.node, block.function)
     else:
@@ -146,4 +192,7 @@ def follow(m: Any, block: Any, address: int) -> bool:
             _tail(m, block.function)
     m.flow = FLOW_NEXT
     m.last_outcome = -1
+    if m.call_events:
+        stop(m, rec.CALL_EVENT)
+        return False
     return True

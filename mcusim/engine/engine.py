@@ -28,7 +28,7 @@ import numpy.typing as npt
 from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
-from mcusim.engine import hooks
+from mcusim.engine import access, hooks
 from mcusim.engine.flash import on_flash_read
 from mcusim.engine.native import LIBRARY
 from mcusim.engine.operands import on_probe
@@ -160,6 +160,15 @@ class Engine:
             for start, end, record in windows
         ]
         self._uc.ctl_flush_tb()  # what is translated has the hooks of before
+
+    def track_accesses(self, record_address: int, *, sanitize: bool) -> None:
+        """Hook all reads and writes of memory from now on; the `TRACK` record must not move. It must stand still."""
+        on_read, on_write = access.on_read, access.on_write
+        if sanitize:
+            on_read, on_write = access.on_read_sanitized, access.on_write_sanitized
+        self._add_native_hook(unicorn_const.UC_HOOK_MEM_READ, on_read, record_address)
+        self._add_native_hook(unicorn_const.UC_HOOK_MEM_WRITE, on_write, record_address)
+        self._uc.ctl_flush_tb()  # what is translated has no hook
 
     def add_probe(self, address: int, probe_address: int) -> None:
         """Hook one instruction; `probe_address` is where its PROBE record lies, which must not move."""

@@ -261,7 +261,7 @@ def on_flash_read(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     flash = carray(as_pointer(m.flash), (1,), FLASH)[0]
     if m.current_entry >= 0:
         entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry]
-        if carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(entry.block)].flags & rec.LOADS_IN_IT:
+        if carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[int64(entry.block)].flags & rec.ACCESSES_IN_IT:
             clear_it_state(m)
     line = (int64(address) - window.start) >> flash.line_shift
     if line == flash.data_line:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import records as rec
-from mcusim.engine.calltree import follow
+from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.guard_tables import NO_GUARD
 from mcusim.engine.native import align_sp, first_slot, stop
@@ -163,8 +163,11 @@ def _enter(m: Any, start: int, size: int) -> None:
         return
     if not follow(m, block, start):
         return
+    lowers_sp = block.flags & rec.LOWERS_SP
+    if lowers_sp and not look_at_sp(m, block, int64(block.stack_bytes)):
+        return
     m.current_entry = entry
-    if m.last_outcome >= 0 and not in_ram:
+    if m.last_outcome >= 0 and not in_ram and not lowers_sp:
         outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[m.last_outcome]
         outcome.link_key = start | size << 32
         outcome.link_entry = entry

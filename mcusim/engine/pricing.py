@@ -57,7 +57,6 @@ _IT = isa.CLASS_NUMBER["it"]
 _UNDEFINED = isa.CLASS_NUMBER["undefined"]
 _DIVIDE = isa.CLASS_NUMBER["divide"]
 _MULTIPLY_LONG = isa.CLASS_NUMBER["multiply_long"]
-_LOAD_IN_IT = isa.LOAD | isa.CONDITIONAL
 _FLAG_SETTING_NARROW = 0x4400  # 16-bit encodings below set the flags outside IT blocks (A5.2.1, A5.2.2)
 
 
@@ -170,6 +169,8 @@ class Pricer:
         block["stack_bytes"] = stack_bytes(ops)
         if is_steady(ops, guards):
             block["flags"] |= rec.STEADY
+        if block["stack_bytes"]:
+            block["flags"] |= rec.LOWERS_SP
         if len(ops):
             block["flow"] = ops[-1]["flow"]
         host = self.memory.writable_host_address(start)
@@ -222,8 +223,9 @@ class Pricer:
             flags |= rec.CHANGES_MASK
         if (ops["klass"] == _UNDEFINED).any():
             flags |= rec.HOLDS_UNDEFINED
-        if (ops["flags"] & _LOAD_IN_IT == _LOAD_IN_IT).any():
-            flags |= rec.LOADS_IN_IT
+        governed = ops["flags"][(ops["flags"] & isa.CONDITIONAL) != 0]
+        if (governed & (isa.LOAD | isa.STORE)).any():
+            flags |= rec.ACCESSES_IN_IT
         if any(_sets_sp(op) for op in ops):
             flags |= rec.SETS_SP
         quiet = not (ops["flags"] & (isa.LOAD | isa.STORE)).any() and not (ops["writes"][:-1]).any()

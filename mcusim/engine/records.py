@@ -10,6 +10,8 @@ Words:
   and a *link* to the entry that follows, where nothing but time has to move between the two.
 - *node*: a place in the call tree: a function below a chain of callers.
 - *frame*: an entry of the shadow call stack.
+- *activation*: one run of a layer, by its number; Python begins it, frames remember the one that they interrupt, so
+  that it ends with the frame that it began in, however that is left.
 - *division*: an instruction of a block whose cycles depend on its operands: a divide, on some cores a long multiply.
 - *alignment*: a load of a block whose address is looked at each time the block has ended, since it may be unaligned.
 - *probe*: a native hook on one instruction whose operands or flags are gone when its block has ended. Hooked
@@ -38,6 +40,7 @@ WANTS_PROBE = 10  # a block that rests on an assumption has run often
 RAN_UNDEFINED = 11  # an instruction that no M-profile core has, but the engine does
 LEFT_STACK = 12  # SP is, or will be in the callee, outside the stack that is current
 LOOK = 13  # a block whose loads are watched has ended
+CALL_EVENT = 14  # a function that somebody waits for was entered or left (MACHINE.call_events says which)
 
 # Block flags.
 ENDS_IN_BRANCH = 1 << 0
@@ -51,9 +54,10 @@ ASSUMES = 1 << 7  # the price rests on an assumption: see probes
 SETS_SP = 1 << 8  # gives SP a value from elsewhere, whose two lowest bits the core ignores and the engine does not
 HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
-LOADS_IN_IT = 1 << 11  # a load that an IT instruction governs
+ACCESSES_IN_IT = 1 << 11  # a load or store that an IT instruction governs
 CHECKS_ALIGNMENT = 1 << 12  # a load that may be unaligned
-STEADY = 1 << 13  # moves the registers of its guards by constants only: in a loop of its own they need no look
+STEADY = 1 << 14  # moves the registers of its guards by constants only: in a loop of its own they need no look
+LOWERS_SP = 1 << 13  # takes from the stack: looked at whenever it is entered
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED | CHECKS_ALIGNMENT
 
@@ -64,10 +68,19 @@ BY_FLAGS = 0  # the flags it tested are still there
 BY_BRANCH = 1  # it holds the block's branch
 BY_PROBE = 2  # a probe kept the flags that it tested
 
+# What is to happen when a function is called (FUNCTION flags, by number, and NODE.events).
+BEGINS_LAYER = 1 << 0
+BEGINS_OUTERMOST = 1 << 1  # begins a layer where none is active
+CALLS_LAYERS = 1 << 2  # its direct callees with MAY_BE_CALLED begin layers
+MAY_BE_CALLED = 1 << 3
+WATCHED = 1 << 4  # Python wants to know of its calls and their returns
+ENTERED, RETURNED = 1 << 0, 1 << 1  # MACHINE.call_events
+
 # Kinds of call tree nodes.
 KIND_CALL, KIND_THREAD, KIND_HANDLER, KIND_TASK = 0, 1, 2, 3
 
 HALFWORD = np.dtype(np.uint16)
+FUNCTION_FLAGS = np.dtype(np.int32)
 
 MAX_PREDICATES = 6  # IT groups per block whose outcome is kept; further ones are assumed
 
@@ -125,13 +138,23 @@ NODE = np.dtype(
         ("parent", np.int32),
         ("last_child", np.int32),
         ("kind", np.int32),
+        ("events", np.int32),  # the function's flags; BEGINS_LAYER also where its parent calls layers
+        ("activation", np.int32),  # that was current when it was entered last
         ("calls", np.int64),
         ("self_cycles", np.int64),
     ],
     align=True,
 )
 FRAME = np.dtype(
-    [("sp", np.uint32), ("return_address", np.uint32), ("node", np.int32), ("is_exception", np.int32)], align=True
+    [
+        ("sp", np.uint32),
+        ("return_address", np.uint32),
+        ("node", np.int32),
+        ("is_exception", np.int32),
+        ("activation", np.int32),  # that was current before the call
+        ("watched", np.int32),  # its return is a CALL_EVENT
+    ],
+    align=True,
 )
 DIVISION = np.dtype(
     [
@@ -204,11 +227,18 @@ MACHINE = np.dtype(
         ("node_since_cycles", np.int64),  # when the current node became current: its cycles since are not in it yet
         ("depth", np.int64),
         ("node_count", np.int64),
+        ("activation", np.int64),  # the current one, -1: no layer
+        ("call_events", np.int64),
+        ("layers_full", np.int64),  # no further activation is begun: native code only counts them
+        ("layers_left_out", np.int64),
+        ("function_flags", np.uint64),  # by function number
+        ("function_capacity", np.int64),
         ("transfer_cycles", np.int64),  # of each transfer that an unaligned load takes beyond its first
         ("divide_model", np.int64),  # how division cycles follow from the operands
         ("divide_trap", np.int64),  # CCR.DIV_0_TRP
         ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
         ("stack_low", np.int64),  # lowest SP of the current stack
+        ("stack_low_node", np.int64),  # who took it there
         ("stack_limit", np.int64),  # its bounds; see mcusim.machine.stacks
         ("stack_top", np.int64),
         ("uc", np.uint64),

@@ -20,6 +20,7 @@ from mcusim.engine.records import (
     DIVISION,
     ENTRY,
     FRAME,
+    FUNCTION_FLAGS,
     HASH_MULTIPLIER,
     INDEX,
     MACHINE,
@@ -70,6 +71,7 @@ class Tables:
         self.guard_count = 0
         self.m["scratch"] = address_of(self._scratch)
         self.m["current_entry"] = self.m["last_block"] = self.m["last_outcome"] = -1
+        self.m["activation"] = self.m["stack_low_node"] = -1
         sizes = (
             ("blocks", "block", BLOCK, 4096),
             ("entries", "entry", ENTRY, 8192),
@@ -82,6 +84,7 @@ class Tables:
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
             ("moments", "moment", MOMENT, 1024),
+            ("function_flags", "function", FUNCTION_FLAGS, 1024),
         )
         for name, stem, dtype, size in sizes:
             self._install(name, f"{stem}_capacity", np.zeros(size, dtype))
@@ -259,6 +262,12 @@ class Tables:
             self.arrays["moments"][first_moment + offset] = moment
         self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles)
 
+    def set_function_flags(self, function: int, flags: int) -> None:
+        """Say what is to happen when this function is called. Nodes that are there already do not hear of it."""
+        while function >= len(self.arrays["function_flags"]):
+            self._double("function_flags", "function_capacity")
+        self.arrays["function_flags"][function] = flags
+
     def add_root(self, function: int, kind: int) -> int:
         """Return the root node of this function and kind, made if need be."""
         nodes = self.arrays["nodes"]
@@ -271,10 +280,18 @@ class Tables:
                 return number
         return self.new_root(function, kind)
 
+    def root_of(self, node: int) -> int:
+        """Return the root of the call tree that a node is below."""
+        nodes = self.arrays["nodes"]
+        while (parent := int(nodes[node]["parent"])) >= 0:
+            node = parent
+        return node
+
     def new_root(self, function: int, kind: int) -> int:
         """Return a root node of its own."""
         self.grow_tree()
         number = int(self.m["node_count"])
-        self.arrays["nodes"][number] = (function, -1, -1, kind, 0, 0)
+        events = int(self.arrays["function_flags"][function])
+        self.arrays["nodes"][number] = (function, -1, -1, kind, events, -1, 0, 0)
         self.m["node_count"] = number + 1
         return number

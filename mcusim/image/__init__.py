@@ -6,7 +6,26 @@ The only package that imports pyelftools, intelhex and itanium_demangler.
 
 from __future__ import annotations
 
+from mcusim.image.debugtypes import Array, Base, Member, Parameter, Place, Pointer, Signature, Struct, Type
 from mcusim.image.loader import load
 from mcusim.image.model import CpuHint, Image, Section, Segment, SourceLine, Symbol, VectorTable
 
-__all__ = ["CpuHint", "Image", "Section", "Segment", "SourceLine", "Symbol", "VectorTable", "load"]
+__all__ = [
+    "Array",
+    "Base",
+    "CpuHint",
+    "Image",
+    "Member",
+    "Parameter",
+    "Place",
+    "Pointer",
+    "Section",
+    "Segment",
+    "Signature",
+    "SourceLine",
+    "Struct",
+    "Symbol",
+    "Type",
+    "VectorTable",
+    "load",
+]

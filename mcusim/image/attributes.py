@@ -12,6 +12,7 @@ from mcusim.image.model import CpuHint
 
 TAG_FILE = 1
 TAG_CPU_NAME, TAG_CPU_ARCH, TAG_CPU_PROFILE, TAG_FP_ARCH, TAG_HARD_FP_USE = 5, 6, 7, 10, 27
+TAG_ABI_VFP_ARGS = 28  # 1: floating-point arguments in registers (Arm ABI addenda, IHI 0045)
 TAG_COMPATIBILITY = 32  # a number and a string; from here on odd tags are strings and even ones numbers
 
 M_PROFILE = {
@@ -64,7 +65,9 @@ def parse_attributes(where: str, content: bytes) -> CpuHint:
     if isinstance(number, int):
         arch = "armv7-m" if number == ARCH_V7 and letter == "M" else M_PROFILE.get(number)
     name = tags.get(TAG_CPU_NAME)
-    return CpuHint(name if isinstance(name, str) and name else None, arch, _fpu(tags) if number is not None else None)
+    fpu = _fpu(tags) if number is not None else None
+    hard_float = tags.get(TAG_ABI_VFP_ARGS, 0) == 1
+    return CpuHint(name if isinstance(name, str) and name else None, arch, fpu, hard_float)
 
 
 def _not_m(where: str, built_for: str) -> McusimError:

@@ -13,6 +13,7 @@ from mcusim.image.attributes import parse_attributes
 from mcusim.image.headers import PF_W, PF_X, RawSection, RawSegment, Tables, read_tables
 from mcusim.image.lines import LineTable
 from mcusim.image.model import CpuHint, Image, Section, Segment, VectorTable, in_sram_window
+from mcusim.image.signatures import Signatures
 from mcusim.image.symbols import build_symbols, read_symbols
 from mcusim.image.vectors import find_vectors
 
@@ -54,6 +55,7 @@ def _read(path: Path, data: bytes) -> Image:
         vectors=vectors,
         folders_of=lambda: _search_folders(path, lines.folders()),
         line_at=lines.at,
+        signature_at=Signatures(lambda: lines.dwarf).at,
     )
 
 

@@ -22,7 +22,13 @@ from mcusim.image.model import SourceLine
 MAX_DEBUG_BYTES = 64 << 20  # per section once decompressed
 MAX_UNITS = 20_000
 SHF_COMPRESSED = 0x800
-DEBUG_SECTIONS = (".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str")
+DEBUG_SECTIONS = tuple(
+    ".debug_" + name
+    for name in (
+        "info", "abbrev", "str", "line", "line_str", "aranges", "ranges", "rnglists", "loc", "loclists", "addr",
+        "str_offsets", "types",
+    )
+)  # fmt: skip
 
 
 class LineTable:
@@ -40,13 +46,13 @@ class LineTable:
     def folders(self) -> tuple[str, ...]:
         """Return the compilation directories, in order of first use."""
         found = dict.fromkeys(unit.folder for unit in self._units if unit.folder)
-        dwarf = self._dwarf if any(unit.version < 5 for unit in self._units) else None
+        dwarf = self.dwarf if any(unit.version < 5 for unit in self._units) else None
         if dwarf is not None:
             found.update(dict.fromkeys(_compilation_folders(dwarf)))
         return tuple(found)
 
     @cached_property
-    def _dwarf(self) -> Any:
+    def dwarf(self) -> Any:
         """pyelftools' view of the debug sections, or None: absent, damaged, or too large to be meant."""
         if not all(_sensible(self._tables, name) for name in DEBUG_SECTIONS):
             return None
@@ -60,7 +66,7 @@ class LineTable:
 
     @cached_property
     def _units(self) -> list[LineUnit]:
-        dwarf = self._dwarf
+        dwarf = self.dwarf
         if dwarf is None or dwarf.debug_line_sec is None:
             return []
         return parse_units(_bytes(dwarf.debug_line_sec), _bytes(dwarf.debug_line_str_sec), _bytes(dwarf.debug_str_sec))

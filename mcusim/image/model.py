@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from mcusim.image.debugtypes import Signature
+
 SRAM_WINDOW = range(0x20000000, 0x40000000)  # RAM on every Cortex-M (Armv7-M ARM B3.1, system address map)
 
 
@@ -89,11 +91,13 @@ class CpuHint:
 
     `arch` is one of armv6-m, armv7-m, armv7e-m, armv8-m.base, armv8-m.main, armv8.1-m.main or None; `fpu` is the unit
     that the code needs: none, sp, dp, or None when the file does not say (.hex, .bin, attributes stripped).
+    `hard_float` is true where functions take floating-point arguments in its registers (-mfloat-abi=hard).
     """
 
     cpu_name: str | None = None
     arch: str | None = None
     fpu: str | None = None
+    hard_float: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,10 @@ def _no_line(address: int) -> SourceLine | None:
     return None
 
 
+def _no_signature(address: int) -> Signature | None:
+    return None
+
+
 def _no_folders() -> tuple[str, ...]:
     return ()
 
@@ -116,8 +124,8 @@ def _no_folders() -> tuple[str, ...]:
 class Image:
     """A firmware file, read and checked.
 
-    `line_at` maps a code address to its source line, by DWARF; it reads the debug sections on first use, and so does
-    `folders`.
+    `line_at` maps a code address to its source line, by DWARF; it reads the debug sections on first use, and so do
+    `folders` and `signature_at`, which maps a function's address to what it takes.
     """
 
     name: str  # base name of the file, never its folder
@@ -131,6 +139,7 @@ class Image:
     vectors: VectorTable
     folders_of: Callable[[], tuple[str, ...]] = field(default=_no_folders, compare=False, repr=False)
     line_at: Callable[[int], SourceLine | None] = field(default=_no_line, compare=False, repr=False)
+    signature_at: Callable[[int], Signature | None] = field(default=_no_signature, compare=False, repr=False)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from mcusim.devices.base import NEVER, Device, RegisterFile
 from mcusim.machine.exact import ExactAccesses
 from mcusim.machine.guesses import Guesses, Register
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Port
 
 PAGE_SHIFT = 8  # devices are found by 256-byte pages; smaller ones do not share a page
 _BAND_BITS = 5  # the alias has a word of 32 bits for each bit
@@ -150,9 +150,7 @@ class BitBand:
     do the same to the bit of the word that they are in.
     """
 
-    def __init__(
-        self, start: int, target: int, bus: Bus, memory: Memory, guesses: Guesses, exact: ExactAccesses
-    ) -> None:
+    def __init__(self, start: int, target: int, bus: Bus, memory: Port, guesses: Guesses, exact: ExactAccesses) -> None:
         self._start, self._target = start, target
         self._bus, self._memory, self._guesses, self._exact = bus, memory, guesses, exact
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mcusim.engine.engine import Engine
 from mcusim.errors import McusimError
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Memory, Port
 
 NMI, HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT = 2, 3, 4, 5, 6
 SVCALL, PENDSV, SYSTICK, FIRST_EXTERNAL = 11, 14, 15, 16
@@ -51,7 +51,7 @@ class Exceptions:
     """Exception state of the core. Changing `pending` or a mask takes effect at the next block boundary."""
 
     engine: Engine
-    memory: Memory
+    memory: Memory | Port
     has_fpu: bool
     mainline: bool  # Armv7-M and Armv8-M mainline: BASEPRI, FAULTMASK, faults with handlers of their own
     vector_table: int
@@ -211,9 +211,10 @@ class Exceptions:
     def stacked_pc(self, link: int) -> int:
         """Return the address at which the frame that `link` names goes on. Raises FrameError."""
         frame = self.frame_address(link)
-        if not (self.memory.holds(frame) and self.memory.holds(frame + BASIC_FRAME_BYTES - 1)):
+        place = self.memory.peek(frame + 24, 4)  # a look: nothing is unstacked yet
+        if place is None or not (self.memory.holds(frame) and self.memory.holds(frame + BASIC_FRAME_BYTES - 1)):
             raise FrameError(frame, entry=False)
-        return self.memory.read_word(frame + 24)
+        return place
 
     def unstack(self, link: int) -> int:
         """Restore the frame that EXC_RETURN `link` names; return where to resume (B1.5.8). Raises FrameError."""

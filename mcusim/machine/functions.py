@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mcusim.image.model import Image
 from mcusim.trace import Function
 
@@ -10,15 +12,18 @@ from mcusim.trace import Function
 class Functions:
     """Numbers functions as they are met, so that native tables can hold them."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, note_new: Callable[[int, int], None]) -> None:
         self._image = image
+        self._note_new = note_new  # told the number and address of each function that is met, before anything calls it
         self._by_address: dict[int, int] = {}
         self.list: list[Function] = []
 
     def _add(self, function: Function) -> int:
         self._by_address[function.address] = len(self.list)
         self.list.append(function)
-        return len(self.list) - 1
+        number = len(self.list) - 1
+        self._note_new(number, function.address)
+        return number
 
     def number_at(self, address: int, *, called: bool, current: int | None) -> int:
         """Return the number of the function that code at `address` belongs to.

@@ -18,7 +18,7 @@ from mcusim.machine.machine import Machine
 from mcusim.machine.stacks import Stack, is_stack
 from mcusim.machine.tasks import Rtos, Task
 
-INTERRUPTED = ("flow", "return_address", "depth", "last_block")
+INTERRUPTED = ("flow", "return_address", "depth", "last_block", "activation")
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Handlers:
         """Take an exception at `pc`; return its handler's address as the vector gives it. May raise FrameError."""
         machine = self._machine
         exceptions = machine.exceptions
+        machine.observation.account()
         handler = exceptions.enter(number, pc)  # first: it may fail
         frame = machine.engine.read_register("sp")
         outermost = not self._contexts
@@ -98,20 +99,23 @@ class Handlers:
         m = tables.m
         tables.grow_tree()
         row = tables.arrays["frames"][int(m["depth"])]
-        row["node"], row["is_exception"] = m["node"], 1
+        row["node"], row["is_exception"], row["activation"], row["watched"] = m["node"], 1, m["activation"], 0
         fields = {name: int(m[name]) for name in INTERRUPTED}
         stack = self._machine.stacks.current
         self._contexts.append(Context(number, frame, pc, fields, int(m["node"]), stack, self.task))
         m["depth"] += 1
 
-    def _go(self, number: int, handler: int, cost: str | None) -> None:
-        """Make the handler's root current and charge its entry."""
+    def _go(self, number: int, handler: int, cost: str | None, *, after_handler: bool = False) -> None:
+        """Make the handler's root current and charge its entry. `after_handler`: another one has just ended."""
         machine, m = self._machine, self._machine.tables.m
         address = handler & ~1
         function = machine.functions.number_at(address, called=True, current=None)
         root = machine.tables.add_root(function, rec.KIND_HANDLER)
         machine.tables.arrays["nodes"][root]["calls"] += 1
+        machine.observation.account(ends=after_handler)
+        m["activation"] = -1
         machine.move_to(root)
+        machine.observation.switched()
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
         if cost is not None:
             machine.charge(machine.timing_core.exception_cycles(cost), "exception")
@@ -122,10 +126,12 @@ class Handlers:
     def chain(self, number: int, link: int) -> int:
         """Enter an exception when another has just been deactivated, without unstacking; return its vector's value."""
         m = self._machine.tables.m
-        m["depth"] = self._contexts[-1].fields["depth"] + 1
+        depth = self._contexts[-1].fields["depth"]
+        self._machine.observation.handler_ends(depth, link)
+        m["depth"] = depth + 1
         self._contexts[-1].exception = number
         handler = self._machine.exceptions.vector(number, link)
-        self._go(number, handler, "tail_chain_cycles")
+        self._go(number, handler, "tail_chain_cycles", after_handler=True)
         return handler
 
     def leave(self, link: int) -> int:
@@ -138,10 +144,12 @@ class Handlers:
         target, lazy = exceptions.stacked_pc(link) & ~1, exceptions.lazy_frame
         frame = exceptions.frame_address(link)
         used_fp = bool(machine.engine.read_register("control") & CONTROL_FPCA)
+        machine.observation.handler_ends(self._contexts[-1].fields["depth"], link)  # r0 is still its own
         pc = exceptions.unstack(link)
         machine.charge(machine.timing_core.exception_cycles("return_cycles"), "exception")
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
             machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
+        machine.observation.account(ends=True)
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)
@@ -149,6 +157,7 @@ class Handlers:
             m[name] = value
         machine.stacks.activate(context.stack)
         machine.move_to(context.node)
+        machine.observation.switched()
         m["state"] = machine.pricer.reset_state
         return pc
 
@@ -201,7 +210,7 @@ class Handlers:
         stack.name = name
         stack.low = min(stack.low, frame)
         task = self._task(name, function, stack, record.block if record is not None else 0)
-        fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1}
+        fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1, "activation": -1}
         return Context(0, frame, pc, fields, task.root, stack, task)
 
     def _task(self, name: str, function: int, stack: Stack, block: int) -> Task:

@@ -30,7 +30,8 @@ from mcusim.machine.exceptions import (
 from mcusim.machine.faulting import Faulting
 from mcusim.machine.handlers import Handlers
 from mcusim.machine.limits import Limits, ProgressListener
-from mcusim.machine.machine import Machine, core_of
+from mcusim.machine.machine import Machine
+from mcusim.machine.parts import core_of
 from mcusim.machine.places import Deferred, Places
 from mcusim.machine.result import make_trace
 from mcusim.machine.scb import CCR, CPACR
@@ -91,7 +92,7 @@ class RunLoop:
             machine.console_listener.append(self.script.hear)
             machine.bus.devices.append(self.script)
         self.semihosting = Semihosting(
-            machine.memory, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
+            machine.memory.port, machine.host.transmit, lambda: machine.clock.seconds_at(machine.clock.cycles),
             machine.host.received, settings.files, image.statics_end, image.vectors.initial_sp,
         )  # fmt: skip
         self.end: End | None = None
@@ -136,8 +137,7 @@ class RunLoop:
 
     def _step(self) -> None:
         machine = self.machine
-        machine.tables.m["due_cycles"] = self._due_cycles()
-        fault = machine.engine.run(self.pc)
+        fault = machine.observation.run(self, self._due_cycles())
         self.pc = machine.engine.read_register("pc") & ~1
         reason = int(machine.tables.m["stop_reason"])
         machine.tables.m["stop_reason"] = rec.RUNNING
@@ -188,6 +188,8 @@ class RunLoop:
             machine.mend(reason)
         elif reason == rec.NEW_FUNCTION:
             machine.mark_function(int(m["wanted_start"]), int(m["wanted_size"]))
+        elif reason == rec.CALL_EVENT:
+            machine.observation.calls.on_event()
         elif reason == rec.FULL:
             machine.tables.grow_tree()
         elif reason == rec.DUE:

@@ -7,7 +7,7 @@ sleep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from mcusim.devices import make_device
 from mcusim.devices.base import NEVER, Host
 from mcusim.engine import calltree, hooks
 from mcusim.engine import records as rec
-from mcusim.engine.engine import PAGE_BYTES, Engine
+from mcusim.engine.engine import Engine
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Tables
 from mcusim.engine.trial import Trial
@@ -29,13 +29,14 @@ from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
-from mcusim.machine.exceptions import Exceptions
 from mcusim.machine.flash import FlashTiming, parse_memory
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
 from mcusim.machine.memory import Memory
+from mcusim.machine.observation import Observation
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
+from mcusim.machine.parts import device_ranges, make_exceptions, what_if
 from mcusim.machine.polling import PollingLoops
 from mcusim.machine.rtt import Rtt, control_block
 from mcusim.machine.settings import Settings
@@ -52,64 +53,7 @@ from mcusim.pipelines.causes import CAUSES, LOAD, MEMORY, STORE, TRANSFER
 CORE_DEVICE_BYTES = 0x1000
 OUTPUT_LIMIT_BYTES = 1 << 20
 CORE_REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr")
-ARMV6M_PRIORITY_BITS = 2  # ARM DDI 0419E, B1.5.4
 Counts = npt.NDArray[np.int64]
-
-
-def device_ranges(board: Board) -> list[tuple[int, int]]:
-    """Return the address ranges that devices and guessed registers answer for: (start, end), in engine pages.
-
-    The whole peripheral space but for memories in it, and the pages of devices elsewhere.
-    """
-    pages = [
-        (start & -PAGE_BYTES, end + PAGE_BYTES - 1 & -PAGE_BYTES)
-        for device in board.device
-        for start, end in device.ranges
-        if start not in PERIPHERAL_SPACE and start < PPB_START
-    ]
-    wanted = sorted([(PERIPHERAL_SPACE.start, PERIPHERAL_SPACE.stop), *set(pages)])
-    bands = [(start, start + size_bytes) for start, size_bytes, _ in BIT_BANDS] if board.bit_band else []
-    memories = sorted([*(span for region in board.region for span in region.ranges), *bands])
-    ranges: list[tuple[int, int]] = []
-    for start, end in wanted:
-        for low, high in memories:
-            if low < end and start < high:
-                ranges.append((start, low))
-                start = high
-        ranges.append((start, end))
-    return [(start, end) for start, end in ranges if start < end]
-
-
-def make_exceptions(image: Image, board: Board, core: Core, engine: Engine, memory: Memory) -> Exceptions:
-    """Return the exception model of a board's core."""
-    mainline = core.architecture not in ("armv6-m", "armv8-m.base")
-    default_bits = 8 if mainline else ARMV6M_PRIORITY_BITS
-    return Exceptions(
-        engine, memory, core.fpu != "none", mainline, image.vectors.address,
-        priority_bits=board.interrupts.priority_bits if board.interrupts else default_bits,
-        armv8m=core.architecture.startswith("armv8"), secure=board.security == "secure",
-    )  # fmt: skip
-
-
-def core_of(board: Board) -> Core:
-    """Return the board's core, with the multiplier that the part was made with."""
-    core = load_core(board.core)
-    if board.multiplier is None:
-        return core
-    return core.with_multiplier(board.multiplier.cycles, board.multiplier.source)
-
-
-def what_if(settings: Settings, board: Board, core: Core, timing_core: Core) -> Iterator[str]:
-    """Yield what is not as on the board because the user wants to know what would be."""
-    if settings.clock_hz is not None:
-        yield (
-            f"the core runs at {settings.clock_hz:,} Hz whatever the firmware programs (--clock); "
-            "clocks of peripherals are as programmed"
-        )
-        if board.clock.max_hz < settings.clock_hz:
-            yield f"{settings.clock_hz:,} Hz is more than the part allows ({board.clock.max_hz:,} Hz)"
-    if settings.core is not None and timing_core.name != core.name:
-        yield f"cycles are those of {timing_core.title} (--core); otherwise the part behaves as its {core.title}"
 
 
 class Machine:
@@ -128,13 +72,14 @@ class Machine:
         self.flash = FlashTiming(
             board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
         )
-        self.functions = Functions(image)
+        self.observation = Observation(image, settings, self.tables)
+        self.functions = Functions(image, self.observation.calls.note_function)
         self.clock = Clock(self.tables, board.clock.reset_hz, settings.clock_hz)
         self.output = bytearray()
         self.output_cut = False
         self.extra_cycles: dict[tuple[int, str], int] = {}
         self.exact = ExactAccesses(self.engine, self.tables, self.pricer, self.clock, self.flash.charge_up_to)
-        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory)
+        self.exceptions = make_exceptions(image, board, core, self.engine, self.memory.port)
         self.stacks = Stacks(image, board, self.tables)
         self.host = Host(
             self.clock, self._transmit, self._set_interrupt, bytearray(settings.uart_input), hse_hz=board.clock.hse_hz,
@@ -150,7 +95,9 @@ class Machine:
         self.guesses.svd = settings.svd
         self.guesses.waits = Waits(self.engine, self._make_trial, self._peek, self.memory.read)
         self.bus = Bus(self.exact.ask, PollingLoops(self.tables, self.pricer).pass_over, self.guesses)
-        self.rtt = Rtt(self.host, self.memory.read, self.memory.write, *control_block(image, board, self.memory))
+        self.rtt = Rtt(
+            self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory)
+        )
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu, board.mpu_regions)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
@@ -162,6 +109,7 @@ class Machine:
         m["node"] = self.tables.add_root(root, rec.KIND_THREAD)
         m["function"] = root
         self.tables.arrays["nodes"][int(m["node"])]["calls"] = 1
+        self.observation.start(self)
 
     def _connect(self) -> None:
         bus = self.bus
@@ -184,7 +132,7 @@ class Machine:
 
     def _add_band(self, start: int, size_bytes: int, target: int) -> None:
         """Map a bit-band alias."""
-        band = BitBand(start, target, self.bus, self.memory, self.guesses, self.exact)
+        band = BitBand(start, target, self.bus, self.memory.port, self.guesses, self.exact)
 
         def read(address: int, size_bytes: int) -> int:
             value = band.read(address, size_bytes)
@@ -203,6 +151,7 @@ class Machine:
         """Answer a device read that the engine reports."""
         value = self.bus.read(address, size_bytes)
         self.clock.access_offset = 0
+        self.observation.device_access(size_bytes, writes=False)
         return value
 
     def device_write(self, address: int, size_bytes: int, value: int) -> None:
@@ -210,6 +159,7 @@ class Machine:
         self.bus.write(address, size_bytes, value)
         self.clock.access_offset = 0
         self._due_cycles[0] = 0
+        self.observation.device_access(size_bytes, writes=True)
 
     # looking ahead, for registers that nobody models
 
@@ -236,12 +186,12 @@ class Machine:
 
     def _read_bus(self, address: int, size_bytes: int) -> int:
         if self.memory.holds(address):
-            return int.from_bytes(self.memory.read(address, size_bytes), "little")
+            return int.from_bytes(self.memory.port.read(address, size_bytes), "little")
         return self.bus.read(address, size_bytes)
 
     def _write_bus(self, address: int, size_bytes: int, value: int) -> None:
         if self.memory.holds(address):
-            self.memory.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
+            self.memory.port.write(address, (value & (1 << 8 * size_bytes) - 1).to_bytes(size_bytes, "little"))
         else:
             self.bus.write(address, size_bytes, value)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +34,16 @@ PERIPHERALS = 255  # the place of what is no memory
 
 
 class Memory:
-    """The board's memories with the image loaded. Addresses outside every region raise McusimError."""
+    """The board's memories with the image loaded. Addresses outside every region raise McusimError.
+
+    Nobody is told of what is read and written here; accesses that belong to the run go through `port`.
+    """
 
     def __init__(self, board: Board, engine: Engine) -> None:
         self._engine = engine
         self._windows: list[_Window] = []
+        self.loaded: list[tuple[int, int]] = []  # (address, size in bytes) of what the image has put here
+        self.port = Port(self)
         for place, region in enumerate(board.region, 1):
             writable = region.writable
             late = region.late_cycles.value
@@ -62,6 +68,7 @@ class Memory:
         """Put every segment where the file says it lies (its load address)."""
         for segment in image.segments:
             self.write(segment.load_address, segment.data)
+            self.loaded.append((segment.load_address, len(segment.data)))
 
     def windows(self) -> list[tuple[int, npt.NDArray[np.uint8], bool]]:
         """Return every start address, the array that lies there, and whether the guest can write it."""
@@ -141,3 +148,40 @@ class Memory:
         if window is None or not window.writable:
             return 0
         return address_of(window.array) + address - window.start
+
+
+Listener = Callable[[int, int, bool], None]  # (address, size in bytes, is it a write?)
+
+
+class Port:
+    """Memory as DMA, exception frames, bit-band aliases, semihosting and probes access it: `listener` is told.
+
+    These accesses are part of the run, though the engine does not see them. What mcusim looks at for itself (to decode,
+    to name a task, for a debugger) goes to `Memory`.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.listener: Listener | None = None
+        self.holds, self.writable, self.peek = memory.holds, memory.writable, memory.peek  # these are no accesses
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes (`Memory.read`)."""
+        data = self._memory.read(address, size_bytes)
+        if self.listener is not None:
+            self.listener(address, size_bytes, False)
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write bytes (`Memory.write`)."""
+        self._memory.write(address, data)
+        if self.listener is not None:
+            self.listener(address, len(data), True)
+
+    def read_word(self, address: int) -> int:
+        """Return the little-endian 32-bit word at an address."""
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def write_word(self, address: int, value: int) -> None:
+        """Write a little-endian 32-bit word."""
+        self.write(address, (value & 0xFFFF_FFFF).to_bytes(4, "little"))

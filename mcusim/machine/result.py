@@ -22,6 +22,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     assert loop.end is not None
     tables, cycles = machine.tables, machine.clock.cycles
     machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
+    layers, access, heap = machine.observation.finish(cycles)
     machine.stacks.flush()
     faulted = loop.end.kind == "fault" or loop.faulting.active
     assumptions = sorted(machine.host.remarks) + (loop.script.unfinished() if loop.script is not None else [])
@@ -48,6 +49,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fault=loop.faulting.record if faulted else None,
         faults_handled=loop.faulting.handled, stacks=_stacks(machine.stacks),
         tasks=[TaskUse(task.name, task.root, task.stack.name, task.switches) for task in loop.handlers.tasks],
+        layers=layers, access=access, heap=heap, rule=machine.observation.rule, arenas=machine.observation.arenas,
+        sanitized=loop.settings.sanitize,
     )  # fmt: skip
 
 
@@ -63,5 +66,5 @@ def _stacks(stacks: Stacks) -> list[StackUse]:
         overflow = ""
         if stack.overflow_sp is not None:
             overflow = f"{stack.limit - stack.overflow_sp} bytes below its limit, first in {stack.overflow_place}"
-        uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow))
+        uses.append(StackUse(stack.name, stack.limit, stack.top, stack.low, overflow, stack.low_node))
     return uses

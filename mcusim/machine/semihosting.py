@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from mcusim.machine.memory import Memory
+from mcusim.machine.memory import Memory, Port
 
 OPCODE = 0xBEAB  # BKPT 0xAB
 STOPPED_APPLICATION_EXIT = 0x20026
@@ -30,7 +30,7 @@ _FILE_MODES = ("rb", "rb", "r+b", "r+b", "wb", "wb", "w+b", "w+b", "ab", "ab", "
 class Semihosting:
     """Serves semihosting calls. `files` is the only folder that firmware can reach; None: no files at all."""
 
-    memory: Memory
+    memory: Memory | Port
     transmit: Callable[[bytes], None]
     seconds: Callable[[], float]
     received: bytearray

@@ -35,7 +35,12 @@ class Settings:
     core: str | None = None  # the core whose timing table counts, if not the board's
     wait_states: int | None = None  # of the flash, whatever the firmware programs
     memory: tuple[str, ...] = ()  # parts of the memory system that are fixed: flash.cache=off; see machine/flash.py
+    layers: str = "none"  # the rule that says which calls are layers (`mcusim.layers.find_rule`)
     spans: tuple[str, ...] = ()  # FUNCTION or FIRST..SECOND: what is timed (`Trace.spans`); changes nothing else
+    # which bytes are live, and who accesses what (None: where layers are found); changes nothing else
+    memory_tracking: bool | None = False
+    arenas: tuple[str, ...] = ()  # variables that tensors are planned into
+    sanitize: bool = False  # look for accesses that are wrong, too
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""
@@ -58,6 +63,10 @@ class Settings:
             **({"core": self.core} if self.core is not None else {}),
             **({"wait_states": self.wait_states} if self.wait_states is not None else {}),
             **({"set": ", ".join(self.memory)} if self.memory else {}),
+            **({"layers": self.layers} if self.layers not in ("auto", "none") else {}),
+            **({"memory": "on"} if self.memory_tracking and not self.sanitize else {}),
+            **({"arena": ", ".join(self.arenas)} if self.arenas else {}),
+            **({"sanitize": True} if self.sanitize else {}),
         }
 
 

@@ -35,6 +35,8 @@ class Stack:
     overflow_sp: int | None = None
     overflow_place: str = ""
     overflow_cycles: int = 0
+    low_node: int = -1  # of the call tree: who took SP to its lowest
+    since: int = 0xFFFF_FFFF  # the lowest SP since the last `Stacks.take`
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,34 @@ class Stacks:
         self.main = Stack("main", main_stack_limit(image, board), top, top)
         self.all: list[Stack] = [self.main]
         self.current = self.main
+        self._in_pieces = False  # how deep a stack was since the last `take` is of interest
         self._install(self.main)
 
     def _install(self, stack: Stack) -> None:
         m = self._tables.m
-        m["stack_low"], m["stack_limit"], m["stack_top"] = stack.low, stack.limit, stack.top
+        m["stack_low"] = stack.since if self._in_pieces else stack.low
+        m["stack_limit"], m["stack_top"] = stack.limit, stack.top
+        m["stack_low_node"] = -1
 
     def flush(self) -> None:
         """Take over from native code how deep the current stack has been."""
-        self.current.low = min(self.current.low, int(self._tables.m["stack_low"]))
+        m, stack = self._tables.m, self.current
+        self._lower(stack, int(m["stack_low"]), int(m["stack_low_node"]))
+
+    def _lower(self, stack: Stack, sp: int, node: int) -> None:
+        stack.since = min(stack.since, sp)
+        if sp < stack.low:
+            stack.low, stack.low_node = sp, node if node >= 0 else int(self._tables.m["node"])
+
+    def take(self, sp: int) -> int:
+        """Return the lowest SP of the current stack since the last call of this; SP is where it is now."""
+        self._in_pieces = True
+        self.flush()
+        stack = self.current
+        low = min(stack.since, stack.top)
+        stack.since = sp if stack.limit <= sp <= stack.top else stack.top  # SP may be elsewhere already: see `look`
+        self._install(stack)
+        return low
 
     def activate(self, stack: Stack) -> None:
         """From now on SP is in this stack."""
@@ -119,7 +140,7 @@ class Stacks:
             stack = self.current
             if sp > stack.top:
                 stack.top = sp
-        stack.low = min(stack.low, low)
+        self._lower(stack, low, -1)
         if stack.sure and stack.limit and low < stack.limit:
             if stack.overflow_sp is None:
                 stack.overflow_sp, stack.overflow_place, stack.overflow_cycles = low, place, cycles
@@ -145,8 +166,8 @@ class Stacks:
         stack = self.current
         if sp < stack.limit or sp > stack.top:
             self.look(sp, sp, place, cycles)
-        elif sp < stack.low:
-            stack.low = sp
+        elif sp < (stack.since if self._in_pieces else stack.low):
+            self._lower(stack, sp, -1)
             self._install(stack)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports.functions import matcher
-from mcusim.reports.options import SORTS, RenderOptions
+from mcusim.reports.options import SECTION_GROUPS, SECTIONS, SORTS, RenderOptions
 
 if TYPE_CHECKING:
     from mcusim.profile import Profile
@@ -31,7 +31,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "text": Format("as_text", "for a terminal: totals, causes, functions, what was not modelled"),
     "json": Format("as_json", "the whole profile, as saved by -o"),
-    "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate) with plain numbers"),
+    "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate, --show SECTION) with plain numbers"),
     "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
 }
 
@@ -42,14 +42,20 @@ def check(format: str, options: RenderOptions) -> None:
         raise unknown_name("format", format, FORMATS)
     if options.sort not in SORTS:
         raise unknown_name("sort key", options.sort, SORTS)
+    for word in options.show:
+        if word not in SECTIONS and word not in SECTION_GROUPS:
+            raise unknown_name("section", word, [*SECTIONS, *SECTION_GROUPS])
     matcher(options.match)
     if format == "json" and replace(options, width=0, color=False) != RenderOptions(width=0):
         raise McusimError(
-            "json is always the whole profile: drop --sort, --top, --match, --tree, --lines, --annotate, "
+            "json is always the whole profile: drop --show, --sort, --top, --match, --tree, --lines, --annotate, "
             "or choose --format csv"
         )
-    if format == "csv" and options.tree + options.lines + (options.annotate is not None) > 1:
-        raise McusimError("csv holds one table: choose one of --tree, --lines, --annotate")
+    details = options.tree + options.lines + (options.annotate is not None)
+    if format == "csv" and (details > 1 or (details and options.show)):
+        raise McusimError("csv holds one table: choose one of --tree, --lines, --annotate, or --show with one section")
+    if format == "csv" and (len(options.show) > 1 or set(options.show) & set(SECTION_GROUPS)):
+        raise McusimError(f"csv holds one table: --show one of {', '.join(SECTIONS)}")
 
 
 def render(profile: Profile, format: str = "text", *, options: RenderOptions | None = None) -> str:

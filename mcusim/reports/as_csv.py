@@ -8,13 +8,13 @@ import io
 
 from mcusim.profile import Profile
 from mcusim.reports.options import RenderOptions
-from mcusim.reports.report import detail_tables
+from mcusim.reports.report import section_tables
 from mcusim.reports.table import Cell, Column, Table
 
 
 def render(profile: Profile, options: RenderOptions) -> str:
-    """Return the functions, the call tree or the annotated function (`mcusim.reports.check` saw that it is one)."""
-    (table,) = detail_tables(profile, options, audience="data")
+    """Return the functions, or the one table that was asked for (`mcusim.reports.check` saw that it is one)."""
+    (table,) = section_tables(profile, options, audience="data")
     return csv_table(table)
 
 

@@ -67,7 +67,9 @@ def sentence(canvas: Canvas, text: str, width: int) -> None:
 def draw_table(canvas: Canvas, table: Table, width: int) -> None:
     """Draw a table with its heading and its remarks, as wide as it may be."""
     grid = layout.fit(table, width)
-    heading(canvas, printable(table.title))
+    canvas.line()
+    for line in layout.wrap(printable(table.title), width):
+        heading(canvas, line, first=True)
     canvas.line()
     titles = [_pad(column.title, column, size) for column, size in zip(grid.columns, grid.widths, strict=True)]
     canvas.line((_join(titles), _KEY))

@@ -21,8 +21,8 @@ _TITLE = "Registers that nobody models"
 _REMARK = "decides: whether control flow depended on what it gave; docs/guessed-registers.md says how to fix an answer"
 
 
-def guessed_table(profile: Profile) -> Table | None:
-    """Return the table, None where every register had a model."""
+def guessed_table(profile: Profile) -> Table:
+    """Return the table: one row for each register without a model."""
     rows = [
         Row((
             register.address, register.name, register.reads, register.writes, register.answered,
@@ -30,8 +30,6 @@ def guessed_table(profile: Profile) -> Table | None:
         ))
         for register in profile.guessed
     ]  # fmt: skip
-    if not rows:
-        return None
     named = any(register.name for register in profile.guessed)
     keep = [index for index, column in enumerate(_COLUMNS) if named or column.key != "name"]
     rows = [Row(tuple(row.cells[index] for index in keep)) for row in rows]

@@ -15,7 +15,9 @@ from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
 from mcusim.reports.lines import lines_table
+from mcusim.reports.memory import memory_facts
 from mcusim.reports.options import RenderOptions
+from mcusim.reports.sections import TABLES, chosen
 from mcusim.reports.table import Column, Name, Row, Table
 from mcusim.reports.tasks import stack_fact, tasks_table
 from mcusim.reports.tree import tree_table
@@ -68,10 +70,29 @@ def build(profile: Profile, options: RenderOptions) -> Report:
 
 def _tables(profile: Profile, options: RenderOptions) -> list[Table]:
     tables = [backtrace_table(profile)] if profile.fault is not None else []
-    tables += [tasks_table(profile)] if profile.tasks else []
-    tables += [causes_table(profile), *detail_tables(profile, options, audience="people")]
-    guessed = guessed_table(profile)
-    return tables if guessed is None else [*tables, guessed]
+    return tables + section_tables(profile, options, audience="people")
+
+
+def section_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
+    """Return the tables of the sections that were asked for, or of the default ones.
+
+    Tree, source lines and an annotated function are shown whatever the sections are. For programs there is one table.
+    """
+    sections = chosen(profile, options)
+    if audience == "data" and not options.show:
+        sections = ["functions"]
+    asked = options.tree or options.lines or options.annotate is not None
+    if asked and "functions" not in sections:
+        sections.append("functions")
+    tables: list[Table] = []
+    for name in sections:
+        if name in TABLES:
+            tables.append(TABLES[name](profile, options, audience=audience))
+        elif name == "functions":
+            tables += detail_tables(profile, options, audience=audience)
+        else:
+            tables.append(_PLAIN_TABLES[name](profile).only(audience))
+    return tables
 
 
 def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) -> list[Table]:
@@ -95,6 +116,9 @@ def causes_table(profile: Profile) -> Table:
             share = numbers.share_percent(cycles, profile.totals.cycles)
             rows.append(Row((cycles, share, share, cause, profile.cause_titles.get(cause, ""))))
     return Table("Cycles by cause", _CAUSE_COLUMNS, rows)
+
+
+_PLAIN_TABLES = {"tasks": tasks_table, "causes": causes_table, "registers": guessed_table}
 
 
 def _run(profile: Profile) -> list[Fact]:
@@ -139,6 +163,7 @@ def _totals(profile: Profile) -> list[Fact]:
         Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
         Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (statics; no stack or heap)"),
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
+        *(Fact(key, text) for key, text in memory_facts(profile)),
     ]
 
 

@@ -11,14 +11,16 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 import numpy as np
-import numpy.typing as npt
 
 from mcusim import __version__
+from mcusim.attribution.costs import Costs, Counts, named
+from mcusim.attribution.layers import attribute_layers, gap_note
+from mcusim.attribution.memory import attribute_memory
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
 from mcusim.image.model import Image
-from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
-from mcusim.pipelines.causes import CAUSE_TITLES, CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, UNALIGNED
+from mcusim.isa.decode import ALWAYS
+from mcusim.pipelines.causes import CAUSE_TITLES
 from mcusim.profile import (
     SCHEMA_VERSION,
     Accuracy,
@@ -30,7 +32,6 @@ from mcusim.profile import (
     FunctionCost,
     GuessedRegister,
     ImageInfo,
-    InstructionCost,
     Note,
     Profile,
     SectionInfo,
@@ -39,10 +40,10 @@ from mcusim.profile import (
     Totals,
     TreeNode,
 )
+from mcusim.profile_memory import Layers
 from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
-Counts = npt.NDArray[np.int64]
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 RAM_KINDS = ("sram", "tcm")
 FLASH_CAUSES = ("flash-fetch", "flash-literal", "flash-data")
@@ -50,7 +51,7 @@ FLASH_CAUSES = ("flash-fetch", "flash-literal", "flash-data")
 
 def attribute(trace: Trace) -> Profile:
     """Return the profile of a finished run."""
-    costs = _Costs(trace)
+    costs = Costs(trace)
     by_function, instructions_of = costs.by_function()
     order = sorted(range(len(trace.functions)), key=lambda number: trace.functions[number].address)
     position = {number: index for index, number in enumerate(order)}
@@ -64,129 +65,24 @@ def attribute(trace: Trace) -> Profile:
                 name=function.name, file=PurePath(function.file).name if function.file else None,
                 address=function.address, size_bytes=function.size_bytes,
                 calls=0, instructions=instructions_of[number], self_cycles=int(by_function[number].sum()),
-                total_cycles=0, causes=_named(by_function[number]),
+                total_cycles=0, causes=named(by_function[number]),
             )
         )  # fmt: skip
     _sum_tree(functions, tree)
     instructions = costs.instructions(position)
+    layers, flash = attribute_layers(trace, costs, position)
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
         tree=tree, instructions=instructions, sources=costs.sources.lines(instructions),
-        notes=_notes(trace), guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
+        notes=[*_notes(trace), *_layer_notes(layers)],
+        guessed=[GuessedRegister(**vars(access)) for access in trace.guessed],
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
-        fault=_fault(trace, costs.sources),
+        fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
     )  # fmt: skip
     _check(profile, trace)
     return profile
-
-
-class _Costs:
-    """Counts and cycles of every block's instructions, summed over its outcomes."""
-
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self.sources = SourceFiles(trace.image.folders)
-        self.counts: dict[int, int] = {}  # block -> how often it ran
-        self.cycles: dict[int, Counts] = {}  # block -> instructions x causes
-        self._places: dict[int, tuple[int, int, bool]] = {}  # address -> block, index in it, is it a literal load?
-        for outcome in np.flatnonzero(trace.outcomes["count"]):
-            entry, count = trace.entries[outcome // 2], int(trace.outcomes[outcome]["count"])
-            block, state, predicates = int(entry["block"]), int(entry["state"]), int(entry["predicates"])
-            _, costs, _ = trace.pricer.costs(block, state, predicates, bool(outcome & 1))
-            scaled = costs.astype(np.int64) * count
-            self.cycles[block] = self.cycles[block] + scaled if block in self.cycles else scaled
-            self.counts[block] = self.counts.get(block, 0) + count
-        self._add_fetch_waits()
-        for block in self.cycles:
-            self._add_divisions(block)
-        for row in trace.alignments[trace.alignments["extra_cycles"] > 0]:
-            self._costs_of(int(row["block"]))[int(row["op_index"]), UNALIGNED] += int(row["extra_cycles"])
-        divisions = trace.probes["kind"] == rec.PROBE_DIVISION
-        for probe in trace.probes[divisions & (trace.probes["extra_cycles"] > 0)]:
-            self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
-        for address, cycles in trace.data_stalls.items():
-            self._add_to(address, None, cycles)
-
-    def _add_fetch_waits(self) -> None:
-        for outcome in np.flatnonzero(self.trace.fetches["line_count"] > 0):
-            fetch, block = self.trace.fetches[outcome], int(self.trace.entries[outcome // 2]["block"])
-            lines = self.trace.lines[fetch["first_line"] :][: fetch["line_count"]]
-            for line in lines[lines["stall_cycles"] > 0]:
-                self._costs_of(block)[int(line["op_index"]), FLASH_FETCH] += int(line["stall_cycles"])
-
-    def _costs_of(self, block: int) -> Counts:
-        """Return the costs of a block; one that never came to its end (a fault, lines only asked for) has none yet."""
-        if block not in self.cycles:
-            self.cycles[block] = np.zeros((len(self.trace.pricer.decoded[block].ops), len(CAUSES)), np.int64)
-            self.counts[block] = 0
-        return self.cycles[block]
-
-    def _add_divisions(self, block: int) -> None:
-        row = self.trace.blocks[block]
-        first = int(row["first_division"])
-        for division in self.trace.divisions[first : first + int(row["division_count"])] if first >= 0 else ():
-            self.cycles[block][int(division["op_index"]), DIVISION] += int(division["extra_cycles"])
-
-    def _add_to(self, address: int, cause: int | None, cycles: int) -> None:
-        """Give cycles to an instruction, in one of the blocks that hold it: their instructions are merged anyway.
-
-        Without a cause they are a load's waits for flash.
-        """
-        if not self._places:
-            decoded = self.trace.pricer.decoded
-            unfinished = [block for block in range(len(decoded)) if block not in self.cycles]
-            for block in (*unfinished, *self.cycles):  # those that came to their end take precedence
-                for index, op in enumerate(decoded[block].ops):
-                    self._places[int(op["address"])] = (block, index, bool(op["flags"] & LITERAL))
-        block, index, literal = self._places[address]
-        if cause is None:
-            cause = FLASH_LITERAL if literal else FLASH_DATA
-        self._costs_of(block)[index, cause] += cycles
-
-    def by_function(self) -> tuple[Counts, list[int]]:
-        """Return cycles (functions x causes) and instructions of each function."""
-        cycles = np.zeros((len(self.trace.functions), len(CAUSES)), np.int64)
-        instructions = [0] * len(self.trace.functions)
-        for block, costs in self.cycles.items():
-            function = int(self.trace.blocks[block]["function"])
-            cycles[function] += costs.sum(axis=0)
-            instructions[function] += len(costs) * self.counts[block]
-        for (function, cause), extra in self.trace.extra_cycles.items():
-            cycles[function, CAUSES.index(cause)] += extra
-        return cycles, instructions
-
-    def instructions(self, position: dict[int, int]) -> list[InstructionCost]:
-        """Return one row for each executed instruction, by address. Overlapping blocks add up."""
-        merged: dict[tuple[int, int, int], tuple[int, Counts]] = {}  # (address, opcode, function) -> count, cycles
-        sizes: dict[tuple[int, int, int], tuple[int, int]] = {}  # size in bytes, condition imposed by IT
-        for block, costs in self.cycles.items():
-            function, count = int(self.trace.blocks[block]["function"]), self.counts[block]
-            for op, cost in zip(self.trace.pricer.decoded[block].ops, costs, strict=True):
-                key = (int(op["address"]), int(op["opcode"]), function)
-                before, cycles = merged.get(key, (0, np.zeros(len(CAUSES), np.int64)))
-                merged[key] = (before + count, cycles + cost)
-                in_it = bool(op["flags"] & CONDITIONAL)
-                sizes[key] = (int(op["size_bytes"]), int(op["condition"]) if in_it else ALWAYS)
-        disassembler, shown = Disassembler(self.trace.image), self.sources.shown
-        rows = []
-        for key in sorted(merged):
-            (address, opcode, function), (count, cycles) = key, merged[key]
-            line = self.trace.image.line_at(address)
-            rows.append(
-                InstructionCost(
-                    address=address, function=position[function], text=disassembler.text(address, opcode, *sizes[key]),
-                    encoding=f"{opcode:0{2 * sizes[key][0]}x}", count=count, cycles=int(cycles.sum()),
-                    causes=_named(cycles),
-                    file=shown(line.file) if line else None, line=line.line if line else None,
-                )
-            )  # fmt: skip
-        return rows
-
-
-def _named(cycles: Counts) -> dict[str, int]:
-    return {cause: int(value) for cause, value in zip(CAUSES, cycles, strict=True) if value}
 
 
 def _tree(trace: Trace, position: dict[int, int]) -> list[TreeNode]:
@@ -218,7 +114,7 @@ def _totals(trace: Trace, by_function: Counts, instructions: int) -> Totals:
         cycles=trace.clock_cycles,
         instructions=instructions,
         time_s=trace.seconds,
-        causes=_named(by_function.sum(axis=0)),
+        causes=named(by_function.sum(axis=0)),
         clock=[ClockPhase(start, core_hz) for start, core_hz in trace.clock_phases],
     )
 
@@ -305,6 +201,9 @@ def _notes(trace: Trace) -> list[Note]:
     notes += [
         Note("stack", f"stack '{use.name}' overflowed: {use.overflow}", 0) for use in trace.stacks if use.overflow
     ]
+    if trace.layers is not None and trace.layers.unbalanced_ends:
+        text = "mcusim_layer_end where no layer was active that mcusim_layer_begin began there: ignored"
+        notes.append(Note("assumed", text, trace.layers.unbalanced_ends))
     if trace.faults_handled:
         notes.append(Note("assumed", "faults that the firmware's handlers dealt with", trace.faults_handled))
     notes += _timing_assumptions(trace)
@@ -314,6 +213,19 @@ def _notes(trace: Trace) -> list[Note]:
     if trace.output_cut:
         notes.append(Note("not-modelled", "the firmware's output was cut after 1 MiB", 0))
     return notes
+
+
+def _layer_notes(layers: Layers | None) -> Iterable[Note]:
+    if layers is None:
+        return
+    handlers = sum(part.self_cycles for part in layers.outside if part.kind == "handler")
+    gap = gap_note(layers, handlers)
+    if gap is not None:
+        yield Note("layers", gap, 0)
+    if layers.left_out:
+        yield Note(
+            "layers", "runs of layers beyond the limit: their cycles are in what was around them", layers.left_out
+        )
 
 
 def _memory_notes(trace: Trace) -> Iterable[Note]:

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pictures over time share: the span they show, its unit, names of layers, and the bands along the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from mcusim.plots import PlotOptions
+from mcusim.plots.page import POINTS, SMALL_SIZE, TINY_SIZE, Page, drawable, first_fitting, fitted, text_width
+from mcusim.profile import Profile
+from mcusim.profile_memory import Activation, Layers
+from mcusim.reports import numbers
+from mcusim.reports.layer_names import Labels, chosen_activations, in_order
+
+WIDTH = 8.0
+TITLE, AXIS = 0.32, 0.42  # the heights of a title, and of a time axis with its numbers and unit, in inches
+STRIP = 0.19  # the height of a row of bands, in inches
+_DEEPEST_STRIPS = 2
+_PADDING = 3.0  # in points, beside a label
+_SHORTEST_CUT = 9
+_LONGEST_FILE = 40
+_TINTS = ("#D4D4D4", "#EDEDED")
+_UNITS = ((2_000_000, 1_000_000, "million cycles"), (2_000, 1_000, "thousand cycles"), (0, 1, "cycles"))
+
+
+@dataclass(frozen=True)
+class Span:
+    """The cycles that a picture shows: [start, end), in units of `unit_cycles`."""
+
+    start_cycles: int
+    end_cycles: int
+    unit_cycles: int
+    unit: str
+
+    def x(self, cycles: float) -> float:
+        """Return where a cycle is on the axis."""
+        return cycles / self.unit_cycles
+
+    def points(self, first_cycles: int, last_cycles: int, page: Page) -> float:
+        """Return how wide a piece of the span is on the page."""
+        first, last = max(first_cycles, self.start_cycles), min(last_cycles, self.end_cycles)
+        return (last - first) * page.inner * POINTS / (self.end_cycles - self.start_cycles)
+
+
+def span_of(profile: Profile, options: PlotOptions) -> Span:
+    """Return what is shown: the whole run, or one inference with a little before and after it."""
+    start, end = 0, max(1, profile.totals.cycles)
+    if profile.memory is not None:
+        end = max([end, *(last + 1 for last in profile.memory.timeline.start_cycles[-1:])])
+    if options.inference is not None and profile.layers is not None:
+        runs = chosen_activations(profile.layers, options.inference)
+        if runs:
+            first, last = min(run.start_cycles for run in runs), max(run.end_cycles for run in runs)
+            margin = max(1, (last - first) // 50)
+            start, end = max(0, first - margin), min(end, last + margin)
+    divisor, unit = next((size, unit) for least, size, unit in _UNITS if end >= least)
+    return Span(start, max(end, start + 1), divisor, unit)
+
+
+def title_of(profile: Profile, what: str, options: PlotOptions) -> str:
+    """Return a title: what is shown, the firmware, the board (which goes first where there is no room)."""
+    name = numbers.middle(profile.image.name, _LONGEST_FILE)
+    part = ""
+    if options.inference is not None and profile.layers is not None and profile.layers.inferences > 1:
+        part = f", inference {options.inference} of {profile.layers.inferences}"
+    return f"{what[:1].upper()}{what[1:]}{part}: {name} on {profile.board.title}"
+
+
+def strips(layers: Layers | None) -> int:
+    """Return how many rows of bands there are."""
+    return 0 if layers is None or not layers.activations else _depth(layers) + (layers.inferences > 1)
+
+
+def draw_strips(page: Page, profile: Profile, span: Span) -> None:
+    """Draw a row of bands for the inferences, if there are several, and one for each level of layers."""
+    layers = profile.layers
+    if layers is None or not layers.activations:
+        return
+    if layers.inferences > 1:
+        bounds: dict[int, tuple[int, int]] = {}
+        for run in layers.activations:
+            first, last = bounds.get(run.inference, (run.start_cycles, run.end_cycles))
+            bounds[run.inference] = (min(first, run.start_cycles), max(last, run.end_cycles))
+        shown = [points for first, last in bounds.values() if (points := span.points(first, last, page)) > 0]
+        narrowest = min(shown, default=0.0)
+        whole = text_width(f"inference {layers.inferences}", SMALL_SIZE) < narrowest - _PADDING
+        word = "inference " if whole else ""  # the same for all
+        bands = [(first, last, [f"{word}{at + 1}"]) for at, (first, last) in sorted(bounds.items())]
+        _draw_bands(page, span, bands, "inference")
+    labels = Labels(layers)
+    level = _levels(layers)
+    for depth in range(_depth(layers)):
+        runs = [run for run, at in zip(layers.activations, level, strict=True) if at == depth]
+        _draw_bands(page, span, [(run.start_cycles, run.end_cycles, names(layers, labels, run)) for run in runs],
+                    f"layer{depth}")  # fmt: skip
+
+
+def names(layers: Layers, labels: Labels, run: Activation) -> list[str]:
+    """Return what a run of a layer may be called, the longest first."""
+    layer, number = layers.layers[run.layer], labels.numbers[run.layer]
+    return [f"{number} {layer.name}", *([f"{number} {layer.kind}"] if layer.kind else []), number]
+
+
+def _depth(layers: Layers) -> int:
+    return min(_DEEPEST_STRIPS, 1 + max(place.depth for place in in_order(layers)))
+
+
+def _levels(layers: Layers) -> list[int]:
+    """Return how deep each run is nested."""
+    level: list[int] = []
+    for run in layers.activations:
+        level.append(level[run.parent] + 1 if run.parent >= 0 else 0)
+    return level
+
+
+def _draw_bands(page: Page, span: Span, bands: list[tuple[int, int, list[str]]], gid: str) -> None:
+    axes = page.axes(STRIP)
+    axes.set_axis_off()
+    over_time(axes, span)
+    axes.set_ylim(0, 1)
+    for at, (first, last, texts) in enumerate(bands):
+        if last <= span.start_cycles or first >= span.end_cycles:
+            continue
+        first, last = max(first, span.start_cycles), min(last, span.end_cycles)
+        band = Rectangle((span.x(first), 0.06), span.x(last - first), 0.88, facecolor=_TINTS[at % 2], linewidth=0)
+        band.set_gid(f"band-{gid}-{at}")
+        axes.add_patch(band)
+        text, size = label_for(texts, span.points(first, last, page) - _PADDING)
+        if text:
+            axes.text(span.x((first + last) / 2), 0.46, text, size=size, ha="center", va="center")
+
+
+def label_for(texts: list[str], points: float) -> tuple[str, float]:
+    """Return the longest label that fits into so many points, and its size; ('', 0) where none does.
+
+    `texts` are names from the longest to the shortest. A name that is cut must still say something.
+    """
+    text = first_fitting(texts[: max(1, len(texts) - 1)], points, SMALL_SIZE)
+    if text:
+        return text, SMALL_SIZE
+    cut = fitted(texts[0], points, SMALL_SIZE)
+    if len(cut) >= _SHORTEST_CUT:
+        return cut, SMALL_SIZE
+    for size in (SMALL_SIZE, TINY_SIZE):
+        if text_width(drawable(texts[-1]), size) <= points:
+            return drawable(texts[-1]), size
+    return "", 0.0
+
+
+def over_time(axes: Axes, span: Span, *, labelled: bool = False) -> None:
+    """Let the horizontal axis be the span."""
+    axes.set_xlim(span.x(span.start_cycles), span.x(span.end_cycles))
+    axes.margins(0)
+    axes.xaxis.set_major_locator(MaxNLocator(8))
+    if labelled:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(span.unit, labelpad=2)
+    else:
+        axes.tick_params(labelbottom=False)
+
+
+def kibibytes(axes: Axes, most: int = 6) -> None:
+    """Let the vertical axis count KiB."""
+    axes.yaxis.set_major_locator(MaxNLocator(most))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.set_ylabel("KiB", labelpad=3)
+
+
+def bytes_text(size_bytes: int) -> str:
+    """Return a size as pictures write it."""
+    return f"{numbers.count(size_bytes)} bytes"
