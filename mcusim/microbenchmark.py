@@ -48,7 +48,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     board: str = ""  # default: the core's generic board
     wait_states: int | None = None  # of flash, instead of what the board starts with
     memory: tuple[str, ...] = ()  # settings of the memory system, such as "flash.cache=off"
-    pending: bool = False  # no rule meets it yet
+    contradicted: str = ""  # by which measurement: who says otherwise, and why that one is modelled
 
 
 class CaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -35,7 +35,7 @@ def test_a_good_file_is_read(folder: Path) -> None:
     (folder / "cortex_m9.json").write_text("{}")
     assert cores_with_cases() == ["cortex-m9"]
     (case,) = load_cases("cortex-m9").case
-    assert (case.name, case.cycles, case.after, case.after_cycles, case.pending) == ("one", 2, "mov r8, r8", 1, False)
+    assert (case.name, case.cycles, case.after, case.after_cycles, case.contradicted) == ("one", 2, "mov r8, r8", 1, "")
 
 
 @pytest.mark.parametrize(

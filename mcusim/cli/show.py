@@ -81,9 +81,11 @@ def _microbenchmarks(core: str) -> int:
     rows = []
     for case in file.case:
         rows += [Row((case.cycles, case.name, _code(case))), Row((None, None, case.source), "aside")]
-    pending = sum(case.pending for case in file.case)
+        if case.contradicted:
+            rows.append(Row((None, None, f"contradicted: {case.contradicted}"), "aside"))
+    contradicted = sum(bool(case.contradicted) for case in file.case)
     remark = f"{len(file.case)} cases; the model gives these cycles exactly"
-    remark += f", but for {pending} (pending)" if pending else ""
+    remark += f", but for {contradicted} that another measurement contradicts" if contradicted else ""
     table = Table("microbenchmarks", _MICROBENCHMARKS, rows, remark)
     sources = [f"{key}: {text}" for key, text in file.sources.items()]
     document = Document(core, [table], table, {}, sources)
@@ -103,7 +105,7 @@ def _code(case: Case) -> str:
     words = [f"{word} {text}" for word, text in unusual if text]
     words += [f"at offset {case.offset}"] if case.offset else []
     words += [f"{case.wait_states} wait states"] if case.wait_states is not None else []
-    words += ["pending"] if case.pending else []
+    words += ["contradicted"] if case.contradicted else []
     code = "; ".join(line.strip() for line in case.code.strip().splitlines())
     return code + (f" ({'; '.join(words)})" if words else "")
 

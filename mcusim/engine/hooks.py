@@ -19,8 +19,10 @@ from typing import Any
 from mcusim.engine import records as rec
 from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
+from mcusim.engine.guard_tables import NO_GUARD
 from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
+from mcusim.engine.places import PREDICATE_MASK, guards_hold, places_now
 from mcusim.isa.decode import FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
 
@@ -57,8 +59,9 @@ def _settle(m: Any, address: int) -> bool:
     block = carray(as_pointer(m.blocks), (m.block_capacity,), BLOCK)[block_number]
     flags = block.flags
     taken = 1 if (flags & rec.ENDS_IN_BRANCH) and (address != block.end or flags & rec.ALWAYS_BRANCHES) else 0
+    predicates = int64(0)
     if flags & rec.PREDICATED:
-        predicates = predicates_held(m, block, taken)
+        predicates = predicates_held(m, block, taken) | (int64(entry.predicates) & ~PREDICATE_MASK)
         number = _find_entry(m, block, int64(entry.state), predicates)
         if number < 0:
             _want_entry(m, block_number, int64(entry.state), predicates)
@@ -74,7 +77,7 @@ def _settle(m: Any, address: int) -> bool:
     outcome.count += 1
     m.clock_cycles += outcome.cycles
     if flags & rec.DIVIDES:
-        m.clock_cycles += division_extra(m, block)
+        m.clock_cycles += division_extra(m, block, predicates)
     if flags & rec.CHECKS_ALIGNMENT:
         m.clock_cycles += alignment_extra(m, block)
     m.state = outcome.exit_state
@@ -153,9 +156,10 @@ def _enter(m: Any, start: int, size: int) -> None:
         m.wanted_size = size
         stop(m, rec.CHANGED_CODE)
         return
-    entry = _find_entry(m, block, m.state, 0)
+    places = places_now(m, block.first_guard, block.guard_count) if block.guard_count else int64(0)
+    entry = _find_entry(m, block, m.state, places)
     if entry < 0:
-        _want_entry(m, number, m.state, 0)
+        _want_entry(m, number, m.state, places)
         return
     if not follow(m, block, start):
         return
@@ -167,11 +171,16 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[m.last_outcome]
         outcome.link_key = start | size << 32
         outcome.link_entry = entry
+        entries = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)
+        again = entries[m.last_outcome >> 1].block == number and block.flags & rec.STEADY
+        outcome.link_guard = NO_GUARD if again else entries[entry].first_guard
 
 
 @njit
 def _follow_link(m: Any, outcome: Any) -> bool:
     """Charge an outcome and go to the entry it links to. False: something has to be done first."""
+    if outcome.link_guard >= 0 and not guards_hold(m, outcome.link_guard):
+        return False
     clock = m.clock_cycles + outcome.cycles
     if clock >= m.due_cycles or outcome.count + 1 == outcome.look_at:
         return False

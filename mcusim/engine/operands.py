@@ -130,12 +130,17 @@ def operation_extra(first: int, second: int, operation: int) -> int:
 
 
 @njit
-def division_extra(m: Any, block: Any) -> int:
-    """Add up what the block's divisions (and long multiplies) take beyond what its price holds."""
+def division_extra(m: Any, block: Any, predicates: int) -> int:
+    """Add up what the block's divisions (and long multiplies) take beyond what its price holds.
+
+    `predicates` are the IT groups that ran, as in its entry's key.
+    """
     divisions = carray(as_pointer(m.divisions), (m.division_capacity,), DIVISION)
     extra = 0
     for index in range(block.first_division, block.first_division + block.division_count):
         division = divisions[index]
+        if division.predicate >= 0 and (predicates >> division.predicate & 1) == division.inverted:
+            continue
         cycles = int64(0)
         if division.dividend >= 0:
             divisor = core_register(m, division.divisor)

@@ -18,9 +18,12 @@ from mcusim.engine import hooks
 from mcusim.engine import records as rec
 from mcusim.engine.alignment import Alignments
 from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
+from mcusim.engine.guard_tables import PREDICATE_MASK
+from mcusim.engine.places import Places, is_steady
 from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import Access, accesses
+from mcusim.isa.addressing import Access
+from mcusim.isa.pointers import traced_accesses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
 from mcusim.pipelines.causes import CAUSES, ISSUE, TRANSFER
@@ -40,6 +43,9 @@ class GuestMemory(Protocol):
 
     def late_cycles(self, address: int) -> int:
         """Return by how many cycles the memory there answers late."""
+
+    def guarded_windows(self) -> list[tuple[int, int, int]]:
+        """Return start, size and our address of each piece of the memory map; none where all answer alike."""
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the value at an address, None where there is no memory."""
@@ -111,6 +117,9 @@ class Pricer:
         self.tables = tables
         self.memory = memory
         self._seen: dict[tuple[int, int], Access] = {}  # (address, opcode) of a load or store -> what it accessed first
+        windows = memory.guarded_windows()
+        tables.set_windows(windows)
+        self.places = Places(memory, [start for start, _, _ in windows])
         self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
@@ -147,8 +156,10 @@ class Pricer:
         `registers` are r0 to r14 where the engine stands at its start: they tell which memory it accesses.
         """
         ops, pending = isa.decode_block(self.memory.read(start, size_bytes), start, pending_it)
-        accessed = self._place(ops, registers)
+        accessed, now = self._place(ops, registers)
         number = self.tables.add_block(start, size_bytes)
+        guards = self.places.find(number, now, (start, size_bytes))
+        self.tables.add_guards(number, guards)
         decoded = DecodedBlock(ops, pending_it, pending, np.full(len(ops), -1, np.int8), np.zeros(len(ops), np.bool_))
         self.decoded.append(decoded)
         self._lengths.append(len(ops))
@@ -156,6 +167,8 @@ class Pricer:
         block["function"] = function
         block["flags"] = self._flags(ops, start, entry)
         block["stack_bytes"] = stack_bytes(ops)
+        if is_steady(ops, guards):
+            block["flags"] |= rec.STEADY
         if block["stack_bytes"]:
             block["flags"] |= rec.LOWERS_SP
         if len(ops):
@@ -172,13 +185,15 @@ class Pricer:
             block["flags"] |= rec.ASSUMES
         return number
 
-    def _place(self, ops: isa.OpArray, registers: list[int] | None) -> list[int | None]:
+    def _place(
+        self, ops: isa.OpArray, registers: list[int] | None
+    ) -> tuple[list[int | None], list[Access | None] | None]:
         """Fill in which memory the block's loads and stores access, as seen when it is met first.
 
-        Returns the addresses that are known.
+        Returns the addresses that are known, and what each instruction accesses now.
         """
         accessing = np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))
-        found = accesses(ops, registers, self.memory.peek) if len(accessing) and registers is not None else None
+        found = traced_accesses(ops, registers, self.memory.peek) if len(accessing) and registers is not None else None
         exact: list[int | None] = [None] * len(ops)
         for index in map(int, accessing):
             key = (int(ops[index]["address"]), int(ops[index]["opcode"]))
@@ -190,7 +205,7 @@ class Pricer:
                 ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
                 ops[index]["late_cycles"] = self.memory.late_cycles(registers[isa.SP])
-        return exact
+        return exact, found
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""
@@ -281,13 +296,14 @@ class Pricer:
                 continue
             first, second, operation = operation_of(int(op["opcode"]))
             changed = int(np.bitwise_or.reduce(decoded.ops["writes"][index:]))
-            if op["flags"] & isa.CONDITIONAL:  # the operands do not tell whether it ran
+            predicate, inverted = int(decoded.group[index]), int(decoded.inverted[index])
+            if op["flags"] & isa.CONDITIONAL and (predicate < 0 or changed >> first & 1 or changed >> second & 1):
                 decoded.assumed.append((int(op["address"]), rec.NO_PROBE))
             elif changed >> first & 1 or changed >> second & 1:
                 decoded.assumed.append((int(op["address"]), rec.PROBE_DIVISION))
-                rows.append((-1, -1, operation, int(index)))
+                rows.append((-1, -1, operation, int(index), -1, 0))
             else:
-                rows.append((first, second, operation, int(index)))
+                rows.append((first, second, operation, int(index), predicate, inverted))
         if rows:
             block = self.tables.arrays["blocks"][number]
             block["first_division"] = self.tables.add_divisions(rows)
@@ -320,14 +336,14 @@ class Pricer:
     def executed(self, block: int, predicates: int) -> npt.NDArray[np.uint8]:
         """Return for each instruction of a block whether it runs when these IT groups do."""
         decoded = self.decoded[block]
-        held = (predicates >> np.maximum(decoded.group, 0)) & 1
+        held = (predicates & PREDICATE_MASK) >> np.maximum(decoded.group, 0) & 1
         return np.where(decoded.group < 0, 1, held ^ decoded.inverted).astype(np.uint8)
 
     def costs(
         self, block: int, entry_state: int, predicates: int, taken: bool
     ) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Price a block: total cycles, cycles by instruction and cause, exit state."""
-        ops = self.decoded[block].ops
+        ops = self.places.placed(block, self.decoded[block].ops, predicates)
         costs = np.zeros((len(ops), len(CAUSES)), np.int32)
         state = np.empty(self.pipeline.STATE_SIZE, np.int64)
         total = self.pipeline.price(

@@ -5,6 +5,7 @@ Words:
 
 - *block*: a run of instructions as the engine executes it, keyed by (start, size).
 - *entry*: a block entered in one pipeline state, with the IT groups in it that turned out to run.
+- *guard*: where a block accesses memory, by the registers at its start (`mcusim.engine.places`).
 - *outcome*: what an entry costs when its last branch is not taken (even index) or taken (odd), how often that was,
   and a *link* to the entry that follows, where nothing but time has to move between the two.
 - *node*: a place in the call tree: a function below a chain of callers.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcusim.engine.flash_tables import FLASH_FIELDS
+from mcusim.engine.guard_tables import GUARD_FIELDS
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
 RUNNING = 0
@@ -54,6 +56,7 @@ HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
 ACCESSES_IN_IT = 1 << 11  # a load or store that an IT instruction governs
 CHECKS_ALIGNMENT = 1 << 12  # a load that may be unaligned
+STEADY = 1 << 14  # moves the registers of its guards by constants only: in a loop of its own they need no look
 LOWERS_SP = 1 << 13  # takes from the stack: looked at whenever it is entered
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED | CHECKS_ALIGNMENT
@@ -93,6 +96,8 @@ BLOCK = np.dtype(
         ("division_count", np.int32),
         ("first_alignment", np.int32),
         ("alignment_count", np.int32),
+        ("first_guard", np.int32),
+        ("guard_count", np.int32),
         ("predicate_count", np.int32),
         ("predicates", np.uint8, MAX_PREDICATES),  # condition | how << 4
         ("predicate_probes", np.uint8, MAX_PREDICATES),  # for BY_PROBE
@@ -107,8 +112,10 @@ ENTRY = np.dtype(
     [
         ("block", np.int32),
         ("state", np.int32),
-        ("predicates", np.int32),  # one bit for each IT group: did its first condition hold?
+        # One bit for each IT group: did its first condition hold? Above them, where its guards find its accesses.
+        ("predicates", np.int32),
         ("next", np.int32),  # the next entry of the same block
+        ("first_guard", np.int32),  # -1: none
     ],
     align=True,
 )
@@ -121,6 +128,7 @@ OUTCOME = np.dtype(
         ("link_entry", np.int32),
         ("exit_state", np.int32),
         ("end", np.uint32),  # of the block: going elsewhere means that its branch was taken
+        ("link_guard", np.int32),  # first guard of the entry that the link leads to, -1: none
     ],
     align=True,
 )
@@ -154,6 +162,8 @@ DIVISION = np.dtype(
         ("divisor", np.int32),
         ("operation", np.int32),
         ("op_index", np.int32),
+        ("predicate", np.int32),  # the IT group that it belongs to, -1: none
+        ("inverted", np.int32),  # it runs when that group's first condition does not hold
         ("count", np.int64),
         ("extra_cycles", np.int64),  # beyond the class's own cycles
     ],
@@ -253,6 +263,7 @@ MACHINE = np.dtype(
         ("child_index", np.uint64),
         ("child_index_mask", np.int64),
         *FLASH_FIELDS,
+        *GUARD_FIELDS,
     ],
     align=True,
 )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
+from mcusim.engine.guard_tables import FIRST_PLACE_BIT, GUARD, MAX_WINDOWS, NO_GUARD, PLACE_BITS, WINDOW
 from mcusim.engine.records import (
     ALIGNMENT,
     BLOCK,
@@ -67,6 +68,7 @@ class Tables:
         self.entry_count = 0
         self.division_count = 0
         self.alignment_count = 0
+        self.guard_count = 0
         self.m["scratch"] = address_of(self._scratch)
         self.m["current_entry"] = self.m["last_block"] = self.m["last_outcome"] = -1
         self.m["activation"] = self.m["stack_low_node"] = -1
@@ -78,6 +80,7 @@ class Tables:
             ("frames", "frame", FRAME, 1024),
             ("divisions", "division", DIVISION, 256),
             ("alignments", "alignment", ALIGNMENT, 256),
+            ("guards", "guard", GUARD, 1024),
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
             ("moments", "moment", MOMENT, 1024),
@@ -159,12 +162,48 @@ class Tables:
             self._double("fetches", "fetch_capacity")
         self.entry_count += 1
         row = self.arrays["blocks"][block]
-        self.arrays["entries"][number] = (block, state, predicates, row["first_entry"])
+        guard = self._add_entry_guards(row, predicates) if row["guard_count"] else NO_GUARD
+        self.arrays["entries"][number] = (block, state, predicates, row["first_entry"], guard)
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
-            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, row["end"])
+            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, row["end"], NO_GUARD)
             self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1)
         return number
+
+    def set_windows(self, rows: list[tuple[int, int, int]]) -> None:
+        """Say which pieces of the memory map (WINDOW) guards tell apart."""
+        self._install("windows", "window_count", np.array(rows, WINDOW))
+
+    def add_guards(self, block: int, rows: list[tuple[int, ...]]) -> None:
+        """Give a block its guards: rows of GUARD up to `offset`, and how far accesses reach beyond that."""
+        row = self.arrays["blocks"][block]
+        row["first_guard"], row["guard_count"] = self.guard_count, len(rows)
+        for guard in rows:
+            self._append_guard((*guard[:6], 0, guard[6], 0))
+
+    def _append_guard(self, row: tuple[Any, ...]) -> None:
+        if self.guard_count == len(self.arrays["guards"]):
+            self._double("guards", "guard_capacity")
+        self.arrays["guards"][self.guard_count] = row
+        self.guard_count += 1
+
+    def _add_entry_guards(self, block: Any, key: int) -> int:
+        """Append the guards of an entry with this key; return the first one's number."""
+        first, count, own, windows = (
+            self.guard_count,
+            block["guard_count"],
+            block["first_guard"],
+            self.arrays["windows"],
+        )
+        for number in range(count):
+            guard = self.arrays["guards"][own + number].copy()
+            place = key >> FIRST_PLACE_BIT + PLACE_BITS * number & MAX_WINDOWS
+            reach, size = int(guard["size_bytes"]), int(windows[place - 1]["size_bytes"]) if place else 0
+            guard["start"] = windows[place - 1]["start"] if place else 0
+            guard["size_bytes"] = max(size - reach, 0)
+            guard["is_last"] = number == count - 1
+            self._append_guard(tuple(guard))
+        return first
 
     def find_entry(self, block: int, state: int, predicates: int) -> int:
         """Return the number of an entry, -1 where there is none."""
@@ -182,8 +221,8 @@ class Tables:
         self.arrays["outcomes"]["link_key"] = NO_KEY
         self.m["last_outcome"] = -1
 
-    def add_divisions(self, rows: list[tuple[int, int, int, int]]) -> int:
-        """Append a block's divisions (two operands, operation, index of instruction); return the first's number."""
+    def add_divisions(self, rows: list[tuple[int, int, int, int, int, int]]) -> int:
+        """Append a block's divisions (DIVISION up to `inverted`); return the first's number."""
         first = self.division_count
         while first + len(rows) > len(self.arrays["divisions"]):
             self._double("divisions", "division_capacity")

@@ -148,7 +148,7 @@ def end_address(ops: OpArray, number: int) -> EndAddress | None:
     for later in ops[number:]:
         if not later["writes"] >> base & 1:
             continue
-        step = _constant_step(later, base)
+        step = constant_step(later, base)
         if step is None:
             return None
         offset -= step
@@ -156,7 +156,7 @@ def end_address(ops: OpArray, number: int) -> EndAddress | None:
     return EndAddress(base, -1, 0, offset, steady)
 
 
-def _constant_step(op: np.void, register: int) -> int | None:
+def constant_step(op: np.void, register: int) -> int | None:
     """Return by how much an instruction moves a register, if by a constant."""
     if op["flags"] & CONDITIONAL:
         return None

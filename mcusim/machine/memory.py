@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mcusim.board import Board
 from mcusim.engine.engine import Engine
+from mcusim.engine.guard_tables import MAX_WINDOWS
 from mcusim.errors import McusimError
 from mcusim.image.model import Image
 from mcusim.jit import address_of
@@ -86,6 +87,12 @@ class Memory:
         """Return by how many cycles the memory at an address answers late (`Region.late_cycles`)."""
         window = self._window(address)
         return 0 if window is None else window.late_cycles
+
+    def guarded_windows(self) -> list[tuple[int, int, int]]:
+        """Return start, size and our address of each piece of the memory map; none where all answer alike."""
+        if not any(window.late_cycles for window in self._windows) or len(self._windows) > MAX_WINDOWS:
+            return []
+        return [(window.start, window.end - window.start, address_of(window.array)) for window in self._windows]
 
     def peek(self, address: int, size_bytes: int) -> int | None:
         """Return the little-endian value at an address, None where there is no memory."""

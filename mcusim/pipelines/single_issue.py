@@ -43,6 +43,8 @@ RULES: tuple[str, ...] = (
     "wide_run_stall_cycles",
     "accumulate_overlap_cycles",
     "fetches_target_ahead",
+    "chained_store_cycles",
+    "control_write_cycles",
 )
 (
     _LOAD_DATA,
@@ -69,6 +71,8 @@ RULES: tuple[str, ...] = (
     _WIDE_RUN_STALL,
     _ACCUMULATE_OVERLAP,
     _TARGET_AHEAD,
+    _CHAINED_STORE,
+    _CONTROL_WRITE,
 ) = range(len(RULES))
 
 # The state vector: what is still in flight between two instructions.
@@ -90,7 +94,9 @@ _AT_LATE = 14  # by how many cycles that one is late
 _WIDE_RUN = (
     15  # behind an instruction of several cycles: 1 and the 32-bit instructions at halfword addresses since; else 0
 )
-STATE_SIZE = 16
+_STORE_BASE = 16  # base register, as a mask, that the store just before writes back
+_STORE_LATE = 17  # by how many cycles the store just before, with none before it, keeps the bus longer
+STATE_SIZE = 18
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -108,7 +114,10 @@ _BARRIERS = np.array(
 _NOP, _IT, _ISB, _FP_DIVISION = (_NUMBER[name] for name in ("nop", "it", "instruction_barrier", "fp_divide"))
 _BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
 _ALU, _MULTIPLY_LONG, _MULTIPLY_ACCUMULATE = _NUMBER["alu"], _NUMBER["multiply_long"], _NUMBER["multiply_accumulate"]
-_LINK = 1 << isa.LR
+_SYSTEM_WRITE, _CONTROL = _NUMBER["system_write"], 20  # MSR's SYSm (B5.2.3)
+_STORES_SEVERAL = np.array([name in ("store_multiple", "store_pair", "fp_store_multiple") for name in isa.CLASSES])
+_CODE_PLACE = 1  # a board's first memory is its flash, which is read over the code buses
+_LINK, _STACK = 1 << isa.LR, 1 << isa.SP
 _WIDE_RUN_LENGTH = 4  # of `_WIDE_RUN` when the third has come
 _SUBTRACTS = 1 << 4  # MLS, where MLA has 0 (A7.7.74, A7.7.75)
 _LONG_ACCUMULATES = 1 << 22  # SMLAL and UMLAL, where SMULL and UMULL have 0 (A5.3.17)
@@ -166,10 +175,11 @@ def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> 
 
 @njit
 def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
-    """Return how long fetch is late for every third of a run of 32-bit instructions at halfword addresses.
+    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
 
     It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
-    stopped, and it starts again too late for the third. A 16-bit instruction or an aligned one ends the run.
+    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
+    A 16-bit instruction or an aligned one ends the run.
     """
     if waited and rules[_WIDE_RUN_STALL]:
         state[_WIDE_RUN] = 1
@@ -178,7 +188,7 @@ def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
     elif state[_WIDE_RUN]:
         state[_WIDE_RUN] += 1
         if state[_WIDE_RUN] == _WIDE_RUN_LENGTH:
-            state[_WIDE_RUN] = 1
+            state[_WIDE_RUN] = 0
             return rules[_WIDE_RUN_STALL]
     return 0
 
@@ -196,8 +206,6 @@ def _hides_data_cycle(op: Any, runs: bool, state: Any, rules: Any) -> bool:
         return False
     if state[_OPEN_BASE] & op.address_reads and not rules[_WRITTEN_BASE_FOLLOWS]:
         return False
-    if op.place != state[_OPEN_PLACE] and op.place != 0 and state[_OPEN_PLACE] != 0 and rules[_ONE_PLACE]:
-        return False
     if op.flags & isa.WRITEBACK and not rules[_WRITTEN_BASE_FOLLOWS]:
         return False
     # Two accesses that both write back the same base do not chain.
@@ -211,10 +219,14 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
     follows = False  # another access, so closely that the memory is ready for it
     if is_open == _OPEN_LOAD:
         follows = _hides_data_cycle(op, runs, state, rules)
-        if not follows:
+        elsewhere = follows and _is_elsewhere(op, state, rules)
+        if not follows or elsewhere:
             cost[causes.LOAD] += rules[_LOAD_DATA]
+        if elsewhere and (op.place == _CODE_PLACE or state[_OPEN_PLACE] == _CODE_PLACE):
+            follows = False  # another bus, which was not asked for anything
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
+        cost[causes.MEMORY] += state[_AT_LATE]
     if runs and op.address_reads & state[_ALU_REGISTERS]:
         cost[causes.ADDRESS] += rules[_ADDRESS]
     if runs and op.flags & (isa.LOAD | isa.STORE):
@@ -222,20 +234,33 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
 
 
 @njit
+def _is_elsewhere(op: Any, state: Any, rules: Any) -> bool:
+    """Does this load read another memory than the open one? Then it waits for that one, while its own gets ready."""
+    known = op.place != 0 and state[_OPEN_PLACE] != 0
+    return bool(op.flags & isa.LOAD and known and op.place != state[_OPEN_PLACE] and rules[_ONE_PLACE])
+
+
+@njit
 def _bus_stalls(op: Any, follows: bool, state: Any, rules: Any, cost: Any) -> None:
     """Charge waiting for the write buffer, and for memory that answers late.
 
     A load waits until the store before it has left the buffer. A store needs the buffer only, whose last cycle on the
-    bus is the one in which the next store is put into it.
+    bus is the one in which the next store is put into it; but the first of a run keeps the bus longer where memory is
+    late, and so does the first word of several. Flash is read over other buses, whatever the system bus does.
     """
     waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS]
     writing = max(state[_WRITING] - waited, 0)
     if op.flags & isa.LOAD:
         cost[causes.STORE] += writing
         if not follows and writing == 0:
-            cost[causes.MEMORY] += (
-                op.late_cycles if op.place == state[_AT_PLACE] else max(op.late_cycles, state[_AT_LATE])
-            )
+            same = op.place in (state[_AT_PLACE], _CODE_PLACE)
+            cost[causes.MEMORY] += op.late_cycles if same else max(op.late_cycles, state[_AT_LATE])
+    elif _SIMPLE_STORES[op.klass] and op.flags & isa.WRITEBACK and op.address_reads & state[_STORE_BASE]:
+        cost[causes.STORE] += rules[_CHAINED_STORE]  # and the write buffer is free by then
+    elif state[_WRITING]:
+        cost[causes.MEMORY] += state[_STORE_LATE]
+    elif _STORES_SEVERAL[op.klass] and not op.address_reads & _STACK:
+        cost[causes.MEMORY] += op.late_cycles
 
 
 @njit
@@ -284,6 +309,8 @@ def _issue(
     own -= _overlap(op, state, rules)
     cost[causes.ISSUE] += min(own, 1)
     cost[causes.BARRIER if _BARRIERS[op.klass] else causes.FP if op.flags & isa.FP else causes.ISSUE] += max(own - 1, 0)
+    if op.klass == _SYSTEM_WRITE and op.opcode & 0xFF == _CONTROL:
+        cost[causes.BARRIER] += rules[_CONTROL_WRITE]
     cost[causes.UNALIGNED] += rules[_UNALIGNED] * op.further_transfers
     words = op.registers
     if op.flags & isa.DOUBLE and op.flags & (isa.LOAD | isa.STORE) and words == 0:
@@ -301,6 +328,8 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     state[_ALU_REGISTERS] = 0
     state[_FP_REGISTERS] = 0
     state[_LONG_HIGH] = 0
+    state[_STORE_BASE] = 0
+    state[_STORE_LATE] = 0
     if not runs:
         return
     if _SIMPLE_LOADS[op.klass]:
@@ -311,7 +340,12 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
             state[_OPEN_REGISTERS] = op.writes & ~op.address_reads
             state[_OPEN_BASE] = op.address_reads
     elif _SIMPLE_STORES[op.klass]:
-        state[_OPEN] = _OPEN_OFFSET_STORE if op.flags & isa.REGISTER_OFFSET else _NONE
+        if op.flags & isa.REGISTER_OFFSET:
+            state[_OPEN] = _OPEN_OFFSET_STORE
+        elif state[_WRITING] == 0:  # no store just before
+            state[_STORE_LATE] = op.late_cycles
+        if op.flags & isa.WRITEBACK:
+            state[_STORE_BASE] = op.address_reads
     elif _DATA_PROCESSING[op.klass]:
         state[_ALU_REGISTERS] = op.writes
         if op.klass == _MULTIPLY_LONG and not op.opcode & _LONG_ACCUMULATES and rules[_ACCUMULATE_OVERLAP]:
@@ -329,6 +363,8 @@ def _after_branch(state: Any) -> None:
     state[_OPEN_BASE] = 0
     state[_ALU_REGISTERS] = 0
     state[_LONG_HIGH] = 0
+    state[_STORE_BASE] = 0
+    state[_STORE_LATE] = 0
     state[_SLOW] = 0
     state[_WIDE_RUN] = 0
     state[_READY] = 1
