@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(KINDS)} (default {DEFAULT_KIND})",
     )
     parser.add_argument("--inference", type=options.count, metavar="N", help="one inference (default: the whole run)")
+    parser.add_argument("--title", metavar="TEXT", help="title instead of the picture's own; '' for none")
+    parser.add_argument("--whole", action="store_true", help="all of the run, even where layers take little of it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     output.check(args.output, force=args.force, inputs=[args.profile])
     profile = load_profile(args.profile)
     try:
-        picture = render_plot(profile, args.kind, ending, options=PlotOptions(inference=args.inference))
+        wanted = PlotOptions(inference=args.inference, title=args.title, whole=args.whole)
+        picture = render_plot(profile, args.kind, ending, options=wanted)
     except ModuleNotFoundError as error:
         raise McusimError(f"pictures need the package {error.name}: install it (pip install {error.name})") from error
     output.write(args.output, picture, force=args.force)
