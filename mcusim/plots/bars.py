@@ -154,10 +154,13 @@ def _draw_values(axes: Axes, page: Page, chart: Chart) -> None:
     room = 0.97 * page.inner * POINTS / (len(chart.bars) + 0.4)
     fits = len(chart.bars) <= _MOST_VALUES and all(text_width(text, SMALL_SIZE) <= room for text in chart.written)
     largest = max(range(len(chart.bars)), key=lambda at: (chart.bars[at].whole, -at))
-    for at, (bar, text) in enumerate(zip(chart.bars, chart.written, strict=True)):
+    for at, text in enumerate(chart.written):
         if text and (fits or at == largest):
-            axes.annotate(text, (at, bar.top / chart.unit), xytext=(0, 2), textcoords="offset points", ha="center"
-                          if fits else _towards_middle(at, len(chart.bars)), va="bottom", size=SMALL_SIZE)  # fmt: skip
+            reach = 0 if fits else int(text_width(text, SMALL_SIZE) / room) + 1  # bars that the text may stand above
+            top = max(other.top for other in chart.bars[max(0, at - reach) : at + reach + 1])
+            align = "center" if fits else _towards_middle(at, len(chart.bars))
+            axes.annotate(text, (at, top / chart.unit), xytext=(0, 2), textcoords="offset points", ha=align,
+                          va="bottom", size=SMALL_SIZE)  # fmt: skip
 
 
 def _towards_middle(at: int, count: int) -> str:

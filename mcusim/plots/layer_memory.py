@@ -32,7 +32,7 @@ _PARTS = [
 ]
 _INPUT, _KEPT, _SCRATCH, _OUTPUT, _STACK, _OTHER = range(len(_PARTS))
 _FIRST = (_OUTPUT, _SCRATCH, _INPUT, _KEPT, _OTHER)  # who counts an address that lies in several buffers
-_REST = "in these buffers, not live at that moment"
+_REST = "same buffers, not live then"
 _LINE_IN_SCALE = 2.0
 
 

@@ -33,7 +33,7 @@ from mcusim.profile_memory import ZONES, MemoryProfile
 from mcusim.reports import numbers
 
 HEIGHT = 2.5  # of the curve, in inches
-_VISIBLE = 0.25  # in points: what is nowhere so high is not in the legend
+_VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
 _COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
 _HEADROOM = 1.3  # room above the highest line for what is written there
 _LIMIT_IN_SCALE = 1.5  # the board's limit is drawn where it is at most so far above what is used
