@@ -9,6 +9,7 @@ Examples:
   mcusim plot run.json -o layers.pdf --kind layers          live bytes at each layer's peak, for a paper
   mcusim plot run.json -o cycles.svg --kind cycles          cycles of each layer by cause
   mcusim plot run.json -o second.png --inference 2          the second inference alone
+  mcusim plot run.json -o fig3.pdf --title ''               no title: the paper's caption says it
 """
 
 from __future__ import annotations
