@@ -31,22 +31,24 @@ from mcusim.plots import DEFAULT_KIND, ENDINGS, KINDS, PlotOptions, palette, ren
 from mcusim.plots.addresses import fold
 from mcusim.plots.layer_memory import split
 from mcusim.plots.page import drawable, fitted, legend_shape, styled, text_width
-from mcusim.profile import Profile
-from mcusim.profile_memory import Arena, Buffer
+from mcusim.plots.scene import span_of
+from mcusim.plots.visible import Box, uncovered
+from mcusim.profile import ClockPhase, Profile
+from mcusim.profile_memory import Arena, Buffer, Timeline
 
 SHAPES = [(10, 1, 4), (60, 10, 0), (200, 1, 0)]  # layers, inferences, layers in a patch stage
 BY_KIND = st.sampled_from(sorted(KINDS))
 
 
-def figure_of(profile: Profile, kind: str, inference: int | None = None) -> Figure:
+def figure_of(profile: Profile, kind: str, inference: int | None = None, **wanted: Any) -> Figure:
     """Return the picture before it becomes bytes."""
     with styled():
         module = import_module(f"mcusim.plots.{KINDS[kind].module}")
-        figure: Figure = module.draw(profile, PlotOptions(inference))
+        figure: Figure = module.draw(profile, PlotOptions(inference, **wanted))
         return figure
 
 
-def texts(profile: Profile, kind: str, inference: int | None = None) -> list[tuple[str, Bbox]]:
+def texts(profile: Profile, kind: str, inference: int | None = None, **wanted: Any) -> list[tuple[str, Bbox]]:
     """Return the texts that are drawn, and where, in inches."""
     drawn: list[Text] = []
     draw = Text.draw
@@ -56,7 +58,7 @@ def texts(profile: Profile, kind: str, inference: int | None = None) -> list[tup
         draw(text, *rest)
 
     with pytest.MonkeyPatch.context() as patch, styled():
-        figure = figure_of(profile, kind, inference)
+        figure = figure_of(profile, kind, inference, **wanted)
         patch.setattr(Text, "draw", note)
         FigureCanvasAgg(figure).draw()
         shown = {id(each): each for each in drawn if each.get_visible() and each.get_text().strip()}.values()
@@ -115,8 +117,10 @@ def test_every_buffer_is_a_rectangle_and_every_run_of_a_layer_a_band(shape: tupl
     profile = make_network_profile(shape[0], inferences=shape[1], patches=shape[2])
     assert profile.memory is not None
     assert profile.layers is not None
+    shown = [each for each in profile.memory.buffers if each.zone == "arena"]
     for kind in ("map", "memory") if shape[0] == 10 else ("map",):
-        assert len(ids(profile, kind, "buffer-")) == len(profile.memory.buffers)
+        assert len(ids(profile, kind, "buffer-")) == len(shown)
+        assert "not shown: heap, 1,024 bytes; statics, 512 bytes" in {text for text, _ in texts(profile, kind)}
         assert len(ids(profile, kind, "band-layer")) == len(profile.layers.activations)
         assert len(ids(profile, kind, "band-inference")) == (shape[1] if shape[1] > 1 else 0)
 
@@ -127,7 +131,7 @@ def test_zones_levels_and_the_peak_are_in_the_timeline() -> None:
     assert ids(profile, "timeline", "level-") == ["level-reserved"]
     seen = " ".join(text for text, _ in texts(profile, "timeline"))
     assert profile.memory is not None
-    assert f"peak: {profile.memory.peak_bytes:,} bytes live\nin 3 arm_elementwise_add_s8" in seen
+    assert f"peak: {profile.memory.peak_bytes:,} bytes live\nin 3 add" in seen
     assert "reserved: 107,624 bytes" in seen
     assert "655,360 bytes of SRAM, 6.1 times the dashed line" in seen
     profile.memory.budget.sram_bytes = 128 << 10
@@ -163,15 +167,152 @@ def test_the_parts_of_a_layers_peak_add_up_to_it() -> None:
     assert layers is not None
     for at, run in enumerate(layers.activations):
         if run.layer:
-            assert sum(split(profile, memory, at)) == run.live_peak_bytes
+            parts, rest_bytes = split(profile, memory, at)
+            assert (sum(parts), rest_bytes) == (run.live_peak_bytes, 0)
     add = next(at for at, run in enumerate(layers.activations) if run.layer == 4)  # a residual: it reads two tensors
-    inputs, kept, scratch, output, _, other = split(profile, memory, add)
+    (inputs, kept, scratch, output, _, other), _ = split(profile, memory, add)
     reads = [each for each in memory.buffers if each.reader == add and each.writer != add]
     assert inputs == sum(each.end - each.start for each in reads)
     assert len(reads) == 2
     assert (kept, scratch) == (0, 0)
     assert output == next(each.end - each.start for each in memory.buffers if each.writer == add)
     assert other == 512  # the table that is outside of layers
+
+
+@given(st.integers(0, 200_000))
+def test_bars_are_as_high_as_what_was_live_and_no_higher_than_what_exists(live_bytes: int) -> None:
+    profile = make_network_profile(6)
+    assert profile.memory is not None
+    assert profile.layers is not None
+    for at, run in enumerate(profile.layers.activations):
+        whole_bytes = run.live_peak_bytes
+        run.live_peak_bytes = live_bytes
+        parts, rest_bytes = split(profile, profile.memory, at)
+        assert sum(parts) == live_bytes
+        assert min(parts) >= 0
+        assert rest_bytes == max(0, whole_bytes - live_bytes)
+
+
+@pytest.mark.parametrize(
+    ("output", "peak", "parts", "rest_bytes"),
+    [
+        ((0, 900), 0, (100, 0, 50, 900, 6, 0), 0),  # in place: what both have is the output's
+        ((1_000, 1_900), 0, (1_000, 0, 50, 0, 6, 0), 900),  # the peak is when the layer begins: nothing is written yet
+        ((1_000, 1_900), 9, (100, 0, 50, 900, 6, 0), 900),  # when it ends: most of the input is used up
+    ],
+)
+def test_an_address_counts_once_and_the_time_of_the_peak_tells_input_from_output(
+    output: tuple[int, int], peak: int, parts: tuple[int, ...], rest_bytes: int
+) -> None:
+    profile = make_network_profile(4)
+    memory, layers = profile.memory, profile.layers
+    assert memory is not None
+    assert layers is not None
+    run = layers.activations[1]
+    run.start_cycles, run.end_cycles, run.live_peak_bytes = 1_000, 2_000, 1_056
+    memory.buffers = [
+        Buffer(0, 1_000, "arena", "buffer", 0, 1, 500, 2_000),
+        Buffer(*output, "arena", "buffer", 1, 2, 1_000, 3_000),
+        Buffer(5_000, 5_050, "arena", "buffer", 1, 1, 1_000, 2_000),
+    ]
+    live = [1_056 if at == peak else 900 for at in range(10)]
+    memory.timeline = Timeline([1_000 + 100 * at for at in range(10)], [1] * 10, live, live, live, live,
+                               {"stack": [6] * 10})  # fmt: skip
+    found, rest = split(profile, memory, 1)
+    assert rest == rest_bytes
+    near = 60 if rest_bytes else 0  # the peak's stretch has a length
+    assert all(abs(one - other) <= near for one, other in zip(found, parts, strict=True)), found
+
+
+def test_what_is_not_live_stands_hatched_on_the_bar_and_the_number_is_what_is_live() -> None:
+    profile = make_network_profile(4)
+    assert profile.layers is not None
+    assert not ids(profile, "layers", "rest-")
+    profile.layers.activations[2].live_peak_bytes -= 5_000
+    assert ids(profile, "layers", "rest-") == ["rest-2"]
+    seen = {text for text, _ in texts(profile, "layers")}
+    assert f"{profile.layers.activations[2].live_peak_bytes:,}" in seen
+    assert "same buffers, not live then" in seen
+
+
+def test_a_title_is_the_readers_and_none_leaves_no_gap() -> None:
+    profile = make_network_profile(4)
+    for kind in KINDS:
+        assert any(text.endswith(" on nucleo-l4r5zi") for text, _ in texts(profile, kind))
+        assert "mine" in {text for text, _ in texts(profile, kind, title="mine")}
+        without = figure_of(profile, kind, title="")
+        assert without.get_size_inches()[1] < figure_of(profile, kind).get_size_inches()[1]
+        assert not any(text.endswith(" on nucleo-l4r5zi") for text, _ in texts(profile, kind, title=""))
+
+
+def hairlines(inferences: int, gap_cycles: int) -> Profile:
+    """A run in which inferences of 12,000 cycles are far apart."""
+    profile = make_network_profile(4, inferences=inferences)
+    assert profile.layers is not None
+    for at, run in enumerate(profile.layers.activations):
+        run.start_cycles = 5_000_000 + gap_cycles * run.inference + 3_000 * (at % 4)
+        run.end_cycles = run.start_cycles + 3_000
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("inferences", "gap_cycles", "note", "end_cycles"),
+    [
+        (2, 20_000, "(only the time of layers: they take 0.2% of the run)", 5_032_000),
+        (2, 2_000_000, "(only inference 1 of 2: layers take 0.2% of the run)", 5_012_000),
+        (1, 0, "(only the time of layers: they take 0.1% of the run)", 5_012_000),
+    ],
+)
+def test_layers_that_would_be_hairlines_fill_the_picture(
+    inferences: int, gap_cycles: int, note: str, end_cycles: int
+) -> None:
+    profile = hairlines(inferences, gap_cycles)
+    if inferences > 1:
+        assert profile.layers is not None
+        profile.layers.activations[0].live_peak_bytes = 10**6
+    span = span_of(profile, PlotOptions())
+    assert (span.start_cycles, span.end_cycles) == pytest.approx((5_000_000, end_cycles), abs=1_000)
+    assert any(note in text for text, _ in texts(profile, "timeline"))
+    whole = span_of(profile, PlotOptions(whole=True))
+    assert (whole.start_cycles, whole.note) == (0, "")
+    assert span_of(profile, PlotOptions(1)).note == ""
+
+
+def test_the_legend_has_what_can_be_seen() -> None:
+    profile = make_network_profile(4)
+    assert profile.memory is not None
+    assert "heap" in {text for text, _ in texts(profile, "timeline")}
+    live = profile.memory.timeline.live_by_zone["heap"]
+    profile.memory.timeline.live_by_zone["heap"] = [min(each, 40) for each in live]
+    assert "heap" not in {text for text, _ in texts(profile, "timeline")}
+
+
+def test_milliseconds_stand_below_cycles_where_one_clock_ran_the_layers() -> None:
+    profile = make_network_profile(4)  # layers begin at 600,000 cycles
+    assert "ms since reset, at 20 MHz" in {text for text, _ in texts(profile, "timeline")}
+    profile.totals.clock = [ClockPhase(0, 4_000_000), ClockPhase(400_000, 40_000_000)]
+    figure = figure_of(profile, "map")
+    axes = next(each for each in figure.axes if each.get_xlabel() == "ms since reset, at 40 MHz")
+    found = {label.get_text(): x for label, x in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
+    assert found["200"] == pytest.approx((400_000 + 100e-3 * 40e6) / 1e6)  # 100 ms pass before the clock is faster
+    profile.totals.clock = [ClockPhase(0, 4_000_000), ClockPhase(5_000_000, 40_000_000)]
+    assert not any("ms since" in text for text, _ in texts(profile, "timeline"))
+
+
+def test_a_layer_has_one_label_in_a_picture_and_no_number_looks_like_a_decimal() -> None:
+    seen = [text for text, _ in texts(make_network_profile(8, patches=3), "memory") if "\u2026" not in text]
+    labels = [found for text in seen if (found := re.match(r"(\d+(?:/\d+)?) ([a-z]\w+)", text))]
+    kinds: dict[str, set[str]] = {found[1]: set() for found in labels}
+    for found in labels:
+        kinds[found[1]].add(found[2])
+    assert len(labels) > len(kinds) > 3
+    assert all(len(each) == 1 for each in kinds.values()), kinds
+    wide = make_network_profile(60, patches=30)
+    for kind in ("cycles", "flash", "layers"):
+        ticks = [label.get_text() for label in figure_of(wide, kind).axes[0].get_xticklabels()]
+        assert 5 <= len(ticks) <= 30
+        assert any("/" in text for text in ticks)
+        assert all(re.fullmatch(r"\d+(/\d+)?", text) for text in ticks)
 
 
 def test_one_inference_of_several_is_shown_alone() -> None:
@@ -296,10 +437,34 @@ def test_a_legend_has_as_many_columns_as_fit() -> None:
 def test_colours_of_an_order_get_lighter_and_ink_is_readable() -> None:
     colors = palette.of_layers(40)
     lightness = [sum(int(color[at : at + 2], 16) * part for at, part in ((1, 3), (3, 6), (5, 1))) for color in colors]
-    assert lightness == sorted(lightness)
+    for third in (lightness[0::3], lightness[1::3], lightness[2::3]):
+        assert third == sorted(third)
+    assert max(lightness[0::3]) < min(lightness[2::3]) < max(lightness[2::3]) < min(lightness[1::3])
     assert palette.ink_on(colors[0]) == "white"
-    assert palette.ink_on(colors[-1]) == "black"
+    assert palette.ink_on(colors[1]) == "black"
     assert palette.of_layers(3) == list(palette.CATEGORIES[:3])
+
+
+BOXES = st.builds(
+    lambda left, bottom, width, height: Box(left, bottom, left + width, bottom + height),
+    *[st.integers(0, 30)] * 2,
+    *[st.integers(1, 20)] * 2,
+)
+
+
+@given(st.lists(BOXES, max_size=8))
+def test_where_labels_stand_no_later_box_and_no_other_label_is(boxes: list[Box]) -> None:
+    rooms = uncovered(boxes, 2, 2)
+    for at, room in enumerate(rooms):
+        if room is None:
+            continue
+        assert room.width >= 2
+        assert room.height >= 2
+        box = boxes[at]
+        assert box.left <= room.left <= room.right <= box.right
+        assert box.bottom <= room.bottom <= room.top <= box.top
+        assert not any(room.overlaps(later) for later in boxes[at + 1 :])
+        assert not any(room.overlaps(other) for other in rooms[at + 1 :] if other is not None)
 
 
 # The command
@@ -309,7 +474,8 @@ def test_the_command_writes_the_picture(tmp_path: Path, capsys: pytest.CaptureFi
     profile_io.save(make_network_profile(10), tmp_path / "run.json")
     for ending, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")):
         picture = tmp_path / f"picture{ending}{ending}"
-        assert main(["plot", str(tmp_path / "run.json"), "-o", str(picture), "--kind", "layers"]) == 0
+        words = ["plot", str(tmp_path / "run.json"), "-o", str(picture), "--kind", "layers", "--title", "", "--whole"]
+        assert main(words) == 0
         assert picture.read_bytes().startswith(magic)
     assert f"wrote {picture}" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ Examples:
   mcusim plot run.json -o layers.pdf --kind layers          live bytes at each layer's peak, for a paper
   mcusim plot run.json -o cycles.svg --kind cycles          cycles of each layer by cause
   mcusim plot run.json -o second.png --inference 2          the second inference alone
+  mcusim plot run.json -o fig3.pdf --title ''               no title: the paper's caption says it
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(KINDS)} (default {DEFAULT_KIND})",
     )
     parser.add_argument("--inference", type=options.count, metavar="N", help="one inference (default: the whole run)")
+    parser.add_argument("--title", metavar="TEXT", help="title instead of the picture's own; '' for none")
+    parser.add_argument("--whole", action="store_true", help="all of the run, even where layers take little of it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     output.check(args.output, force=args.force, inputs=[args.profile])
     profile = load_profile(args.profile)
     try:
-        picture = render_plot(profile, args.kind, ending, options=PlotOptions(inference=args.inference))
+        wanted = PlotOptions(inference=args.inference, title=args.title, whole=args.whole)
+        picture = render_plot(profile, args.kind, ending, options=wanted)
     except ModuleNotFoundError as error:
         raise McusimError(f"pictures need the package {error.name}: install it (pip install {error.name})") from error
     output.write(args.output, picture, force=args.force)

@@ -46,9 +46,14 @@ ENDINGS: dict[str, str] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What a reader can ask of a picture. `inference` is one of several, from 1; None: the whole run, or the mean."""
+    """What a reader can ask of a picture. `inference` is one of several, from 1; None: the whole run, or the mean.
+
+    `title` replaces the picture's own; '' leaves it out. `whole` shows all of the run, however short the layers are.
+    """
 
     inference: int | None = None
+    title: str | None = None
+    whole: bool = False
 
 
 def ending_of(path: Path) -> str:

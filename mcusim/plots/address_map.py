@@ -19,13 +19,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from mcusim.errors import McusimError
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.addresses import Addresses, fold
+from mcusim.plots.clock import axis_height, draw_axis
 from mcusim.plots.page import GREY, POINTS, SMALL_SIZE, TEXT_SIZE, Page, drawable, fitted, legend_height, text_width
 from mcusim.plots.page import LEFT as MARGIN
 from mcusim.plots.scene import (
-    AXIS,
     STRIP,
-    TITLE,
     WIDTH,
+    Names,
     Span,
     bytes_text,
     draw_strips,
@@ -35,20 +35,25 @@ from mcusim.plots.scene import (
     over_time,
     span_of,
     strips,
+    title_height,
     title_of,
 )
+from mcusim.plots.visible import Box, uncovered
 from mcusim.profile import Profile
 from mcusim.profile_memory import Arena, Buffer
 from mcusim.reports import numbers
-from mcusim.reports.layer_names import OUTSIDE, Labels, in_order
+from mcusim.reports.layer_names import OUTSIDE, in_order
 
 _HEIGHT = 3.0  # of all panels together, in inches, where there is one of them
 _LEAST_HEIGHT = 0.55
 _CAPTION = 0.2
 _GAP = 0.08
+_NOTE = 0.19  # the line on panels that are left out
 _MOST_ARENAS = 4
+_LEAST_SHARE = 0.01  # of all bytes shown: a panel of less is left out
 _NARROWEST = 0.6  # of a rectangle, in points: what is short must be seen
 _LINE = 1.25 * SMALL_SIZE  # in points
+_LEAST_ROOM = 6.0  # of a label, in points
 _BAR = 0.12
 _LEAST_KIB = 4096  # bytes of an arena from which its axis counts KiB
 
@@ -69,41 +74,60 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     """Return the picture. Raises `McusimError` where there is no buffer to show."""
     span = span_of(profile, options)
     plan = panels(profile, span)
-    if not plan:
+    if not plan.panels:
         raise McusimError("--kind map: no buffer was live in what would be shown: try --kind timeline")
-    height = TITLE + strips(profile.layers) * STRIP + panels_height(plan) + AXIS + key_height(profile, plan) + 0.1
-    page = Page(WIDTH, height)
+    height = title_height(options) + strips(profile.layers) * STRIP + panels_height(plan) + axis_height(profile, span)
+    page = Page(WIDTH, height + key_height(profile, plan) + 0.1)
     page.title(title_of(profile, "who lies where in SRAM", options))
     draw_strips(page, profile, span)
     draw_panels(page, profile, span, plan)
-    page.space(AXIS)
+    draw_axis(page, profile, span)
+    draw_note(page, plan)
     draw_key(page, profile, plan)
     return page.figure
 
 
-def panels(profile: Profile, span: Span) -> list[Panel]:
-    """Return the panels: the largest arenas, the heap, statics, as high as their sizes' roots; [] without buffers."""
+@dataclass(frozen=True)
+class Plan:
+    """The panels, from the top, and a line on those that are too small to be shown ('' where there are none)."""
+
+    panels: list[Panel]
+    note: str
+
+
+def panels(profile: Profile, span: Span) -> Plan:
+    """Return the panels: the largest arenas, the heap, statics, as high as their sizes' roots; none without buffers.
+
+    Those with less than a hundredth of all bytes that would be shown are left out.
+    """
     memory = profile.memory
     assert memory is not None
     shown = [each for each in memory.buffers if each.first_cycles < span.end_cycles]
     shown = [each for each in shown if each.last_cycles > span.start_cycles]
     if not shown:
-        return []
+        return Plan([], "")
     arenas = sorted(memory.arenas, key=lambda each: (-each.size_bytes, each.start))[:_MOST_ARENAS]
     found: list[tuple[str, str, list[Buffer], Addresses, Arena | None]] = []
+    sizes: list[tuple[str, int]] = []
     for arena in arenas:
         whole = Addresses(((arena.start, arena.start + max(1, arena.size_bytes)),), 0)
         found.append((_arena_caption(arena), "arena", _inside(shown, arena), whole, arena))
+        sizes.append((f"arena {arena.name}", arena.size_bytes))
     for zone, caption in (("heap", "heap"), ("statics", "statics"), ("other", "other SRAM")):
         buffers = [each for each in shown if each.zone == zone]
         if buffers:
             addresses = fold((each.start, each.end) for each in buffers)
             live = sum(end - start for start, end in addresses.pieces)
             found.append((f"{caption}: {bytes_text(live)} shown", zone, buffers, addresses, None))
+            sizes.append((caption, live))
+    least_bytes = _LEAST_SHARE * sum(size for _, size in sizes)
+    hidden = [f"{name}, {bytes_text(size)}" for name, size in sizes if size < least_bytes]
+    found = [each for each, (_, size) in zip(found, sizes, strict=True) if size >= least_bytes]
     roots = [sqrt(addresses.height_bytes) for _, _, _, addresses, _ in found]
     inches = _HEIGHT + 0.4 * (len(found) - 1)
     heights = [max(_LEAST_HEIGHT, inches * root / sum(roots)) for root in roots]
-    return [Panel(*each, height) for each, height in zip(found, heights, strict=True)]
+    note = f"not shown: {'; '.join(hidden)}" if hidden else ""
+    return Plan([Panel(*each, height) for each, height in zip(found, heights, strict=True)], note)
 
 
 def _inside(buffers: Sequence[Buffer], arena: Arena) -> list[Buffer]:
@@ -118,25 +142,36 @@ def _arena_caption(arena: Arena) -> str:
     )
 
 
-def panels_height(plan: Sequence[Panel]) -> float:
-    """Return how high the panels are, with their captions and gaps."""
-    return sum(panel.height + _CAPTION + _GAP for panel in plan)
+def panels_height(plan: Plan) -> float:
+    """Return how high the panels are, with their captions and gaps, and the line on what is left out."""
+    return sum(panel.height + _CAPTION + _GAP for panel in plan.panels) + (_NOTE if plan.note else 0.0)
 
 
-def draw_panels(page: Page, profile: Profile, span: Span, plan: Sequence[Panel]) -> None:
+def draw_note(page: Page, plan: Plan) -> None:
+    """Write which panels are left out."""
+    if plan.note:
+        page.text(plan.note, size=SMALL_SIZE, color=GREY)
+        page.space(_NOTE - _LINE * 1.2 / POINTS)
+
+
+def draw_panels(page: Page, profile: Profile, span: Span, plan: Plan) -> None:
     """Draw the panels below each other, the time below the last."""
     named = _Writers(profile, writer_colors(profile, plan))
-    for at, panel in enumerate(plan):
+    for at, panel in enumerate(plan.panels):
         page.space(_CAPTION + _GAP)
         axes = page.axes(panel.height)
-        over_time(axes, span, labelled=at == len(plan) - 1)
+        over_time(axes, span, labelled=at == len(plan.panels) - 1)
         axes.set_ylim(0, panel.addresses.height_bytes)
         text = fitted(panel.caption, page.inner * POINTS, TEXT_SIZE - 1)
         axes.set_title(text, loc="left", size=TEXT_SIZE - 1, pad=3)
         _label_addresses(axes, panel)
         _draw_unused(axes, panel)
-        for index, buffer in enumerate(panel.buffers):
-            _draw_buffer(axes, page, span, panel, buffer, named, f"buffer-{at}-{index}")
+        boxes = [_box(page, span, panel, buffer) for buffer in panel.buffers]
+        for index, (buffer, box) in enumerate(zip(panel.buffers, boxes, strict=True)):
+            _draw_buffer(axes, page, span, panel, buffer, box, named.color(buffer), f"buffer-{at}-{index}")
+        for buffer, room in zip(panel.buffers, uncovered(boxes, _LEAST_ROOM, _LINE), strict=True):
+            if room is not None:
+                _draw_label(axes, page, panel, buffer, room, named)
 
 
 def _label_addresses(axes: Axes, panel: Panel) -> None:
@@ -188,7 +223,7 @@ class _Writers:
 
     def __init__(self, profile: Profile, colors: dict[int, str]) -> None:
         self._layers = profile.layers
-        self._labels = Labels(profile.layers)
+        self._labels = Names(profile.layers)
         self._colors = colors
 
     def color(self, buffer: Buffer) -> str:
@@ -200,77 +235,90 @@ class _Writers:
         """Return names of the layer, the longest first; outside of layers, what the bytes are reserved by."""
         if self._layers is None or buffer.writer < 0:
             return [buffer.owner]
-        return names(self._layers, self._labels, self._layers.activations[buffer.writer])
+        return names(self._labels, self._layers.activations[buffer.writer])
 
 
-def _draw_buffer(axes: Axes, page: Page, span: Span, panel: Panel, buffer: Buffer, writers: _Writers, gid: str) -> None:
-    """Draw one buffer, with a label where one fits."""
+def _box(page: Page, span: Span, panel: Panel, buffer: Buffer) -> Box:
+    """Return where a buffer is in its panel, in points from the lower left corner."""
     first, last = max(buffer.first_cycles, span.start_cycles), min(buffer.last_cycles, span.end_cycles)
+    left = span.points(span.start_cycles, first, page)
+    scale = panel.height * POINTS / panel.addresses.height_bytes
     low, high = panel.addresses.y(buffer.start), panel.addresses.y(buffer.end)
-    wide = span.points(first, last, page)
-    tall = (high - low) * panel.height * POINTS / panel.addresses.height_bytes
-    width = span.x(last - first) * max(1.0, _NARROWEST / wide if wide else 1.0)
-    if not width:
-        width = _NARROWEST * span.x(span.end_cycles - span.start_cycles) / (page.inner * POINTS)
-    color = writers.color(buffer)
-    framed = wide > 4 and tall > 3
-    shape = Rectangle((span.x(first), low), width, high - low, facecolor=color, linewidth=0.5 if framed else 0,
+    return Box(left, low * scale, left + max(_NARROWEST, span.points(first, last, page)), high * scale)
+
+
+def _draw_buffer(
+    axes: Axes, page: Page, span: Span, panel: Panel, buffer: Buffer, box: Box, color: str, gid: str
+) -> None:
+    """Draw the rectangle of one buffer."""
+    low, high = panel.addresses.y(buffer.start), panel.addresses.y(buffer.end)
+    per_point = span.x(span.end_cycles - span.start_cycles) / (page.inner * POINTS)
+    framed = box.width > 4 and box.height > 3
+    first = span.x(max(buffer.first_cycles, span.start_cycles))
+    shape = Rectangle((first, low), box.width * per_point, high - low,
+                      facecolor=color, linewidth=0.5 if framed else 0,
                       edgecolor="white" if framed else "none")  # fmt: skip
     shape.set_gid(gid)
     axes.add_patch(shape)
-    if tall < _LINE:
-        return
-    text, size = label_for(writers.names(buffer), wide - 4)
+
+
+def _draw_label(axes: Axes, page: Page, panel: Panel, buffer: Buffer, room: Box, writers: _Writers) -> None:
+    """Write who wrote a buffer into that part of it which no later one covers, and its size where that fits, too."""
+    text, size = label_for(writers.names(buffer), room.width - 4)
     if not text:
         return
     lines = [text]
     detail = bytes_text(buffer.end - buffer.start)
-    if tall > 2.2 * _LINE and text_width(detail, SMALL_SIZE) < wide - 4:
+    if room.height > 2.2 * _LINE and text_width(detail, SMALL_SIZE) < room.width - 4:
         lines.append(detail)
-    axes.text(span.x((first + last) / 2), (low + high) / 2, "\n".join(lines), size=size, ha="center", va="center",
-              color=palette.ink_on(color), linespacing=1.1)  # fmt: skip
+    x, y = (room.left + room.right) / 2, (room.bottom + room.top) / 2
+    axes.text(x / (page.inner * POINTS), y / (panel.height * POINTS), "\n".join(lines), size=size, ha="center",
+              va="center", color=palette.ink_on(writers.color(buffer)), linespacing=1.1,
+              transform=axes.transAxes)  # fmt: skip
 
 
-def writer_colors(profile: Profile, plan: Sequence[Panel]) -> dict[int, str]:
+def writer_colors(profile: Profile, plan: Plan) -> dict[int, str]:
     """Return the colour of each layer that wrote a buffer, by the order of the network; -1: outside of layers."""
     order = _writers(profile, plan)
     return {-1: palette.OTHER, **dict(zip(order, palette.of_layers(len(order)), strict=True))}
 
 
-def _writers(profile: Profile, plan: Sequence[Panel]) -> list[int]:
+def _writers(profile: Profile, plan: Plan) -> list[int]:
     layers = profile.layers
     if layers is None:
         return []
-    wrote = {layers.activations[each.writer].layer for panel in plan for each in panel.buffers if each.writer >= 0}
+    wrote = {
+        layers.activations[each.writer].layer for panel in plan.panels for each in panel.buffers if each.writer >= 0
+    }
     return [place.layer for place in in_order(layers) if place.layer in wrote]
 
 
-def _key_entries(profile: Profile, plan: Sequence[Panel]) -> list[tuple[str, Artist]]:
+def _key_entries(profile: Profile, plan: Plan) -> list[tuple[str, Artist]]:
     """Return the legend where there are few writers."""
-    labels, colors = Labels(profile.layers), writer_colors(profile, plan)
+    labels, colors = Names(profile.layers), writer_colors(profile, plan)
     entries: list[tuple[str, Artist]] = [
-        (fitted(labels.layer(layer), 130, TEXT_SIZE - 1), Patch(facecolor=colors[layer]))
+        (fitted(labels.in_key(layer), 170, TEXT_SIZE - 1), Patch(facecolor=colors[layer]))
         for layer in _writers(profile, plan)
     ]
     outside = OUTSIDE if profile.layers is not None else "buffers"
     return [*entries, (outside, Patch(facecolor=palette.OTHER))]
 
 
-def key_height(profile: Profile, plan: Sequence[Panel]) -> float:
+def key_height(profile: Profile, plan: Plan) -> float:
     """Return how high the key of colours is."""
     if len(_writers(profile, plan)) <= len(palette.CATEGORIES):
         return legend_height([text for text, _ in _key_entries(profile, plan)], WIDTH - 1)
     return _BAR + 0.36
 
 
-def draw_key(page: Page, profile: Profile, plan: Sequence[Panel]) -> None:
+def draw_key(page: Page, profile: Profile, plan: Plan) -> None:
     """Draw what the colours mean: a legend, or a strip from the first layer to the last."""
     order = _writers(profile, plan)
     if len(order) <= len(palette.CATEGORIES):
         page.legend(_key_entries(profile, plan))
         return
     axes = page.axes(_BAR, width=page.inner * 0.6, left=MARGIN + page.inner * 0.2)
-    numbered = Labels(profile.layers).numbers
+    numbered = Names(profile.layers).numbers
     for at, color in enumerate(palette.of_layers(len(order))):
         axes.add_patch(Rectangle((at, 0), 1, 1, facecolor=color, linewidth=0))
     axes.set_xlim(0, len(order))

@@ -38,23 +38,29 @@ class Addresses:
         return 0
 
 
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the addresses that lie in at least one span, as few spans [start, end) from the lowest up."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
+
+
 def fold(spans: Iterable[tuple[int, int]]) -> Addresses:
     """Return an axis on which the spans lie, without the large gaps between them."""
-    merged: list[list[int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], end)
-        else:
-            merged.append([start, end])
-    if not merged:
+    used = merged(spans)
+    if not used:
         return Addresses(((0, 1),), 0)
-    used_bytes = sum(end - start for start, end in merged)
+    used_bytes = sum(end - start for start, end in used)
     largest = max(_LEAST_GAP_BYTES, int(_GAP_SHARE * used_bytes))
-    pieces = [merged[0]]
-    for start, end in merged[1:]:
+    pieces = [used[0]]
+    for start, end in used[1:]:
         if start - pieces[-1][1] <= largest:
-            pieces[-1][1] = end
+            pieces[-1] = (pieces[-1][0], end)
         else:
-            pieces.append([start, end])
+            pieces.append((start, end))
     shown_bytes = sum(end - start for start, end in pieces)
-    return Addresses(tuple((start, end) for start, end in pieces), max(1, shown_bytes // 25))
+    return Addresses(tuple(pieces), max(1, shown_bytes // 25))

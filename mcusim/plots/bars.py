@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ from mcusim.plots.page import (
     legend_height,
     text_width,
 )
+from mcusim.plots.scene import TITLE, TITLE_MARGIN
 
 _HEIGHT = 2.6  # of the bars, in inches
 _LEAST_WIDTH, _MOST_WIDTH = 6.5, 11.0
@@ -33,6 +35,8 @@ _LONGEST_NAME = 110.0  # in points
 _MOST_VALUES = 24
 _LARGEST = 5
 _HEADROOM = 1.13
+_MOST_NUMBERED = 30  # bars with a number, where they have no name
+_REST: Any = {"facecolor": "#F7F7F7", "edgecolor": "#AAAAAA", "hatch": "....", "linewidth": 0.4}
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """One layer: its number, its name, and how much there is of each part."""
+    """One layer: its number, its name, how much there is of each part, and what stands on them, hatched (`rest`)."""
 
     number: str
     name: str
     values: tuple[float, ...]
-    mark: float | None = None  # a level of its own, drawn across the bar
+    rest: float = 0.0
 
     @property
     def whole(self) -> float:
-        """The sum of the parts."""
+        """The sum of the parts, without the rest."""
         return sum(self.values)
+
+    @property
+    def top(self) -> float:
+        """How high the bar is with the rest."""
+        return self.whole + self.rest
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Chart:
     written: list[str]
     lines: list[tuple[float, str]]  # levels across the picture, and what they are
     notes: list[str]
+    rest: str = ""  # what the rest of a bar is, for the legend
 
 
 def draw_chart(chart: Chart) -> Figure:
@@ -83,9 +93,21 @@ def draw_chart(chart: Chart) -> Figure:
     notes = _notes(chart, named)
     parts = [part for at, part in enumerate(chart.parts) if any(bar.values[at] for bar in chart.bars)]
     inner = width - LEFT - RIGHT
-    legend = legend_height([part.name for part in parts], inner)
+    key = [(part.name, _patch(part)) for part in parts]
+    if any(bar.rest for bar in chart.bars):
+        key.append((chart.rest, Patch(**_REST)))
+    legend = legend_height([name for name, _ in key], inner)
     wrapped = [line for note in notes for line in _wrapped(note, (width - 0.4) * POINTS)]
-    page = Page(width, 0.32 + _HEIGHT + below + legend + 0.1 + len(wrapped) * 1.5 * SMALL_SIZE / POINTS + 0.12)
+    page = Page(
+        width,
+        (TITLE if chart.title else TITLE_MARGIN)
+        + _HEIGHT
+        + below
+        + legend
+        + 0.1
+        + len(wrapped) * 1.5 * SMALL_SIZE / POINTS
+        + 0.12,
+    )
     page.title(chart.title)
     axes = page.axes(_HEIGHT)
     _draw_bars(axes, chart)
@@ -93,7 +115,7 @@ def draw_chart(chart: Chart) -> Figure:
     _draw_lines(axes, page, chart)
     _label_bars(axes, page, chart, names if named else None)
     page.space(below + 0.1)
-    page.legend([(part.name, _patch(part)) for part in parts])
+    page.legend(key)
     page.space(0.04)
     for line in wrapped:
         page.text(line, size=SMALL_SIZE, color=GREY)
@@ -105,7 +127,7 @@ def _patch(part: Part) -> Artist:
 
 
 def _draw_bars(axes: Axes, chart: Chart) -> None:
-    top = max([bar.whole for bar in chart.bars] + [level for level, _ in chart.lines]) / chart.unit or 1.0
+    top = max([bar.top for bar in chart.bars] + [level for level, _ in chart.lines]) / chart.unit or 1.0
     for at, bar in enumerate(chart.bars):
         bottom = 0.0
         for index, (part, value) in enumerate(zip(chart.parts, bar.values, strict=True)):
@@ -116,10 +138,10 @@ def _draw_bars(axes: Axes, chart: Chart) -> None:
             shape.set_gid(f"bar-{at}-{index}")
             axes.add_patch(shape)
             bottom += value / chart.unit
-        if bar.mark is not None:
-            (line,) = axes.plot([at - 0.4, at + 0.4], [bar.mark / chart.unit] * 2, color="black", linewidth=1.6,
-                                solid_capstyle="butt")  # fmt: skip
-            line.set_gid(f"mark-{at}")
+        if bar.rest:
+            rest = Rectangle((at - 0.4, bottom), 0.8, bar.rest / chart.unit, **_REST)
+            rest.set_gid(f"rest-{at}")
+            axes.add_patch(rest)
     axes.set_xlim(-0.7, len(chart.bars) - 0.3)
     axes.set_ylim(0, top * _HEADROOM)
     axes.yaxis.set_major_locator(MaxNLocator(6))
@@ -132,10 +154,13 @@ def _draw_values(axes: Axes, page: Page, chart: Chart) -> None:
     room = 0.97 * page.inner * POINTS / (len(chart.bars) + 0.4)
     fits = len(chart.bars) <= _MOST_VALUES and all(text_width(text, SMALL_SIZE) <= room for text in chart.written)
     largest = max(range(len(chart.bars)), key=lambda at: (chart.bars[at].whole, -at))
-    for at, (bar, text) in enumerate(zip(chart.bars, chart.written, strict=True)):
+    for at, text in enumerate(chart.written):
         if text and (fits or at == largest):
-            axes.annotate(text, (at, bar.whole / chart.unit), xytext=(0, 2), textcoords="offset points", ha="center"
-                          if fits else _towards_middle(at, len(chart.bars)), va="bottom", size=SMALL_SIZE)  # fmt: skip
+            reach = 0 if fits else int(text_width(text, SMALL_SIZE) / room) + 1  # bars that the text may stand above
+            top = max(other.top for other in chart.bars[max(0, at - reach) : at + reach + 1])
+            align = "center" if fits else _towards_middle(at, len(chart.bars))
+            axes.annotate(text, (at, top / chart.unit), xytext=(0, 2), textcoords="offset points", ha=align,
+                          va="bottom", size=SMALL_SIZE)  # fmt: skip
 
 
 def _towards_middle(at: int, count: int) -> str:
@@ -160,6 +185,7 @@ def _label_bars(axes: Axes, page: Page, chart: Chart, names: Sequence[str] | Non
         return
     widest = max(text_width(drawable(bar.number), SMALL_SIZE) for bar in chart.bars) + 4
     fitting = page.inner * POINTS / widest
+    fitting = min(fitting, _MOST_NUMBERED)
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if count / step <= fitting)
     ticks = range(0, count, step)
     axes.set_xticks(ticks, [drawable(chart.bars[at].number) for at in ticks], size=SMALL_SIZE)

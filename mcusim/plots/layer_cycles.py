@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matplotlib.figure import Figure
 
 from mcusim.errors import McusimError
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.bars import Bar, Chart, Part, draw_chart
-from mcusim.plots.scene import title_of
+from mcusim.plots.scene import slashed, title_of
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.functions import causes_in_order
@@ -36,12 +38,14 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     for place in shown:
         layer = layers.layers[place.layer]
         values = [layer.causes.get(cause, 0) / times for cause in named]
-        bars.append(Bar(place.number, layer.name, (*values, sum(layer.causes.values()) / times - sum(values))))
+        bars.append(Bar(slashed(place.number), layer.name, (*values, sum(layer.causes.values()) / times - sum(values))))
     whole = sum(bar.whole for bar in bars)
     most = max(bar.whole for bar in bars)
     unit, unit_name = next((size, name) for least, size, name in _UNITS if most >= least)
     what = "cycles of layers by cause"
-    title = title_of(profile, what if times == 1 else f"{what}, mean of {times} inferences", PlotOptions())
+    title = title_of(
+        profile, what if times == 1 else f"{what}, mean of {times} inferences", replace(options, inference=None)
+    )
     outside = numbers.share_percent(sum(part.self_cycles for part in layers.outside), profile.totals.cycles)
     note = f"layers: {numbers.count(round(whole))} cycles an inference, nested layers counted in themselves alone"
     if outside is not None:

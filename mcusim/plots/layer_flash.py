@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matplotlib.figure import Figure
 
 from mcusim.errors import McusimError
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.bars import Bar, Chart, Part, draw_chart
-from mcusim.plots.scene import title_of
+from mcusim.plots.scene import slashed, title_of
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.layer_names import in_order
@@ -36,7 +38,7 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
             layer.code_shared_bytes,
         )
         if sum(values):
-            bars.append(Bar(place.number, layer.name, values))
+            bars.append(Bar(slashed(place.number), layer.name, values))
     if not bars:
         raise McusimError(f"--kind flash: no layer has bytes of flash: {no_memory()}")
     notes = [
@@ -44,5 +46,5 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
         "bar of each of them"
     ]
     written = [numbers.count(round(bar.whole)) for bar in bars]
-    title = title_of(profile, "flash that layers use", PlotOptions())
+    title = title_of(profile, "flash that layers use", replace(options, inference=None))
     return draw_chart(Chart(title, _PARTS, bars, 1024, "KiB", written, [], notes))

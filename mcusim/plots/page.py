@@ -105,9 +105,15 @@ class Page:
         )  # fmt: skip
 
     def title(self, text: str) -> None:
-        """Write the picture's title."""
-        self.space(0.08)
-        self.text(text, size=TITLE_SIZE, bold=True)
+        """Write the picture's title, smaller where it would not fit; '' writes none and leaves a margin."""
+        self.space(0.1 if not text else 0.08)
+        if not text:
+            return
+        room = (self.inner + LEFT - 0.1) * POINTS
+        sizes = (size for size in (TITLE_SIZE, TITLE_SIZE - 1, TITLE_SIZE - 2))
+        size = next((each for each in sizes if text_width(drawable(text), each, True) <= room), TITLE_SIZE - 2)
+        self.space(1.5 * (TITLE_SIZE - size) / POINTS)
+        self.text(text, size=size, bold=True)
         self.space(0.04)
 
     def legend(self, entries: Sequence[tuple[str, Artist]]) -> None:

@@ -14,22 +14,25 @@ BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 CATEGORIES = (SKY, ORANGE, BLUE, VERMILION, GREEN, YELLOW, PURPLE, "#555555")
 OTHER = "#BBBBBB"
 OTHER_HATCH = "////"
+_THIRDS = (0.0, 0.78, 0.4)  # where dark, light and medium begin on the scale from 0 to 1
+_THIRD = 0.22
 
 ZONE_COLORS = {"arena": SKY, "statics": BLUE, "heap": ORANGE, "stack": VERMILION, "other": OTHER}
 
 
-def in_order(position: int, count: int) -> str:
-    """Return the colour of one of `count` things that have an order, such as the layers of a network."""
-    share = position / (count - 1) if count > 1 else 0.0
+def _of_scale(share: float) -> str:
     red, green, blue, _ = matplotlib.colormaps["viridis"](share)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
 
 
 def of_layers(count: int) -> list[str]:
-    """Return a colour for each of `count` layers: categories where they suffice, else by their order."""
+    """Return a colour for each of `count` layers: categories where they suffice, else dark, light, medium in turn.
+
+    Of three layers in a row no two are alike in lightness; within each third of the scale the order remains.
+    """
     if count <= len(CATEGORIES):
         return list(CATEGORIES[:count])
-    return [in_order(position, count) for position in range(count)]
+    return [_of_scale(_THIRDS[at % 3] + _THIRD * at / (count - 1)) for at in range(count)]
 
 
 def ink_on(color: str) -> str:

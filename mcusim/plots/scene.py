@@ -17,12 +17,17 @@ from mcusim.reports import numbers
 from mcusim.reports.layer_names import Labels, chosen_activations, in_order
 
 WIDTH = 8.0
-TITLE, AXIS = 0.32, 0.42  # the heights of a title, and of a time axis with its numbers and unit, in inches
+TITLE, TITLE_MARGIN, AXIS = (
+    0.32,
+    0.1,
+    0.42,
+)  # the heights of a title, and of a time axis with its numbers and unit, in inches
 STRIP = 0.19  # the height of a row of bands, in inches
 _DEEPEST_STRIPS = 2
 _PADDING = 3.0  # in points, beside a label
 _SHORTEST_CUT = 9
-_LONGEST_FILE = 40
+_LONGEST_FILE = 32
+_LEAST_SHARE = 0.2  # of a span that layers must take, or it is cut to them
 _TINTS = ("#D4D4D4", "#EDEDED")
 _UNITS = ((2_000_000, 1_000_000, "million cycles"), (2_000, 1_000, "thousand cycles"), (0, 1, "cycles"))
 
@@ -35,6 +40,7 @@ class Span:
     end_cycles: int
     unit_cycles: int
     unit: str
+    note: str = ""  # what was left out, for the label of the axis
 
     def x(self, cycles: float) -> float:
         """Return where a cycle is on the axis."""
@@ -47,27 +53,58 @@ class Span:
 
 
 def span_of(profile: Profile, options: PlotOptions) -> Span:
-    """Return what is shown: the whole run, or one inference with a little before and after it."""
+    """Return what is shown: the whole run, or one inference with a little before and after it.
+
+    Where layers take so little of the run that they would be hairlines, it is what runs from the first layer to the
+    last; where they are hairlines even then, the inference in which most was live. The span's note says so.
+    """
     start, end = 0, max(1, profile.totals.cycles)
     if profile.memory is not None:
         end = max([end, *(last + 1 for last in profile.memory.timeline.start_cycles[-1:])])
-    if options.inference is not None and profile.layers is not None:
-        runs = chosen_activations(profile.layers, options.inference)
-        if runs:
-            first, last = min(run.start_cycles for run in runs), max(run.end_cycles for run in runs)
-            margin = max(1, (last - first) // 50)
-            start, end = max(0, first - margin), min(end, last + margin)
+    runs, note = _zoomed(profile, options, end)
+    if runs:
+        first, last = min(run.start_cycles for run in runs), max(run.end_cycles for run in runs)
+        margin = max(1, (last - first) // 50)
+        start, end = max(0, first - margin), min(end, last + margin)
     divisor, unit = next((size, unit) for least, size, unit in _UNITS if end >= least)
-    return Span(start, max(end, start + 1), divisor, unit)
+    return Span(start, max(end, start + 1), divisor, unit, note)
+
+
+def _zoomed(profile: Profile, options: PlotOptions, end_cycles: int) -> tuple[list[Activation], str]:
+    """Return the runs of layers that the span is cut to, and what the axis says of it; ([], '') for the whole run."""
+    layers = profile.layers
+    if layers is None or not layers.activations:
+        return [], ""
+    if options.inference is not None:
+        return chosen_activations(layers, options.inference), ""
+    top = [run for run in layers.activations if run.parent < 0]
+    inside = sum(run.end_cycles - run.start_cycles for run in top)
+    if options.whole or not 0 < inside < _LEAST_SHARE * end_cycles:
+        return [], ""
+    share = numbers.percent(100 * inside / end_cycles)
+    first, last = min(run.start_cycles for run in top), max(run.end_cycles for run in top)
+    if inside >= _LEAST_SHARE * (last - first) or layers.inferences < 2:
+        return top, f"only the time of layers: they take {share} of the run"
+    highest = max(top, key=lambda run: (run.live_peak_bytes, -run.start_cycles))
+    runs = [run for run in top if run.inference == highest.inference]
+    which = f"only inference {highest.inference + 1} of {layers.inferences}"
+    return runs, f"{which}: layers take {share} of the run"
+
+
+def title_height(options: PlotOptions) -> float:
+    """Return how high the title is; without one, a margin remains."""
+    return TITLE_MARGIN if options.title == "" else TITLE
 
 
 def title_of(profile: Profile, what: str, options: PlotOptions) -> str:
-    """Return a title: what is shown, the firmware, the board (which goes first where there is no room)."""
+    """Return the title that was asked for, or what is shown, the firmware and the board by its short name."""
+    if options.title is not None:
+        return options.title
     name = numbers.middle(profile.image.name, _LONGEST_FILE)
     part = ""
     if options.inference is not None and profile.layers is not None and profile.layers.inferences > 1:
         part = f", inference {options.inference} of {profile.layers.inferences}"
-    return f"{what[:1].upper()}{what[1:]}{part}: {name} on {profile.board.title}"
+    return f"{what[:1].upper()}{what[1:]}{part}: {name} on {profile.board.name}"
 
 
 def strips(layers: Layers | None) -> int:
@@ -91,18 +128,43 @@ def draw_strips(page: Page, profile: Profile, span: Span) -> None:
         word = "inference " if whole else ""  # the same for all
         bands = [(first, last, [f"{word}{at + 1}"]) for at, (first, last) in sorted(bounds.items())]
         _draw_bands(page, span, bands, "inference")
-    labels = Labels(layers)
+    labels = Names(layers)
     level = _levels(layers)
     for depth in range(_depth(layers)):
         runs = [run for run, at in zip(layers.activations, level, strict=True) if at == depth]
-        _draw_bands(page, span, [(run.start_cycles, run.end_cycles, names(layers, labels, run)) for run in runs],
+        _draw_bands(page, span, [(run.start_cycles, run.end_cycles, names(labels, run)) for run in runs],
                     f"layer{depth}")  # fmt: skip
 
 
-def names(layers: Layers, labels: Labels, run: Activation) -> list[str]:
+def slashed(number: str) -> str:
+    """Return a layer's number as pictures write it: '0/19', since 0.19 looks like a decimal on an axis."""
+    return number.replace(".", "/")
+
+
+class Names(Labels):
+    """Names of layers in pictures: the same one everywhere in a picture, '0 conv2d' or else '0 arm_convolve_s8'."""
+
+    def __init__(self, layers: Layers | None) -> None:
+        super().__init__(layers)
+        self.numbers = {layer: slashed(number) for layer, number in self.numbers.items()}
+
+    def layer(self, layer: int) -> str:
+        """Return the number and the kind of operator, or the name where the kind is not known."""
+        if self._layers is None or layer < 0:
+            return super().layer(layer)
+        return f"{self.numbers[layer]} {self._layers.layers[layer].kind or self._layers.layers[layer].name}"
+
+    def in_key(self, layer: int) -> str:
+        """Return the same with the name after it, where they differ."""
+        if self._layers is None or layer < 0:
+            return self.layer(layer)
+        each = self._layers.layers[layer]
+        return f"{self.layer(layer)}: {each.name}" if each.kind not in ("", each.name) else self.layer(layer)
+
+
+def names(labels: Names, run: Activation) -> list[str]:
     """Return what a run of a layer may be called, the longest first."""
-    layer, number = layers.layers[run.layer], labels.numbers[run.layer]
-    return [f"{number} {layer.name}", *([f"{number} {layer.kind}"] if layer.kind else []), number]
+    return [labels.layer(run.layer), labels.numbers[run.layer]]
 
 
 def _depth(layers: Layers) -> int:
@@ -159,7 +221,7 @@ def over_time(axes: Axes, span: Span, *, labelled: bool = False) -> None:
     if labelled:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         axes.tick_params(labelbottom=True)
-        axes.set_xlabel(span.unit, labelpad=2)
+        axes.set_xlabel(f"{span.unit} ({span.note})" if span.note else span.unit, labelpad=2)
     else:
         axes.tick_params(labelbottom=False)
 

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mcusim.plots import PlotOptions
+from mcusim.plots.clock import axis_height, draw_axis
 from mcusim.plots.page import GREY, POINTS, SMALL_SIZE, TEXT_SIZE, Page, first_fitting, fitted, legend_height
 from mcusim.plots.palette import ZONE_COLORS
 from mcusim.plots.scene import (
-    AXIS,
     STRIP,
-    TITLE,
     WIDTH,
+    Names,
     Span,
     bytes_text,
     draw_strips,
@@ -23,13 +25,15 @@ from mcusim.plots.scene import (
     over_time,
     span_of,
     strips,
+    title_height,
     title_of,
 )
 from mcusim.profile import Profile
 from mcusim.profile_memory import ZONES, MemoryProfile
-from mcusim.reports.layer_names import Labels
+from mcusim.reports import numbers
 
 HEIGHT = 2.5  # of the curve, in inches
+_VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
 _COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
 _HEADROOM = 1.3  # room above the highest line for what is written there
 _LIMIT_IN_SCALE = 1.5  # the board's limit is drawn where it is at most so far above what is used
@@ -40,22 +44,35 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     memory = profile.memory
     assert memory is not None
     span = span_of(profile, options)
-    entries = zone_legend(memory)
-    height = (
-        TITLE + AXIS + 0.1 + strips(profile.layers) * STRIP + HEIGHT + legend_height([t for t, _ in entries], WIDTH - 1)
-    )
-    page = Page(WIDTH, height)
+    entries = zone_legend(memory, span)
+    height = title_height(options) + strips(profile.layers) * STRIP + HEIGHT + axis_height(profile, span)
+    page = Page(WIDTH, height + legend_height([t for t, _ in entries], WIDTH - 1) + 0.1)
     page.title(title_of(profile, "SRAM over time", options))
     draw_strips(page, profile, span)
     over_time(draw_curve(page, profile, span), span, labelled=True)
-    page.space(AXIS)
+    draw_axis(page, profile, span)
     page.legend(entries)
     return page.figure
 
 
-def zone_legend(memory: MemoryProfile) -> list[tuple[str, Artist]]:
-    """Return a patch for each zone that was ever live, from the bottom."""
-    return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in _zones(memory)]
+def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
+    """Return a patch for each zone that can be seen somewhere in the span, from the bottom."""
+    _, rows = _thinned(memory, span)
+    least_bytes = _VISIBLE * _highest(memory, rows) * _HEADROOM / (HEIGHT * POINTS)
+    seen = [
+        zone for zone in _zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)
+    ]
+    return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
+
+
+def _reserved(memory: MemoryProfile) -> int:
+    budget = memory.budget
+    return budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
+
+
+def _highest(memory: MemoryProfile, rows: Sequence[int]) -> int:
+    """Return the highest of what is drawn, in bytes, without the board's limit."""
+    return max(_reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
 
 
 def _zones(memory: MemoryProfile) -> list[str]:
@@ -110,7 +127,7 @@ def _draw_levels(axes: Axes, page: Page, profile: Profile, span: Span) -> None:
     memory = profile.memory
     assert memory is not None
     budget = memory.budget
-    reserved_bytes = budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
+    reserved_bytes = _reserved(memory)
     peak = _peak_row(memory, span)
     highest = max(reserved_bytes, memory.timeline.live_bytes[peak], 1)
     in_scale = highest < budget.sram_bytes <= _LIMIT_IN_SCALE * highest or 0 < budget.sram_bytes <= highest
@@ -160,10 +177,12 @@ def _mark_peak(axes: Axes, page: Page, profile: Profile, span: Span, row: int, x
     memory = profile.memory
     assert memory is not None
     live_bytes, run = memory.timeline.live_bytes[row], memory.timeline.activation[row]
-    where = Labels(profile.layers).activation(run)
+    where = Names(profile.layers).activation(run)
     share = (x - span.x(span.start_cycles)) / span.x(span.end_cycles - span.start_cycles)
     align = "left" if share < 0.3 else ("right" if share > 0.7 else "center")
     lines = [f"peak: {bytes_text(live_bytes)} live"]
+    if live_bytes < memory.peak_bytes:  # outside of what is shown
+        lines = [f"peak here: {bytes_text(live_bytes)} live (of the run: {numbers.count(memory.peak_bytes)})"]
     if where:
         lines.append(fitted(f"in {where}" if run >= 0 else where, page.inner * POINTS * 0.42, TEXT_SIZE))
     axes.plot([x], [live_bytes / 1024], "o", color="black", markersize=3.5, clip_on=False, gid="peak")
