@@ -19,8 +19,8 @@ import numpy.typing as npt
 from mcusim.engine.access_tables import LEVELS, MAX_STRETCHES, ONES, AccessTables
 from mcusim.engine.intervals import renumber
 
-FIRST_TICK_CYCLES = 8_192
-MAX_TICKS = 512
+FIRST_TICK_CYCLES = 16_384
+MAX_TICKS = 4096
 STRETCH_ROW = np.dtype(
     [
         ("start_cycles", np.int64),
