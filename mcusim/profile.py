@@ -220,13 +220,17 @@ class FaultInfo:
 
 @dataclass
 class StackInfo:
-    """A stack and its high-water mark. `limit` is 0 where bounds are not known, `overflow` empty if it kept them."""
+    """A stack and its high-water mark. `limit` is 0 where bounds are not known, `overflow` empty if it kept them.
+
+    `path` are the calls that made it deepest, outermost first; empty where that was not seen.
+    """
 
     name: str
     limit: int
     top: int
     used_bytes: int
     overflow: str
+    path: list[str] = field(default_factory=list)
 
     @property
     def size_bytes(self) -> int | None:

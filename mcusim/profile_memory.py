@@ -260,7 +260,6 @@ class MemoryProfile:
     arenas: list[Arena]
     statics: list[Static]
     heap: Heap | None
-    stack_path: list[str]  # the calls that made the main stack deepest, outermost first
     budget: Budget
     flash_symbols: list[FlashSymbol]
     sanitized: bool = False

@@ -43,6 +43,9 @@ STACK_BYTES = (88, 120, 64, 40)
 _NETWORK_CYCLES = 9_000_000  # of the fake's 10,973,137
 
 
+DEEPEST = ["Reset_Handler", "main", "network_run", "conv2d_1x1", "requantize"]
+
+
 @dataclass
 class _Network:
     """What is being built: `parents[i]` is the parent of layer i, `leaves` run kernels."""
@@ -74,7 +77,7 @@ def make_network_profile(
     _run(network, profile.totals.cycles, heap)
     profile.layers = _layers(network, profile.totals.cycles, first)
     profile.memory = _memory(network, heap=heap, findings=findings)
-    profile.stacks = [StackInfo("main", 0x2001_C000, 0x2001_E000, 1_304, "")]
+    profile.stacks = [StackInfo("main", 0x2001_C000, 0x2001_E000, 1_304, "", DEEPEST)]
     return profile
 
 
@@ -282,7 +285,6 @@ def _memory(network: _Network, *, heap: bool, findings: bool) -> MemoryProfile:
             Static(".bss without a symbol", STATICS + 768, 16, "statics", 0),
         ],
         heap=_heap() if heap else None,
-        stack_path=["Reset_Handler", "main", "network_run", "conv2d_1x1", "requantize"],
         budget=Budget(640 << 10, 104_784, 1_304, 1_536 if heap else 0),
         flash_symbols=[
             FlashSymbol("conv2d_1x1", 0x0800_07C0, 388, "code", 372, leaves[::2][:12]),

@@ -104,7 +104,7 @@ def memory(draw: st.DrawFn, layer_count: int, run_count: int) -> MemoryProfile:
         timeline, draw(COUNT), draw(st.integers(-1, rows - 1)), draw(COUNT), draw(st.lists(buffer, max_size=3)),
         draw(st.lists(buffer, max_size=3)), draw(COUNT),
         draw(st.lists(st.builds(Arena, TEXT, ADDRESS, COUNT, COUNT, COUNT), max_size=2)),
-        draw(st.lists(STATIC, max_size=2)), draw(st.none() | HEAP), draw(st.lists(TEXT, max_size=3)),
+        draw(st.lists(STATIC, max_size=2)), draw(st.none() | HEAP),
         draw(st.builds(Budget, COUNT, COUNT, COUNT, COUNT)), draw(st.lists(symbol, max_size=2)),
         draw(st.booleans()), draw(st.lists(finding, max_size=2)),
     )  # fmt: skip

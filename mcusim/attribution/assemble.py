@@ -15,6 +15,7 @@ import numpy as np
 from mcusim import __version__
 from mcusim.access_trace import AccessTrace
 from mcusim.attribution.costs import Costs, Counts, named
+from mcusim.attribution.heap import path_of
 from mcusim.attribution.layers import attribute_layers, gap_note
 from mcusim.attribution.memory import attribute_memory
 from mcusim.disassembly import Disassembler
@@ -147,7 +148,10 @@ def _end_info(trace: Trace) -> EndInfo:
 
 
 def _stacks(trace: Trace) -> list[StackInfo]:
-    return [StackInfo(use.name, use.limit, use.top, use.top - use.low, use.overflow) for use in trace.stacks]
+    return [
+        StackInfo(use.name, use.limit, use.top, use.top - use.low, use.overflow, path_of(trace, use.low_node))
+        for use in trace.stacks
+    ]
 
 
 def _tasks(trace: Trace, tree: list[TreeNode]) -> list[TaskInfo]:

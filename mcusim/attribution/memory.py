@@ -12,7 +12,7 @@ from mcusim.access_trace import AccessTrace
 from mcusim.attribution.buffers import Owners, buffers_at, find_buffers
 from mcusim.attribution.findings import find as find_findings
 from mcusim.attribution.flash import FlashUse
-from mcusim.attribution.heap import attribute_heap, path_of
+from mcusim.attribution.heap import attribute_heap
 from mcusim.attribution.layers import PERIPHERALS
 from mcusim.board import PERIPHERAL_SPACE
 from mcusim.profile_memory import (
@@ -56,7 +56,6 @@ def attribute_memory(trace: Trace, layers: Layers | None, flash: FlashUse) -> Me
         buffers=sorted(kept, key=_by_time), buffers_left_out=len(buffers) - len(kept),
         arenas=list(_arenas(trace, access, buffers)), statics=list(_statics(trace, access)),
         heap=attribute_heap(trace) if trace.heap is not None else None,
-        stack_path=path_of(trace, trace.stacks[0].low_node) if trace.stacks else [],
         budget=_budget(trace), flash_symbols=flash.symbols(), sanitized=trace.sanitized,
         findings=find_findings(trace, layers, owners),
     )  # fmt: skip

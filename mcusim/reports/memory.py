@@ -75,11 +75,6 @@ _RUNS = (
 )
 
 
-def short_function(name: str) -> str:
-    """Return a function's name without parameters and the namespaces around it."""
-    return name.replace("(anonymous namespace)::", "").partition("(")[0].rpartition("::")[2] or name
-
-
 def memory_facts(profile: Profile) -> list[tuple[str, str]]:
     """Return the lines of the report's head on SRAM as a whole, as (key, text)."""
     memory = profile.memory
@@ -93,8 +88,6 @@ def memory_facts(profile: Profile) -> list[tuple[str, str]]:
         failed = f"; {numbers.things(heap.failed, 'allocation', 'allocations')} failed" if heap.failed else ""
         asked = numbers.things(heap.allocations, "allocation", "allocations")
         facts.append(("heap", f"{numbers.count(heap.peak_bytes)} bytes at most, {asked}{leaked}{failed}"))
-    if memory.stack_path:
-        facts.append(("deepest stack", " > ".join(short_function(name) for name in memory.stack_path)))
     if memory.sanitized:
         count = len(memory.findings)
         facts.append(("sanitizer", numbers.things(count, "finding", "findings") if count else "found nothing"))

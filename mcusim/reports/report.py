@@ -19,7 +19,7 @@ from mcusim.reports.memory import memory_facts
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.sections import TABLES, chosen
 from mcusim.reports.table import Column, Name, Row, Table
-from mcusim.reports.tasks import stack_fact, tasks_table
+from mcusim.reports.tasks import deepest_fact, stack_fact, tasks_table
 from mcusim.reports.tree import tree_table
 
 _MOST_PHASES = 4  # a firmware that changes its clock all the time does not fill the page
@@ -163,6 +163,7 @@ def _totals(profile: Profile) -> list[Fact]:
         Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
         Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (statics; no stack or heap)"),
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
+        *([Fact("deepest stack", deepest)] if (deepest := deepest_fact(profile)) else []),
         *(Fact(key, text) for key, text in memory_facts(profile)),
     ]
 

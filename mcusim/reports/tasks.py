@@ -13,12 +13,18 @@ _COLUMNS = (
     Column("switches", "switches", "count", rank=1),
     Column("used", "stack used", "count"),
     Column("size", "of bytes", "text"),
+    Column("deepest", "deepest in", "text", rank=2),
     Column("task", "task", "text", flexible=True),
 )
 _REMARK = (
     "stack used: the high-water mark in bytes, by the stack pointer; what a scheduler saves below it counts where its "
     "records tell (FreeRTOS, ThreadX)"
 )
+
+
+def short_function(name: str) -> str:
+    """Return a function's name without parameters and the namespaces around it."""
+    return name.replace("(anonymous namespace)::", "").partition("(")[0].rpartition("::")[2] or name
 
 
 def tasks_table(profile: Profile) -> Table:
@@ -34,6 +40,7 @@ def tasks_table(profile: Profile) -> Table:
                 task.switches,
                 stack.used_bytes if stack else None,
                 _size(stack),
+                short_function(stack.path[-1]) if stack and stack.path else "",
                 task.name,
             ))
         )  # fmt: skip
@@ -52,3 +59,8 @@ def stack_fact(profile: Profile) -> str:
     size = stack.size_bytes
     room = "" if size is None else f" of {numbers.count(size)} down to the next variable"
     return f"{numbers.count(stack.used_bytes)} bytes used at most{room}{'; overflowed' if stack.overflow else ''}"
+
+
+def deepest_fact(profile: Profile) -> str:
+    """Return the calls that made the stack of reset deepest; '' where that was not seen."""
+    return " > ".join(short_function(name) for name in profile.stacks[0].path) if profile.stacks else ""
