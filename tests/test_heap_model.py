@@ -26,7 +26,7 @@ class Core:
     """Registers, a clock, and what the model asks to be told: its tracker, its engine and its calls in one."""
 
     registers: dict[str, int] = field(default_factory=dict)
-    m: dict[str, int] = field(default_factory=lambda: {"node": 0, "clock_cycles": 0})
+    m: dict[str, int] = field(default_factory=lambda: {"node": 0, "clock_cycles": 0, "return_address": 0})
     watchers: dict[int, OnCall] = field(default_factory=dict)
     root: int = THREAD
     zones: dict[int, int] = field(default_factory=dict)
