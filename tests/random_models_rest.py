@@ -36,7 +36,8 @@ def reduce(draw: Draw, code: str, dtype: str = "int8") -> Case:
     keep = draw.chance()
     output = tuple(1 if axis in axes else size for axis, size in enumerate(shape) if keep or axis not in axes)
     source = draw.input(shape, dtype)
-    result = draw.input(output, dtype, float(np.float32(source.scale * draw.scale(0.5, 2.0))))  # type: ignore[operator]
+    gain = draw.scale(0.5, 2.0) * (np.prod(shape) / np.prod(output) if code == "SUM" else 1)
+    result = draw.input(output, dtype, float(np.float32(source.scale * gain)))  # type: ignore[operator]
     if draw.chance(0.3):
         result = Tensor(output, dtype, source.scale, source.zero_point)
     return run_case(draw, code, [source, ints(*axes), result], {"KeepDims": keep})
