@@ -13,49 +13,69 @@ from mcusim.kernels.checks import check_array, check_zero_point
 from mcusim.kernels.compiled import compiled
 from mcusim.kernels.output_stage import check_bias, output_stage
 from mcusim.kernels.products import Int16Array, Int32Array, Int64Array, widened
-from mcusim.kernels.shapes import NO_STEP, VALID, check_padding, check_pair, output_size, pad_image
+from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image
 
 Array = npt.NDArray[Any]
 
 
 @compiled
 def _sums_int32(
-    image: Int16Array, weights: Int16Array, strides: tuple[int, int], dilations: tuple[int, int], sums: Int32Array
+    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int32Array
 ) -> None:
-    """image (n, padded h, padded w, c), weights (kh, kw, c) -> sums (n, oh, ow, c), which wrap."""
+    """lines of `_lines`, weights (kh, kw, ow * c) -> sums (n, oh, ow * c), which wrap.
+
+    A whole line of outputs at a time: its products are independent of each other, so the compiler makes vector
+    instructions of the inner loop.
+    """
+    length = sums.shape[2]
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
-            for column in range(sums.shape[2]):
-                total = sums[batch, row, column]
-                total[:] = 0
-                for filter_row in range(weights.shape[0]):
-                    line = image[batch, row * strides[0] + filter_row * dilations[0]]
-                    for filter_column in range(weights.shape[1]):
-                        pixel = line[column * strides[1] + filter_column * dilations[1]]
-                        factor = weights[filter_row, filter_column]
-                        for channel in range(total.shape[0]):
-                            total[channel] = np.int32(
-                                total[channel] + np.int32(pixel[channel]) * np.int32(factor[channel])
-                            )
+            total = sums[batch, row]
+            total[:] = 0
+            for filter_row in range(weights.shape[0]):
+                for filter_column in range(weights.shape[1]):
+                    column = filter_column * dilations[1]
+                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
+                    first = column // strides[1] * channels
+                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                    for index in range(length):
+                        total[index] = np.int32(total[index] + np.int32(seen[index]) * np.int32(factor[index]))
 
 
 @compiled
 def _sums_int64(
-    image: Int16Array, weights: Int16Array, strides: tuple[int, int], dilations: tuple[int, int], sums: Int64Array
+    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int64Array
 ) -> None:
     """As `_sums_int32`, with 64-bit sums."""
+    length = sums.shape[2]
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
-            for column in range(sums.shape[2]):
-                total = sums[batch, row, column]
-                total[:] = 0
-                for filter_row in range(weights.shape[0]):
-                    line = image[batch, row * strides[0] + filter_row * dilations[0]]
-                    for filter_column in range(weights.shape[1]):
-                        pixel = line[column * strides[1] + filter_column * dilations[1]]
-                        factor = weights[filter_row, filter_column]
-                        for channel in range(total.shape[0]):
-                            total[channel] += np.int64(pixel[channel]) * np.int64(factor[channel])
+            total = sums[batch, row]
+            total[:] = 0
+            for filter_row in range(weights.shape[0]):
+                for filter_column in range(weights.shape[1]):
+                    column = filter_column * dilations[1]
+                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
+                    first = column // strides[1] * channels
+                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                    for index in range(length):
+                        total[index] += np.int64(seen[index]) * np.int64(factor[index])
+
+
+def _lines(image: Int16Array, stride: int) -> Int16Array:
+    """Return (n, stride, h, columns * c): every `stride`-th column of a padded image, from column 0, 1 and so on.
+
+    So the columns that neighbouring outputs see lie side by side.
+    """
+    batches, height, width, channels = image.shape
+    if stride == 1:
+        return np.ascontiguousarray(image).reshape(batches, 1, height, width * channels)
+    columns = -(-width // stride)
+    whole = np.zeros((batches, stride, height, columns, channels), np.int16)
+    for first in range(min(stride, width)):
+        part = image[:, :, first::stride]
+        whole[:, first, :, : part.shape[2]] = part
+    return whole.reshape(batches, stride, height, columns * channels)
 
 
 def depthwise_conv2d(
@@ -116,9 +136,12 @@ def depthwise_conv2d(
     image = pad_image(widened(inputs, zero_point), sides, 0)
     if outputs != channels:
         image = np.repeat(image, outputs // channels, axis=3)
-    sums: Array = np.empty((inputs.shape[0], *size, outputs), np.int64 if bits == 64 else np.int32)
-    loop = _sums_int64 if bits == 64 else _sums_int32
-    loop(np.ascontiguousarray(image), np.ascontiguousarray(weights[0].astype(np.int16)), steps, spread, sums)
+    lines = _lines(image, steps[1])
+    factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
+    sums: Array = np.empty((inputs.shape[0], size[0], size[1] * outputs), np.int64 if bits == 64 else np.int32)
+    if sums.size:
+        (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
+    rows = sums.reshape(-1, outputs)
     if bias is not None:
-        sums += bias
-    return stage.outputs(sums.reshape(-1, outputs)).reshape(sums.shape)
+        rows += bias
+    return stage.outputs(rows).reshape(inputs.shape[0], *size, outputs)
