@@ -5,12 +5,13 @@
 
 Convolutions of the shapes of MobileNet (v1, width 1, images of 224 x 224) are run in turns by
 
-    mcusim      the kernels of mcusim.kernels, as `run_model` calls them
+    mcusim      the kernels of mcusim.kernels
     reference   LiteRT with its reference kernels
     XNNPACK     LiteRT with its optimised ones, the delegate that it uses unless told otherwise
 
-each on one thread, on the same model and input. The best of each counts, in wall time, from input to output; compiling
-and preparing come before. Results must be equal to the reference kernels'; XNNPACK's may differ by a step.
+each on one thread, on the same layer and input. The best of each counts, in wall time, from input to output; compiling,
+and what is prepared once for a model, come before. Results must be equal to the reference kernels'; XNNPACK's may
+differ by a step.
 
 Needs `make oracles`. With --least the exit code is 1 if mcusim is not so many times as fast as the reference kernels.
 """
@@ -22,19 +23,23 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ[variable] = "1"  # read when NumPy is imported
 
-for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[variable] = "1"
+import numpy as np  # noqa: E402
+
+from mcusim.kernels.conv2d import conv2d  # noqa: E402
+from mcusim.kernels.depthwise_conv2d import depthwise_conv2d  # noqa: E402
+from mcusim.kernels.scaling import convolution_scaling  # noqa: E402
+from mcusim.kernels.shapes import same_padding  # noqa: E402
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from tflite_writer import Operator, Tensor, constant, write_model
-
-from mcusim.kernels.model import run_model
-from mcusim.kernels.tflite_file import read_model
+from tflite_writer import Operator, Tensor, constant, write_model  # noqa: E402
 
 # Operator, image size, input channels, output channels, kernel, stride.
 SHAPES = (
@@ -54,24 +59,53 @@ SHAPES = (
 )
 
 
-def layer(code: str, size: int, depth: int, channels: int, kernel: int, stride: int) -> tuple[bytes, int]:
-    """Return the model of one layer with SAME padding, and its multiplications."""
+@dataclass(frozen=True)
+class Layer:
+    """One convolution with SAME padding: its model, its input, our kernel with everything prepared."""
+
+    name: str
+    kind: str
+    model: bytes
+    image: Any
+    run: Callable[[], Any]
+    multiplications: int
+
+
+def layer(code: str, size: int, depth: int, channels: int, kernel: int, stride: int) -> Layer:
+    """Return a layer with random weights."""
     random = np.random.default_rng(0)
     depthwise = code == "DEPTHWISE_CONV_2D"
+    image = random.integers(-128, 128, (1, size, size, depth)).astype(np.int8)
     shape = (1, kernel, kernel, channels) if depthwise else (channels, kernel, kernel, depth)
-    scales = random.uniform(0.001, 0.01, channels).astype(np.float32)
-    products = kernel * kernel * (1 if depthwise else depth)
-    outputs = -(-size // stride)
+    weights = random.integers(-127, 128, shape).astype(np.int8)
+    bias = random.integers(-9999, 9999, channels).astype(np.int32)
+    scale, weight_scales = 0.05, random.uniform(0.001, 0.01, channels).astype(np.float32)
+    products, outputs = kernel * kernel * (1 if depthwise else depth), -(-size // stride)
+    output_scale = 0.02 * products**0.5
     options = {"StrideH": stride, "StrideW": stride, "Padding": 0, "DilationHFactor": 1, "DilationWFactor": 1}
     options |= {"DepthMultiplier": 1} if depthwise else {}
     tensors = [
-        Tensor((1, size, size, depth), scale=0.05, zero_point=-5),
-        constant(random.integers(-127, 128, shape).astype(np.int8), scales.tolist(), axis=3 if depthwise else 0),
-        constant(random.integers(-9999, 9999, channels).astype(np.int32), (scales * np.float32(0.05)).tolist()),
-        Tensor((1, outputs, outputs, channels), scale=float(0.02 * products**0.5), zero_point=3),
+        Tensor(image.shape, scale=scale, zero_point=-5),
+        constant(weights, weight_scales.tolist(), axis=3 if depthwise else 0),
+        constant(bias, (weight_scales * np.float32(scale)).tolist()),
+        Tensor((1, outputs, outputs, channels), scale=output_scale, zero_point=3),
     ]
-    model = write_model(tensors, [Operator(code, (0, 1, 2), (3,), options)], (0,), (3,))
-    return model, products * outputs * outputs * channels
+    function = depthwise_conv2d if depthwise else conv2d
+    parameters: dict[str, Any] = {
+        "strides": (stride, stride),
+        "padding": same_padding((size, size), (kernel, kernel), (stride, stride)),
+        "input_zero_point": -5,
+        "output_zero_point": 3,
+        **convolution_scaling(scale, weight_scales, output_scale),
+    }
+    return Layer(
+        f"{function.__name__} {kernel}x{kernel}/{stride}, {size}x{size}x{depth} to {channels}",
+        function.__name__,
+        write_model(tensors, [Operator(code, (0, 1, 2), (3,), options)], (0,), (3,)),
+        image,
+        lambda: function(image, weights, bias, **parameters),
+        products * outputs * outputs * channels,
+    )
 
 
 def litert(model: bytes, image: Any, *, reference: bool) -> Callable[[], Any]:
@@ -118,23 +152,19 @@ def main() -> int:
     print("|---|---:|---:|---:|---:|---:|---:|")
     totals: dict[str, list[float]] = {}
     for shape in SHAPES:
-        code, size, depth, channels, kernel, stride = shape
-        content, multiplications = layer(*shape)
-        model = read_model(content)
-        image = np.random.default_rng(1).integers(-128, 128, (1, size, size, depth)).astype(np.int8)
-        functions: list[Callable[[], Any]] = [
-            lambda model=model, image=image: run_model(model, image).outputs[0],  # type: ignore[misc]
-            litert(content, image, reference=True),
-            litert(content, image, reference=False),
+        each = layer(*shape)
+        functions = [
+            each.run,
+            litert(each.model, each.image, reference=True),
+            litert(each.model, each.image, reference=False),
         ]
         ours, reference, optimised = (function().astype(np.int32) for function in functions)
         if not np.array_equal(ours, reference) or np.abs(ours - optimised).max() > 1:
-            raise SystemExit(f"{shape}: results differ")
+            raise SystemExit(f"{each.name}: results differ")
         seconds = best_of(functions, options.repetitions)
-        kind = "conv2d" if code == "CONV_2D" else "depthwise_conv2d"
-        name = f"{kind} {kernel}x{kernel}/{stride}, {size}x{size}x{depth} to {channels}"
-        print_row(name, multiplications, seconds)
-        totals[kind] = [a + b for a, b in zip(totals.get(kind, [0.0] * 4), [multiplications, *seconds], strict=True)]
+        print_row(each.name, each.multiplications, seconds)
+        row = [each.multiplications, *seconds]
+        totals[each.kind] = [a + b for a, b in zip(totals.get(each.kind, [0.0] * 4), row, strict=True)]
     for kind, (multiplications, *seconds) in totals.items():
         print_row(f"**{kind}, all**", multiplications, seconds)
     slowest = min(seconds[2] / seconds[1] for seconds in totals.values())

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from mcusim.kernels.checks import check_array, check_zero_point
 from mcusim.kernels.compiled import compiled
 from mcusim.kernels.output_stage import check_bias, output_stage
-from mcusim.kernels.products import Int16Array, Int32Array, Int64Array, widened
-from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image
+from mcusim.kernels.products import Int16Array, Int32Array, Int64Array
+from mcusim.kernels.shapes import NO_STEP, VALID, Padding, Pair, check_padding, check_pair, output_size
 
 Array = npt.NDArray[Any]
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 def _sums_int32(
     lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int32Array
 ) -> None:
-    """lines of `_lines`, weights (kh, kw, ow * c) -> sums (n, oh, ow * c), which wrap.
+    """lines of `_lines`, weights (kh, kw, ow * c) are added to sums (n, oh, ow * c), which wrap.
 
     A whole line of outputs at a time: its products are independent of each other, so the compiler makes vector
     instructions of the inner loop.
@@ -31,7 +31,6 @@ def _sums_int32(
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
             total = sums[batch, row]
-            total[:] = 0
             for filter_row in range(weights.shape[0]):
                 for filter_column in range(weights.shape[1]):
                     column = filter_column * dilations[1]
@@ -51,7 +50,6 @@ def _sums_int64(
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
             total = sums[batch, row]
-            total[:] = 0
             for filter_row in range(weights.shape[0]):
                 for filter_column in range(weights.shape[1]):
                     column = filter_column * dilations[1]
@@ -62,20 +60,35 @@ def _sums_int64(
                         total[index] += np.int64(seen[index]) * np.int64(factor[index])
 
 
-def _lines(image: Int16Array, stride: int) -> Int16Array:
-    """Return (n, stride, h, columns * c): every `stride`-th column of a padded image, from column 0, 1 and so on.
+@compiled
+def _fill_lines(inputs: Array, zero_point: int, top: int, left: int, multiplier: int, lines: Int16Array) -> None:
+    """Write inputs (n, h, w, c), less the zero point, into what `_lines` returns."""
+    stride, channels = lines.shape[1], inputs.shape[3]
+    for batch in range(inputs.shape[0]):
+        for row in range(inputs.shape[1]):
+            for column in range(inputs.shape[2]):
+                pixel, place = inputs[batch, row, column], column + left
+                first = place // stride * channels * multiplier
+                line = lines[batch, place % stride, row + top, first : first + channels * multiplier]
+                if multiplier == 1:
+                    for channel in range(channels):
+                        line[channel] = np.int16(pixel[channel]) - zero_point
+                else:
+                    for channel in range(channels * multiplier):
+                        line[channel] = np.int16(pixel[channel // multiplier]) - zero_point
 
-    So the columns that neighbouring outputs see lie side by side.
+
+def _lines(inputs: Array, zero_point: int, padding: Padding, stride: int, multiplier: int) -> Int16Array:
+    """Return (n, stride, padded h, columns * c * m): every `stride`-th column of the padded image, from 0, 1 and so on.
+
+    So the columns that neighbouring outputs see lie side by side. Each channel is there m times.
     """
-    batches, height, width, channels = image.shape
-    if stride == 1:
-        return np.ascontiguousarray(image).reshape(batches, 1, height, width * channels)
-    columns = -(-width // stride)
-    whole = np.zeros((batches, stride, height, columns, channels), np.int16)
-    for first in range(min(stride, width)):
-        part = image[:, :, first::stride]
-        whole[:, first, :, : part.shape[2]] = part
-    return whole.reshape(batches, stride, height, columns * channels)
+    batches, height, width, channels = inputs.shape
+    (top, bottom), (left, right) = padding
+    columns = -(-(left + width + right) // stride)
+    lines = np.zeros((batches, stride, top + height + bottom, columns * channels * multiplier), np.int16)
+    _fill_lines(inputs, zero_point, top, left, multiplier, lines)
+    return lines
 
 
 def depthwise_conv2d(
@@ -133,15 +146,11 @@ def depthwise_conv2d(
     sides = check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), (kernel_height, kernel_width), steps, spread, sides)
 
-    image = pad_image(widened(inputs, zero_point), sides, 0)
-    if outputs != channels:
-        image = np.repeat(image, outputs // channels, axis=3)
-    lines = _lines(image, steps[1])
+    lines = _lines(inputs, zero_point, sides, steps[1], outputs // channels)
     factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
-    sums: Array = np.empty((inputs.shape[0], size[0], size[1] * outputs), np.int64 if bits == 64 else np.int32)
+    sums: Array = np.zeros((inputs.shape[0], size[0], size[1] * outputs), np.int64 if bits == 64 else np.int32)
+    if bias is not None:
+        sums += np.tile(bias, size[1])
     if sums.size:
         (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
-    rows = sums.reshape(-1, outputs)
-    if bias is not None:
-        rows += bias
-    return stage.outputs(rows).reshape(inputs.shape[0], *size, outputs)
+    return stage.outputs(sums.reshape(-1, outputs)).reshape(inputs.shape[0], *size, outputs)

@@ -24,6 +24,9 @@ Results = tuple[Array, ...]
 def _convolution(step: Step) -> Results:
     kernel = {"CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d}[step.operator.code]
     image, weights = step.value(0), step.value(1)
+    scaling: dict[str, Any] = dict(
+        convolution_scaling(float(step.tensor(0).scale), step.tensor(1).scales, float(step.result().scale))
+    )
     strides, dilations = step.pair("Stride{}"), step.pair("Dilation{}Factor")
     result = kernel(
         image,
@@ -34,7 +37,7 @@ def _convolution(step: Step) -> Results:
         padding=step.padding(image.shape[1:3], weights.shape[1:3], strides, dilations),
         input_zero_point=step.tensor(0).zero_point,
         output_zero_point=step.result().zero_point,
-        **convolution_scaling(float(step.tensor(0).scale), step.tensor(1).scales, float(step.result().scale)),
+        **scaling,
         rounding=step.rounding,
         **step.activation(),
     )
