@@ -135,6 +135,22 @@ def requantize_rows(
 
 
 @compiled
+def requantize_values(values: Int32Array, multiplier: int, shift: int, single: bool, results: Int32Array) -> None:
+    """Requantise a vector by one multiplier; in place if `results` is `values`. Not checked."""
+    left, right = max(shift, 0), max(-shift, 0)
+    mask = (1 << right) - 1
+    for index in range(values.shape[0]):
+        value = np.int64(values[index])
+        if single:
+            scaled = (value * multiplier + (1 << (30 - shift))) >> (31 - shift)
+        else:
+            product = (np.int64(np.int32(value << left)) * multiplier + (1 << 30)) >> 31
+            threshold = (mask >> 1) + np.int64(product < 0)
+            scaled = (product >> right) + np.int64((product & mask) > threshold)
+        results[index] = scaled
+
+
+@compiled
 def requantize_rows_float_scale(
     sums: Int32Array,
     scales: Float32Array,
