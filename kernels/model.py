@@ -69,10 +69,10 @@ def run_model(
     there is no kernel for; ImportError without the package `tflite`.
     """
     model = source if isinstance(source, Model) else read_model(source)
-    unknown = sorted({operator.code for operator in model.operators if operator.code not in OPERATORS})
+    unknown = [operator for operator in model.operators if operator.code not in OPERATORS]
     if unknown:
-        first = next(operator for operator in model.operators if operator.code == unknown[0])
-        raise ValueError(f"{first.label}: there is no kernel for {', '.join(unknown)}")
+        codes = sorted({operator.code for operator in unknown})
+        raise ValueError(f"{unknown[0].label}: there is no kernel for {', '.join(codes)}")
     values = {tensor.index: tensor.data for tensor in model.tensors if tensor.data is not None}
     for tensor in model.tensors:
         if tensor.variable:

@@ -49,6 +49,14 @@ class Step:
         """Return what the file says of an output."""
         return self.model.tensors[self.operator.outputs[place]]
 
+    def scale(self, place: int) -> float:
+        """Return the scale of an input that is quantised as a whole."""
+        return float(self.tensor(place).scale)
+
+    def result_scale(self, place: int = 0) -> float:
+        """Return the scale of an output."""
+        return float(self.result(place).scale)
+
     def option(self, name: str) -> Any:
         """Return an option by its name in the schema's classes."""
         return self.operator.option(name)

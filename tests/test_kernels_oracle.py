@@ -24,7 +24,7 @@ STEP = "by a step"  # of the output's scale at most
 WRONG = "LiteRT is not right"  # its results are far from the real numbers
 LITERT = {
     "fully_connected": SINGLE,
-    "fully_connected int16": SINGLE,
+    "fully_connected int16": STEP,
     "fully_connected per channel": SINGLE,
     "batch_matmul int16": SINGLE,
     "mul int16": STEP,
