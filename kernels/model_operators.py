@@ -111,14 +111,14 @@ def _reduction(step: Step) -> Results:
 
 
 def _arithmetic(step: Step) -> Results:
-    kernel: Callable[..., Array] = {"ADD": add, "SUB": sub, "MUL": mul}[step.operator.code]
+    kernels: dict[str, Callable[..., Array]] = {"ADD": add, "SUB": sub, "MUL": mul}
     scales = step.scale(0), step.scale(1), step.result_scale()
     dtype = step.result().dtype
     if step.operator.code == "MUL":
         scaling = mul_scaling(*scales)
     else:
         scaling = (add_scaling if step.operator.code == "ADD" else sub_scaling)(*scales, dtype)
-    result = kernel(
+    result = kernels[step.operator.code](
         step.value(0),
         step.value(1),
         **scaling,
