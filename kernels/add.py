@@ -100,7 +100,6 @@ def add_float_scale(
     the operand. Source: TinyEngine src/kernels/fp_requantize_op/add_fpreq.c (mit-han-lab).
     """
     check_pair_of_inputs(inputs1, inputs2, ("int8",))
-    total = np.float32(0)
     parts = []
     for number, (values, scale, zero_point) in enumerate(
         ((inputs1, input1_scale, input1_zero_point), (inputs2, input2_scale, input2_zero_point)), 1

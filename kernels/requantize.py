@@ -121,10 +121,11 @@ def requantize_rows(
     for row in range(sums.shape[0]):
         for channel in range(sums.shape[1]):
             value = np.int64(sums[row, channel])
-            multiplier, shift = np.int64(multipliers[channel]), np.int64(shifts[channel])
+            multiplier = np.int64(multipliers[channel])
+            shift: Any = np.int64(shifts[channel])  # untyped: to mypy, max() of these is not a number
             if single:
                 total_shift = 31 - shift
-                scaled = np.int64(np.int32((value * multiplier + (1 << (total_shift - 1))) >> total_shift))
+                scaled: Any = np.int64(np.int32((value * multiplier + (1 << (total_shift - 1))) >> total_shift))
             else:
                 left, right = max(shift, 0), max(-shift, 0)
                 product = (np.int64(np.int32(value << left)) * multiplier + (1 << 30)) >> 31

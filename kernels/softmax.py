@@ -17,6 +17,7 @@ from mcusim.kernels.fixed_point import (
     divide_by_power_of_two,
     exp_of_negative,
     high_mul,
+    int64s,
     leading_zeros,
     reciprocal,
     scaled,
@@ -81,7 +82,8 @@ def exps_of_differences(differences: Int64Array, factor: tuple[int, int], least:
     table = np.arange(-255, 1, dtype=np.int64)
     fixed = scaled(table, *factor)
     exps = np.where(table >= least, exp_of_negative(fixed, DIFFERENCE_BITS), 0)
-    return exps[differences + 255], fixed[differences + 255]
+    place = differences + 255
+    return int64s(exps[place]), int64s(fixed[place])
 
 
 def sums_of_exps(exps: Int64Array) -> Int64Array:
