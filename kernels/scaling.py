@@ -94,6 +94,29 @@ def mul_scaling(input1_scale: float, input2_scale: float, output_scale: float) -
     return {"multiplier": multiplier, "shift": shift}
 
 
+def leaky_relu_scaling(input_scale: float, alpha: float, output_scale: float) -> dict[str, int | bool]:
+    """Return what `leaky_relu` takes: factors of single precision for values from zero up, and below it."""
+    first, last = check_scale("input_scale", input_scale), check_scale("output_scale", output_scale)
+    if not -(2.0**20) < alpha < 2.0**20:
+        raise ValueError(f"alpha: {alpha} is not a number of reasonable size")
+    below = float(np.float32(first) * np.float32(alpha) / np.float32(last))
+    multiplier, shift = quantize_multiplier(abs(below))
+    return rescaling(first, last, single_precision=True) | {
+        "alpha_multiplier": multiplier,
+        "alpha_shift": shift,
+        "alpha_is_negative": below < 0,
+    }
+
+
+def prelu_scaling(input_scale: float, alpha_scale: float, output_scale: float) -> dict[str, int]:
+    """Return what `prelu` takes: the factors of values from zero up, and of products with alphas below it."""
+    below = mul_scaling(input_scale, check_scale("alpha_scale", alpha_scale), output_scale)
+    return rescaling(input_scale, output_scale) | {
+        "alpha_multiplier": below["multiplier"],
+        "alpha_shift": below["shift"],
+    }
+
+
 def _many(factors: list[float]) -> dict[str, npt.NDArray[np.int32]]:
     multipliers, shifts = quantize_multipliers(factors)
     return {"multipliers": multipliers, "shifts": shifts}
