@@ -78,7 +78,7 @@ def conv2d(
 
     # int8 takes the fast way of products.py; its rows need no zeros at the end.
     dtype, lanes = (np.dtype(np.float32), 1) if inputs.dtype == np.int8 else (np.dtype(np.int16), LANES)
-    image = inputs.astype(dtype)
+    image: Any = inputs.astype(dtype)
     image -= np.asarray(zero_point, dtype)
     image = pad_image(image, sides, 0)
     rows = padded_rows(weights.reshape(outputs, -1).astype(dtype), lanes)

@@ -16,13 +16,14 @@ from mcusim.kernels.add import add
 from mcusim.kernels.average_pool2d import average_pool2d
 from mcusim.kernels.conv2d import conv2d
 from mcusim.kernels.depthwise_conv2d import depthwise_conv2d
+from mcusim.kernels.expand_dims import expand_dims
 from mcusim.kernels.fully_connected import fully_connected
 from mcusim.kernels.max_pool2d import max_pool2d
 from mcusim.kernels.mean import mean
 from mcusim.kernels.model_step import Step
 from mcusim.kernels.mul import mul
 from mcusim.kernels.pad import pad
-from mcusim.kernels.reshape import expand_dims, reshape, squeeze
+from mcusim.kernels.reshape import reshape
 from mcusim.kernels.scaling import (
     add_scaling,
     convolution_scaling,
@@ -32,6 +33,7 @@ from mcusim.kernels.scaling import (
     sub_scaling,
 )
 from mcusim.kernels.softmax import softmax
+from mcusim.kernels.squeeze import squeeze
 from mcusim.kernels.sub import sub
 from mcusim.kernels.sum import sum as sum_over
 
