@@ -43,7 +43,7 @@ LAYERS = (
     ("access_trace",),
     ("trace",),
     ("machine",),
-    ("gdb",),
+    ("calling", "gdb"),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution", "figures"),
@@ -79,6 +79,7 @@ OWNERS = {
     "numpy": {
         "access_trace",
         "attribution",
+        "calling",
         "core",
         "engine",
         "isa",
