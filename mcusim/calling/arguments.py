@@ -75,7 +75,7 @@ class Arguments:
 
     def place_array(self, array: npt.NDArray[Any], what: str) -> int:
         """Return the guest address of an array's copy (`values.Places`)."""
-        self.arrays[what.removeprefix("argument ").strip("'")] = array
+        self.arrays[what.split("'")[1] if "'" in what else what] = array
         contiguous = array if array.flags.c_contiguous else np.ascontiguousarray(array)
         if contiguous is not array:
             if any(np.shares_memory(array, other) for stretch in self._stretches for other, _, _ in stretch.arrays):
@@ -141,11 +141,11 @@ class Arguments:
         end = stretch.address + stretch.size_bytes
         below = self._memory.read(stretch.address - GUARD_BYTES, GUARD_BYTES)
         above = self._memory.read(end, GUARD_BYTES)
-        changed = [f"{GUARD_BYTES - at} bytes before its start" for at in range(GUARD_BYTES) if below[at] != GUARD[at]]
-        changed = changed[:1] + [f"{at} bytes after its end" for at in range(GUARD_BYTES) if above[at] != GUARD[at]][:1]
+        changed = [at - GUARD_BYTES for at in range(GUARD_BYTES) if below[at] != GUARD[at]]
+        changed += [stretch.size_bytes + at for at in range(GUARD_BYTES) if above[at] != GUARD[at]]
         if changed:
             raise McusimError(
-                f"{function} writes outside {stretch.what} ({stretch.size_bytes} bytes): {' and '.join(changed)}"
+                f"{function} writes outside {stretch.what} ({stretch.size_bytes} bytes), first at offset {changed[0]}"
             )
 
     def _take_back(self, stretch: _Stretch, function: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,17 @@ import numpy.typing as npt
 from mcusim.board import Board
 from mcusim.calling.arguments import Arguments, result_of
 from mcusim.calling.prototype import UNKNOWN, Prototype, resolve
-from mcusim.calling.room import Room, make_room
+from mcusim.calling.room import Room, make_room, stack_room
 from mcusim.calling.startup import make_loop, open_firmware
 from mcusim.calling.stubs import Stub
 from mcusim.calling.values import GuestPointer
-from mcusim.errors import McusimError, unknown_name
+from mcusim.errors import McusimError
 from mcusim.image import Symbol, place_result, returned_in_memory
 from mcusim.machine.callable import CallLoop, Snapshot, Spending
 from mcusim.machine.settings import Settings
 
-STACK_BYTES = 16 * 1024  # kept free of arguments below the stack's top
 MAX_CYCLES = 2_000_000_000  # of one call: some ten seconds of wall time
+_RETURN = bytes.fromhex("70477047")  # bx lr, where a callback is
 _CLONE = re.compile(r"\.(?:constprop|isra|part|cold)")  # what GCC makes of a function, with other parameters
 
 
@@ -44,7 +45,7 @@ class CallResult:
     arguments: tuple[Any, ...]
     arrays: dict[str, npt.NDArray[Any]]
     output: bytes
-    returned: Any = field(repr=False, default=UNKNOWN)
+    returned: Any = UNKNOWN
 
     @property
     def value(self) -> Any:
@@ -81,7 +82,8 @@ class Firmware:
     `path` is an ELF, which needs neither `main` nor a vector table; `board` the name of a board, one's own TOML file,
     or None to guess it. Each call starts from the same memory and registers (`isolated`), unless that is switched off
     here or for the call. `boot` runs the firmware's own start-up code first; `settings` are those of a run (wait
-    states, clock). `arrays_in` names the board's memory that arguments are copied into. Raises McusimError.
+    states, clock). `stack_bytes` below the stack's top are kept free of arguments (16 KiB, or a quarter of what is
+    free), and `arrays_in` names the board's memory that they are copied into. Raises McusimError.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Firmware:
         *,
         boot: bool = False,
         isolated: bool = True,
-        stack_bytes: int = STACK_BYTES,
+        stack_bytes: int | None = None,
         arrays_in: str | None = None,
         max_cycles: int = MAX_CYCLES,
         settings: Settings | None = None,
@@ -99,13 +101,15 @@ class Firmware:
         self.image, self.board = open_firmware(Path(path), board)
         self.boot, self.isolated, self.max_cycles = boot, isolated, max_cycles
         self._settings = settings or Settings()
-        self._stack_bytes, self._arrays_in = stack_bytes, arrays_in
+        self._stack_bytes = stack_room(self.image, self.board) if stack_bytes is None else stack_bytes
+        self._arrays_in = arrays_in
         self._room = self._make_room()
         self._functions: dict[str, Function] = {}
         self._stubs: dict[int, Stub] = {}
         self._loop_or_none: CallLoop | None = None
         self._kept: Snapshot | None = None
         self._sp = 0
+        self._in_call = False
 
     def _make_room(self) -> Room:
         return make_room(self.image, self.board, self._stack_bytes, self._arrays_in)
@@ -133,7 +137,9 @@ class Firmware:
             raise McusimError(f"{self.image.name}: several are called '{name}': say {', '.join(s.name for s in named)}")
         symbol = self.image.find_symbol(name)
         if symbol is None:
-            raise unknown_name(f"function of {self.image.name}", name, [s.name for s in self.image.symbols])
+            near = get_close_matches(name, [s.name for s in self.image.symbols], n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else "the linker may have left it out (--gc-sections)"
+            raise McusimError(f"{self.image.name} has no function or variable '{name}': {hint}")
         return symbol
 
     def pointer(self, name: str) -> GuestPointer:
@@ -164,7 +170,7 @@ class Firmware:
     @property
     def _loop(self) -> CallLoop:
         loop = self._loop_or_none
-        if loop is not None and not loop.running and not loop.reusable:
+        if loop is not None and not self._in_call and not loop.reusable:
             loop = None
         if loop is None:
             loop = make_loop(
@@ -187,6 +193,8 @@ class Firmware:
     def reset(self) -> None:
         """Begin again as after loading: memory, devices, allocations. Stubs stay."""
         self._loop_or_none = self._kept = None
+        code = {symbol.address for symbol in self.image.functions}
+        self._stubs = {address: stub for address, stub in self._stubs.items() if address in code}
         self._room = self._make_room()
 
     # stubs
@@ -207,6 +215,19 @@ class Firmware:
         loop = self._loop
         self._stubs[symbol.address] = stub
         stub.install(loop)
+
+    def callback(
+        self, function: Callable[..., Any], *, argtypes: Sequence[Any] | None = None, restype: Any = UNKNOWN
+    ) -> GuestPointer:
+        """Return a function pointer that the firmware can call, which calls a Python function. It stays until `reset`.
+
+        Types as for `stub`; without `argtypes` the function gets as many words as it takes.
+        """
+        address = self.allocate(_RETURN)
+        stub = Stub("a callback", int(address), function, None, argtypes, restype, self.image.cpu.hard_float)
+        self._stubs[int(address)] = stub
+        stub.install(self._loop)
+        return GuestPointer.make(int(address) | 1, self._loop.machine.memory)
 
     def unstub(self, name: str) -> None:
         """Let the firmware's own function run again."""
@@ -240,15 +261,16 @@ class Firmware:
             )
         prototype = resolve(name, self.image.signature_at(symbol.address), values, argtypes, restype)
         loop = self._loop
-        if loop.running:
+        if self._in_call:
             raise McusimError(f"{name}: a stub cannot call the firmware, which waits for it")
         if (self.isolated if isolated is None else isolated) and self._kept is not None:
             loop.restore(self._kept)
-        mark = self._room.mark()
+        mark, self._in_call = self._room.mark(), True
         try:
             return self._perform(loop, symbol, name, prototype, values, max_cycles or self.max_cycles)
         finally:
             self._room.release(mark)
+            self._in_call = False
 
     def _perform(
         self, loop: CallLoop, symbol: Symbol, name: str, prototype: Prototype, values: tuple[Any, ...], limit: int

@@ -16,6 +16,7 @@ from mcusim.errors import McusimError, unknown_name
 from mcusim.image import Image
 
 ARGUMENT_ALIGN_BYTES = 16  # what allocators of TFLite Micro and TinyEngine give tensors
+STACK_BYTES = 16 * 1024  # kept for the stack, but no more than a quarter of what is free where it is
 GUARD_BYTES = 32  # on each side of an argument, to see what is written beside it
 GUARD = bytes([0xA5]) * GUARD_BYTES
 Span = tuple[int, int]
@@ -87,6 +88,14 @@ class Room:
     def release(self, mark: list[int]) -> None:
         """Give back what was taken since."""
         self.ends = list(mark)
+
+
+def stack_room(image: Image, board: Board) -> int:
+    """Return how many bytes below the stack's top are kept for it where nobody says: see STACK_BYTES."""
+    top = image.vectors.initial_sp
+    spans = free_spans(image, [region for region in board.region if region.writable])
+    free = next((top - start for start, end in spans if start < top <= end), STACK_BYTES)
+    return min(STACK_BYTES, free // 4 & ~7)
 
 
 def make_room(image: Image, board: Board, stack_bytes: int, region_name: str | None) -> Room:

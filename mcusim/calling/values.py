@@ -210,7 +210,7 @@ def _structure(value: Any, kind: Struct, places: Places, what: str) -> bytes:
             raise unknown_name(f"member of {kind.name or 'the structure'} ({what})", str(name), known)
         member = known[name]
         data[member.offset : member.offset + member.type.size_bytes] = encode(
-            inner, member.type, places, f"{what}.{name}"
+            inner, member.type, places, inside(what, f".{name}")
         )
     return bytes(data)
 
@@ -226,8 +226,13 @@ def _array(value: Any, kind: Array, places: Places, what: str) -> bytes:
         if value.nbytes == kind.size_bytes:
             return value.tobytes()
     elif isinstance(value, (list, tuple, ctypes.Array)) and len(value) == kind.count:
-        return b"".join(encode(each, kind.element, places, f"{what}[{n}]") for n, each in enumerate(value))
+        return b"".join(encode(each, kind.element, places, inside(what, f"[{n}]")) for n, each in enumerate(value))
     raise McusimError(f"{what}: {kind.count} elements are wanted, not {described(value)}")
+
+
+def inside(what: str, part: str) -> str:
+    """Return the name of a part: "argument 'ctx.buf'" for the part ".buf" of "argument 'ctx'"."""
+    return f"{what[:-1]}{part}'" if what.endswith("'") else what + part
 
 
 def described(value: Any) -> str:

@@ -87,6 +87,11 @@ API void fill(int8_t *out, int32_t count, int8_t value)
     for (int32_t i = 0; i < count; i++)
         out[i] = value;
 }
+API void fill_before(int8_t *end, int32_t count, int8_t value)
+{
+    for (int32_t i = 1; i <= count; i++)
+        end[-i] = value;
+}
 
 /* state */
 
