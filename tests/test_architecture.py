@@ -35,7 +35,7 @@ MAX_LINES = 450
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
     ("errors", "exits", "headers", "profile_memory"),
-    ("output", "jit", "image", "layer_trace"),
+    ("output", "jit", "image", "layer_trace", "differences"),
     ("isa",),
     ("pipelines",),
     ("board", "core", "microbenchmark", "overlay", "svd"),
@@ -44,6 +44,8 @@ LAYERS = (
     ("trace",),
     ("machine",),
     ("calling", "gdb"),
+    ("testing",),
+    ("pytest_plugin",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution", "figures"),
@@ -81,6 +83,7 @@ OWNERS = {
         "attribution",
         "calling",
         "core",
+        "differences",
         "engine",
         "isa",
         "jit",
@@ -88,7 +91,9 @@ OWNERS = {
         "layer_trace",
         "machine",
         "pipelines",
+        "testing",
     },
+    "pytest": {"pytest_plugin"},
     "rich": {"reports"},
     "unicorn": {"engine"},
 }

@@ -21,7 +21,7 @@ from mcusim.calling.stubs import Stub
 from mcusim.calling.values import GuestPointer
 from mcusim.errors import McusimError
 from mcusim.image import Symbol, place_result, returned_in_memory
-from mcusim.machine.callable import CallLoop, Snapshot, Spending
+from mcusim.machine.callable import CallLoop, Snapshot, Spending, copied
 from mcusim.machine.settings import Settings
 
 MAX_CYCLES = 2_000_000_000  # of one call: some ten seconds of wall time
@@ -105,9 +105,11 @@ class Firmware:
         self._arrays_in = arrays_in
         self._room = self._make_room()
         self._functions: dict[str, Function] = {}
+        self._symbols: dict[str, Symbol] = {}  # by the names that were asked for
         self._stubs: dict[int, Stub] = {}
         self._loop_or_none: CallLoop | None = None
-        self._kept: Snapshot | None = None
+        self._kept: Snapshot | None = None  # what isolated calls start from
+        self._first: Snapshot | None = None  # after start-up
         self._sp = 0
         self._in_call = False
 
@@ -132,6 +134,8 @@ class Firmware:
         return sorted({*super().__dir__(), *names})
 
     def _symbol(self, name: str) -> Symbol:
+        if name in self._symbols:
+            return self._symbols[name]
         named = [s for s in self.image.symbols if name in (s.name, s.raw_name) or name in s.aliases]
         if len(named) > 1:
             raise McusimError(f"{self.image.name}: several are called '{name}': say {', '.join(s.name for s in named)}")
@@ -140,6 +144,7 @@ class Firmware:
             near = get_close_matches(name, [s.name for s in self.image.symbols], n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else "the linker may have left it out (--gc-sections)"
             raise McusimError(f"{self.image.name} has no function or variable '{name}': {hint}")
+        self._symbols[name] = symbol
         return symbol
 
     def pointer(self, name: str) -> GuestPointer:
@@ -157,13 +162,10 @@ class Firmware:
         address = self._room.take(len(data), 16, "allocate")
         loop.machine.memory.write(address, data)
         if self._kept is not None:
-            self._patch(self._kept, address, data)
+            if self._kept is self._first:
+                self._kept = copied(self._kept)
+            self._kept.write(address, data)
         return GuestPointer.make(address, loop.machine.memory)
-
-    def _patch(self, kept: Snapshot, address: int, data: bytes) -> None:
-        for start, array in kept.memories.items():
-            if start <= address < start + len(array):
-                array[address - start : address - start + len(data)] = list(data)
 
     # state
 
@@ -181,7 +183,7 @@ class Firmware:
             if self._kept is not None:
                 loop.restore(self._kept)
             else:
-                self._kept = loop.snapshot()
+                self._kept = self._first = loop.snapshot()
             for stub in self._stubs.values():
                 stub.install(loop)
         return loop
@@ -196,6 +198,20 @@ class Firmware:
         code = {symbol.address for symbol in self.image.functions}
         self._stubs = {address: stub for address, stub in self._stubs.items() if address in code}
         self._room = self._make_room()
+
+    def forget(self) -> None:
+        """Be as after loading, for whoever uses it next: no stubs, no prototypes, no allocations, memory as at first.
+
+        What is decoded and priced stays. Devices go on, as they do from call to call: `reset` begins anew.
+        """
+        for stub in self._stubs.values():
+            stub.remove()
+        self._stubs.clear()
+        self._functions.clear()
+        self._room = self._make_room()
+        if self._first is not None:
+            self._kept = self._first
+            self._loop.restore(self._first)
 
     # stubs
 

@@ -41,6 +41,17 @@ class Snapshot:
     memories: dict[int, npt.NDArray[np.uint8]]
     registers: dict[str, int]
 
+    def write(self, address: int, data: bytes) -> None:
+        """Change what is kept: bytes that lie in one of the memories."""
+        for start, array in self.memories.items():
+            if start <= address < start + len(array):
+                array[address - start : address - start + len(data)] = np.frombuffer(data, np.uint8)
+
+
+def copied(kept: Snapshot) -> Snapshot:
+    """Return a snapshot of its own with the same contents."""
+    return Snapshot({start: array.copy() for start, array in kept.memories.items()}, dict(kept.registers))
+
 
 @dataclass(frozen=True)
 class Spending:
