@@ -81,7 +81,7 @@ def _nothing_written(got: Array, wanted: Array, _different: npt.NDArray[np.bool_
 
 def _limits(array: Array) -> npt.NDArray[np.bool_]:
     """Return which elements may be clamped: those at the least and the greatest value of the array."""
-    return (array == array.min()) | (array == array.max())
+    return np.asarray((array == array.min()) | (array == array.max()))
 
 
 def _offset(got: Array, wanted: Array, different: npt.NDArray[np.bool_]) -> str:
