@@ -145,6 +145,24 @@ struct mk_requantize {
 
 void mk_requantize_s8(const struct mk_requantize *op, const int8_t *input, int8_t *output);
 
+/* Patch by patch (MCUNetV2, arXiv 2110.15352): a tile of the last output is computed by itself, through several layers,
+   and of every tensor between them only what that tile needs is ever there.
+
+       struct mk_tile in = mk_tile_before(&conv, &out);                the part of the input that a part of the output needs
+       struct mk_conv2d op = mk_conv2d_of_tile(&conv, &in, &out);      the same convolution on tensors of that size
+
+   At the edges of the whole tensors a tile is smaller and has their padding. */
+struct mk_tile {
+    int32_t top, left, height, width;
+};
+
+struct mk_tile mk_tile_before(const struct mk_conv2d *op, const struct mk_tile *output);
+struct mk_conv2d mk_conv2d_of_tile(const struct mk_conv2d *op, const struct mk_tile *input, const struct mk_tile *output);
+
+/* Copy a tile out of a tensor of this shape, or into one. */
+void mk_take_tile_s8(const struct mk_shape *shape, const struct mk_tile *tile, const int8_t *tensor, int8_t *output);
+void mk_put_tile_s8(const struct mk_shape *shape, const struct mk_tile *tile, const int8_t *input, int8_t *tensor);
+
 #ifdef __cplusplus
 }
 #endif
