@@ -99,6 +99,38 @@ MK_INLINE struct mk_factor mk_factor_of(const struct mk_output *to, int32_t chan
 #endif
 }
 
+/* The factors of output channels, one after the other. */
+struct mk_factors {
+#if MK_ROUNDING == MK_ROUND_FLOAT
+    const float *scale;
+#else
+    const int32_t *multiplier, *shift;
+#endif
+};
+
+MK_INLINE struct mk_factors mk_factors_from(const struct mk_output *to, int32_t channel)
+{
+    const int32_t index = to->per_channel ? channel : 0;
+#if MK_ROUNDING == MK_ROUND_FLOAT
+    return (struct mk_factors){to->scales + index};
+#else
+    return (struct mk_factors){to->multipliers + index, to->shifts + index};
+#endif
+}
+
+/* `step`: 1 where each channel has its own. */
+MK_INLINE struct mk_factor mk_next_factor(struct mk_factors *factors, int32_t step)
+{
+#if MK_ROUNDING == MK_ROUND_FLOAT
+    const struct mk_factor factor = {*factors->scale};
+    factors->scale += step;
+#else
+    const struct mk_factor factor = {*factors->multiplier, *factors->shift};
+    factors->multiplier += step, factors->shift += step;
+#endif
+    return factor;
+}
+
 MK_INLINE int32_t mk_scale_by(int32_t sum, struct mk_factor factor)
 {
 #if MK_ROUNDING == MK_ROUND_FLOAT

@@ -33,17 +33,6 @@ static uint32_t last_weights(const int8_t *weights, int32_t count)
     return word;
 }
 
-/* What the rows of one call have in common, and sums on their way. In memory, so that neither the products nor what is
-   made of their sums has to keep the other's registers. */
-struct job {
-    const uint32_t *columns;
-    int32_t depth, full; /* full: depth without the last one to three */
-    const int32_t *bias;
-    const struct mk_output *to;
-    int8_t *output, *second; /* where the outputs of the two pixels go */
-    int32_t sums[4];         /* row 0 column 0, row 0 column 1, row 1 column 0, row 1 column 1 */
-};
-
 /* One step of the loop below. Loads stand together because they pipeline on a Cortex-M4. */
 #define FOUR_ELEMENTS \
     "ldr    %[w0], [%[row0]], #4\n\t" \
@@ -65,12 +54,12 @@ struct job {
     "smlad  %[sum10], %[w1], %[x0], %[sum10]\n\t" \
     "smlad  %[sum11], %[w1], %[x1], %[sum11]\n\t"
 
-/* Add the products of two rows and two columns to the sums, over the elements that come in fours. Written out because it
-   is where networks spend their time and a compiler spills here: all thirteen registers have their use. */
-MK_INLINE void two_rows(struct job *job, const int8_t *row0, const int8_t *row1)
+/* Write the sums of two rows and two columns, row by row, over `count` elements, a multiple of four. Written out because
+   it is where networks spend their time and a compiler spills here: all thirteen registers have their use. */
+MK_INLINE void two_rows(const int8_t *row0, const int8_t *row1, const uint32_t *x, int32_t count, int32_t bias0,
+                        int32_t bias1, int32_t *sums)
 {
-    const uint32_t *x = job->columns;
-    int32_t count = job->full, sum00 = job->sums[0], sum01 = job->sums[1], sum10 = job->sums[2], sum11 = job->sums[3];
+    int32_t sum00 = bias0, sum01 = bias0, sum10 = bias1, sum11 = bias1;
     uint32_t w0, w1, x0, x1, even;
 
     __asm__ volatile("subs   %[count], %[count], #8\n\t"
@@ -91,15 +80,7 @@ MK_INLINE void two_rows(struct job *job, const int8_t *row0, const int8_t *row1)
                        [x0] "=&r"(x0), [x1] "=&r"(x1), [even] "=&r"(even)
                      :
                      : "cc", "memory");
-    job->sums[0] = sum00, job->sums[1] = sum01, job->sums[2] = sum10, job->sums[3] = sum11;
-}
-
-/* The last one to three elements of a row times two columns. */
-static void rest_of_row(const int8_t *row, const uint32_t *x, int32_t count, int32_t sums[2])
-{
-    const uint32_t word = last_weights(row, count), even = mk_even(word), odd = mk_odd(word);
-    sums[0] = __smlad(odd, x[1], __smlad(even, x[0], sums[0]));
-    sums[1] = __smlad(odd, x[3], __smlad(even, x[2], sums[1]));
+    sums[0] = sum00, sums[1] = sum01, sums[2] = sum10, sums[3] = sum11;
 }
 
 /* One row times two columns. */
@@ -110,70 +91,67 @@ static void one_row(const int8_t *row, const uint32_t *x, int32_t depth, int32_t
         sums[0] = __smlad(odd, x[1], __smlad(even, x[0], sums[0]));
         sums[1] = __smlad(odd, x[3], __smlad(even, x[2], sums[1]));
     }
-    if (depth)
-        rest_of_row(row, x, depth, sums);
+    if (depth) {
+        const uint32_t word = last_weights(row, depth), even = mk_even(word), odd = mk_odd(word);
+        sums[0] = __smlad(odd, x[1], __smlad(even, x[0], sums[0]));
+        sums[1] = __smlad(odd, x[3], __smlad(even, x[2], sums[1]));
+    }
 }
 
-/* Make outputs of the sums of rows `channel` and `channel` + 1. */
-__attribute__((noinline)) static void finish_two_rows(const struct job *job, int32_t channel)
+/* The sums of some rows and two columns, row by row. Where the depth is no multiple of four a row's last word reaches
+   into the next row and meets zeros of the columns there; `last` says that no row follows, so that nothing may be read. */
+static void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
+                     int32_t last, int32_t *sums)
 {
-    const struct mk_output *const to = job->to;
-    const struct mk_factor factor0 = mk_factor_of(to, channel), factor1 = mk_factor_of(to, channel + 1);
-    const int32_t zero_point = to->zero_point, low = to->activation_min, high = to->activation_max;
-    int8_t *const output = job->output + channel, *const second = job->second + channel;
+    const int32_t padded = mk_round_up_to_4(depth), pairs = last && depth != padded ? (rows - 1) & ~1 : rows & ~1;
+    int32_t row = 0;
 
-    const int32_t sum00 = job->sums[0], sum01 = job->sums[1], sum10 = job->sums[2], sum11 = job->sums[3];
+    for (; row < pairs; row += 2, weights += 2 * depth, sums += 4)
+        two_rows(weights, weights + depth, columns, padded, bias ? bias[row] : 0, bias ? bias[row + 1] : 0, sums);
+    for (; row < rows; row++, weights += depth, sums += 2) {
+        sums[0] = sums[1] = bias ? bias[row] : 0;
+        one_row(weights, columns, depth, sums);
+    }
+}
+
+/* Make outputs of the sums of some rows, `channel` being the first one's: those of column 1 `second` bytes behind those of
+   column 0. Apart from the products, so that neither has to keep the other's registers. */
+__attribute__((noinline)) static void finish_rows(const int32_t *restrict sums, int32_t rows, const struct mk_output *to,
+                                                  int32_t channel, int8_t *restrict output, int32_t second)
+{
+    const int32_t zero_point = to->zero_point, low = to->activation_min, high = to->activation_max;
+    const int32_t *const end = sums + 2 * rows, step = to->per_channel;
+    struct mk_factors factors = mk_factors_from(to, channel);
 
     if (low == -128 && high == 127) {
-        const int32_t value00 = mk_scale_by(sum00, factor0), value01 = mk_scale_by(sum01, factor0);
-        const int32_t value10 = mk_scale_by(sum10, factor1), value11 = mk_scale_by(sum11, factor1);
-        const int8_t out01 = mk_saturate(value01 + zero_point), out11 = mk_saturate(value11 + zero_point);
-        const int8_t out00 = mk_saturate(value00 + zero_point), out10 = mk_saturate(value10 + zero_point);
-        second[0] = out01, second[1] = out11;
-        output[0] = out00, output[1] = out10;
+        for (; sums < end; sums += 2) {
+            const struct mk_factor factor = mk_next_factor(&factors, step);
+            const int32_t value0 = mk_scale_by(sums[0], factor), value1 = mk_scale_by(sums[1], factor);
+            output[second] = mk_saturate(value1 + zero_point);
+            *output++ = mk_saturate(value0 + zero_point); /* last: the same place where there is but one pixel */
+        }
         return;
     }
-    const int32_t out01 = mk_clamp(mk_scale_by(sum01, factor0) + zero_point, low, high);
-    const int32_t out00 = mk_clamp(mk_scale_by(sum00, factor0) + zero_point, low, high);
-    const int32_t out11 = mk_clamp(mk_scale_by(sum11, factor1) + zero_point, low, high);
-    const int32_t out10 = mk_clamp(mk_scale_by(sum10, factor1) + zero_point, low, high);
-    second[0] = (int8_t)out01, second[1] = (int8_t)out11;
-    output[0] = (int8_t)out00, output[1] = (int8_t)out10; /* last: the same place where there is but one pixel */
+    for (; sums < end; sums += 2) {
+        const struct mk_factor factor = mk_next_factor(&factors, step);
+        const int32_t value0 = mk_scale_by(sums[0], factor), value1 = mk_scale_by(sums[1], factor);
+        output[second] = (int8_t)mk_clamp(value1 + zero_point, low, high);
+        *output++ = (int8_t)mk_clamp(value0 + zero_point, low, high);
+    }
 }
+
+#define ROWS_TOGETHER 16
 
 void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth,
                            int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output)
 {
-    struct job job = {
-        .columns = columns,
-        .depth = depth,
-        .full = depth & ~3,
-        .bias = bias,
-        .to = to,
-        .output = output,
-        .second = pixels > 1 ? output + rows : output,
-    };
-    const int32_t rest = depth & 3;
-    const uint32_t *const last = columns + job.full;
-    int32_t channel = 0;
+    const int32_t second = pixels > 1 ? rows : 0;
+    int32_t sums[2 * ROWS_TOGETHER];
 
-    for (; channel + 2 <= rows; channel += 2, weights += 2 * depth) {
-        const int32_t bias0 = bias ? bias[channel] : 0, bias1 = bias ? bias[channel + 1] : 0;
-        job.sums[0] = job.sums[1] = bias0;
-        job.sums[2] = job.sums[3] = bias1;
-        two_rows(&job, weights, weights + depth);
-        if (rest) {
-            rest_of_row(weights + job.full, last, rest, job.sums);
-            rest_of_row(weights + depth + job.full, last, rest, job.sums + 2);
-        }
-        finish_two_rows(&job, channel);
-    }
-    if (channel < rows) {
-        job.sums[0] = job.sums[1] = bias ? bias[channel] : 0;
-        one_row(weights, columns, depth, job.sums);
-        const struct mk_factor factor = mk_factor_of(to, channel);
-        job.second[channel] = mk_finish(job.sums[1], factor, to);
-        output[channel] = mk_finish(job.sums[0], factor, to);
+    for (int32_t row = 0; row < rows; row += ROWS_TOGETHER) {
+        const int32_t left = rows - row, count = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
+        sum_rows(weights + row * depth, bias ? bias + row : 0, columns, depth, count, count == left, sums);
+        finish_rows(sums, count, to, row, output + row, second);
     }
 }
 

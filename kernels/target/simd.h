@@ -17,6 +17,11 @@ static inline __attribute__((always_inline)) uint32_t mk_word(const void *addres
     return word;
 }
 
+static inline __attribute__((always_inline)) void mk_put_word(void *address, uint32_t word)
+{
+    __builtin_memcpy(address, &word, sizeof word);
+}
+
 /* Elements 0 and 2 of four int8 as two int16, and elements 1 and 3, each plus an offset in both halves. */
 static inline __attribute__((always_inline)) uint32_t mk_even(uint32_t word)
 {
