@@ -6,17 +6,20 @@
 #if MK_ROUNDING == MK_ROUND_FLOAT
 
 /* Halves away from zero, as C's round(). */
-static int32_t rounded(double value)
+static int32_t rounded(float value)
 {
-    return (int32_t)(value < 0 ? value - 0.5 : value + 0.5);
+    const int32_t whole = (int32_t)value;
+    const float rest = value - (float)whole;
+    return whole + (rest >= 0.5f) - (rest <= -0.5f);
 }
 
+/* Every operation is rounded to single precision: compile with -ffp-contract=off. */
 void mk_add_s8(const struct mk_add *op, const int8_t *first, const int8_t *second, int8_t *output)
 {
     for (int32_t i = 0; i < op->size; i++) {
-        const double a = (first[i] - op->zero_points[0]) * op->input_scales[0];
-        const double b = (second[i] - op->zero_points[1]) * op->input_scales[1];
-        const int32_t value = rounded((a + b) / op->output_scale) + op->output_zero_point;
+        const float a = (float)(first[i] - op->zero_points[0]) * op->input_scales[0];
+        const float b = (float)(second[i] - op->zero_points[1]) * op->input_scales[1];
+        const int32_t value = rounded((a + b) / op->output_scale + (float)op->output_zero_point);
         output[i] = (int8_t)mk_clamp(value, op->activation_min, op->activation_max);
     }
 }

@@ -96,13 +96,13 @@ struct mk_mean {
 void mk_mean_s8(const struct mk_mean *op, const int8_t *input, int8_t *output);
 
 /* Element by element. Integer rounding: both inputs are moved left by `left_shift`, scaled to the larger of the two
-   scales doubled, added, scaled to the output. Float rounding: round((x1 - z1) * s1 + (x2 - z2) * s2) / s + z, in double. */
+   scales doubled, added, scaled to the output. Float rounding: round(((x1 - z1) * s1 + (x2 - z2) * s2) / s + z). */
 struct mk_add {
     int32_t size;
     int32_t left_shift;
     int32_t zero_points[2], multipliers[2], shifts[2];
     int32_t output_multiplier, output_shift;
-    double input_scales[2], output_scale; /* float rounding only */
+    float input_scales[2], output_scale; /* float rounding only */
     int32_t output_zero_point, activation_min, activation_max;
 };
 
