@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mcusim.core import load_core
-from mcusim.microbenchmark import Case, Encoded, assembly, cores_with_cases, file_stem, load_cases
+from mcusim.microbenchmark import Case, CaseFile, Encoded, assembly, cores_with_cases, file_stem, load_cases
 
 HERE = Path(__file__).resolve().parent
 ARCHITECTURES = {
@@ -35,10 +35,11 @@ def assembler(core_name: str) -> list[str]:
     return [*command, f"-mfpu={fpu}"] if fpu else command
 
 
-def assemble(core_name: str, case: Case, folder: Path) -> Encoded:
-    """Assemble one case."""
+def assemble(file: CaseFile, case: Case, folder: Path) -> Encoded:
+    """Assemble one case of a file."""
+    core_name = file.core
     source, objects, binary = folder / "case.s", folder / "case.o", folder / "case.bin"
-    text = assembly(case, core_name)
+    text = assembly(case, file)
     source.write_text(text)
     done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -56,8 +57,9 @@ def assemble(core_name: str, case: Case, folder: Path) -> Encoded:
 
 def assemble_all(core_name: str) -> bytes:
     """Return the JSON file of a core."""
+    file = load_cases(core_name)
     with tempfile.TemporaryDirectory() as folder:
-        encoded = {case.name: assemble(core_name, case, Path(folder)) for case in load_cases(core_name).case}
+        encoded = {case.name: assemble(file, case, Path(folder)) for case in file.case}
     return msgspec.json.format(msgspec.json.encode(encoded), indent=1) + b"\n"
 
 
