@@ -23,7 +23,7 @@ pair. Then the code is repeated, and a case says what one copy takes among other
 
     [template]
     copies = [4, 14]                    # 14 copies in a row; the first 4 warm up, the other 10 are measured
-    anchor = "uxtb.w r12, r11; nop.w"   # before each copy: the code starts a new pair. Not counted:
+    anchor = "uxtb.w r11, r11; nop.w"   # before each copy: the code starts a new pair. Not counted:
     anchor_cycles = 1
 
 A case may say otherwise by `copies` and `anchored`. With `turns = [20, 120]` the code is a loop that counts r9 down to

@@ -128,7 +128,7 @@ def test_show_says_how_microbenchmarks_are_repeated_and_which_are_missed(capsys:
     assert (
         f"{len(file.case)} cases; the model gives these cycles exactly, but for {len(missed)} that it misses" in words
     )
-    assert "each of copies 5 to 14 in a row, behind uxtb.w r12, r11; nop.w, which is not counted" in words
+    assert "each of copies 5 to 14 in a row, behind uxtb.w r11, r11; nop.w, which is not counted" in words
     assert words.count("missed: ") == len(missed)
     assert "a turn of a loop" in words
     assert "only cycles of misprediction" in words

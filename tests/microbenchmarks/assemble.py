@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
 
 from mcusim.core import load_core
 from mcusim.microbenchmark import Case, CaseFile, Encoded, assembly, cores_with_cases, file_stem, load_cases
@@ -38,21 +40,19 @@ def assembler(core_name: str) -> list[str]:
 def assemble(file: CaseFile, case: Case, folder: Path) -> Encoded:
     """Assemble one case of a file."""
     core_name = file.core
-    source, objects, binary = folder / "case.s", folder / "case.o", folder / "case.bin"
+    source, objects = folder / "case.s", folder / "case.o"
     text = assembly(case, file)
     source.write_text(text)
     done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{core_name}: case '{case.name}': {done.stderr}\n{text}")
-    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "-j", ".text", objects, binary], check=True)
-    listing = subprocess.run(["arm-none-eabi-nm", objects], capture_output=True, text=True, check=True).stdout
-    symbols = {words[-1]: int(words[0], 16) for words in map(str.split, listing.splitlines()) if len(words) == 3}
-    relocations = subprocess.run(["arm-none-eabi-readelf", "-r", objects], capture_output=True, text=True, check=True)
-    if "R_ARM" in relocations.stdout:
-        sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
-    return Encoded(
-        text=text, hex=binary.read_bytes().hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"]
-    )
+    with objects.open("rb") as stream:  # read here: three more processes for each case would take longer than all cases
+        elf = ELFFile(stream)
+        if any(isinstance(section, RelocationSection) for section in elf.iter_sections()):
+            sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
+        symbols = {symbol.name: symbol["st_value"] for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
+        code = elf.get_section_by_name(".text").data()
+    return Encoded(text=text, hex=code.hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"])
 
 
 def assemble_all(core_name: str) -> bytes:
