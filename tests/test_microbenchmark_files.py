@@ -99,7 +99,7 @@ def body_of(case: Case, template: Template) -> list[str]:
 def test_a_template_repeats_the_code_behind_its_anchor() -> None:
     template = Template(copies=(4, 14), anchor="uxtb.w r11, r11; nop.w", anchor_cycles=1)
     case = Case(name="x", code="adds r0, #1", cycles=1.5, source="s")
-    assert body_of(case, template) == [".rept 14", "uxtb.w r12, r11", "nop.w", "adds r0, #1", ".endr"]
+    assert body_of(case, template) == [".rept 14", "uxtb.w r11, r11", "nop.w", "adds r0, #1", ".endr"]
     replace = msgspec.structs.replace
     assert body_of(replace(case, anchored=False), template) == [".rept 14", "adds r0, #1", ".endr"]
     assert body_of(replace(case, copies=(2, 3)), template)[0] == ".rept 3"
