@@ -201,6 +201,7 @@ class Pricer:
             if access is not None:
                 self._seen[key] = access
                 exact[index] = access.address if access.exact else None
+                ops[index]["bank"] = 1 + (access.address >> 2 & 1) if access.exact else 0
                 ops[index]["place"] = self.memory.place_of(access.address)
                 ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
@@ -235,6 +236,8 @@ class Pricer:
 
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
+        if getattr(self.pipeline, "SKIPPED_TAKES_TIME", False):
+            return bool(op["flags"] & isa.WRITES_PC or op["klass"] == _DIVIDE)
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
         if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
             return True
