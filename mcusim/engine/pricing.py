@@ -121,7 +121,7 @@ class Pricer:
         windows = memory.guarded_windows()
         tables.set_windows(windows)
         self.places = Places(memory, [start for start, _, _ in windows])
-        self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
+        self.alignments = Alignments(tables, core.unaligned_transfer_cycles, core.unaligned_byte_transfers)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1

@@ -114,15 +114,15 @@ def access_bytes(op: np.void) -> int:
 def after_stores(ops: OpArray, addresses: list[int | None]) -> list[int]:
     """Return for each load how many instructions before it the same word was stored to last, 0 where it was not.
 
-    `addresses` are the lowest ones of each access, None where unknown. Up to 255 instructions back.
+    `addresses` are the lowest ones of each access, None where unknown. Up to 255 instructions back; transfers of
+    several registers do not count.
     """
     distances = [0] * len(ops)
     stored: dict[int, int] = {}  # number of a word of memory -> the instruction that stored there last
     for index, address in enumerate(addresses):
-        if address is None:
+        if address is None or ops[index]["registers"]:
             continue
-        words = max(int(ops[index]["registers"]), 2 if ops[index]["flags"] & DOUBLE else 1)
-        size_bytes = 4 * words if words > 1 else access_bytes(ops[index])
+        size_bytes = 8 if ops[index]["flags"] & DOUBLE else access_bytes(ops[index])
         parts = range(int(address) >> 2, (int(address) + size_bytes - 1 >> 2) + 1)
         if ops[index]["flags"] & LOAD:
             last = max((stored[part] for part in parts if part in stored), default=None)

@@ -177,7 +177,7 @@ def _shifter(op: Any, unit: int, state: Any, used: int, rules: Any) -> int:
     """Return the shifter that an instruction takes, given what is in use; 0: it needs none, -1: none is free."""
     early = rules[r.EARLY_SHIFTERS] and not used & _EARLY_SHIFTER
     late = rules[r.LATE_SHIFTERS] and not used & _LATE_SHIFTER
-    if unit == units.INLINE or unit == units.BITS or unit == units.REVERSES:
+    if unit == units.INLINE or unit == units.BITS or unit == units.REVERSES or unit == units.CLIPS:
         return _EARLY_SHIFTER if early else -1
     if unit == units.SHIFTS:
         if early and core.reads_early(op, r.READ_SHIFTED, state):
