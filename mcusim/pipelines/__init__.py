@@ -8,12 +8,22 @@ Every pipeline is a module with
     reset_state()                       the state after reset, an exception or a pipeline flush
     skipping_matters(op)                what IT skips is cheaper for what follows, though the instruction has no access
     price(ops, executed, taken, state_in, class_cycles, class_register_cycles, rules, state_out, costs) -> cycles
+
+and, where the core predicts branches or issues what IT skips as if it ran,
+
+    MISPREDICTION       slot of the state vector in which `price` leaves the cycles that the block's final branch costs
+                        more if it went another way than predicted
+    SKIPPED_TAKES_TIME  True: what IT skips costs what it would cost if it ran
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from mcusim.pipelines import limited_dual_issue, single_issue
+from mcusim.pipelines import dual_issue, limited_dual_issue, single_issue
 
-PIPELINES: dict[str, ModuleType] = {"single_issue": single_issue, "limited_dual_issue": limited_dual_issue}
+PIPELINES: dict[str, ModuleType] = {
+    "single_issue": single_issue,
+    "limited_dual_issue": limited_dual_issue,
+    "dual_issue": dual_issue,
+}
