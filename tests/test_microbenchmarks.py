@@ -46,6 +46,11 @@ def test_a_case_needs_a_source_from_the_list() -> None:
             assert len(case.source) > len("trm 3.3.2"), case.name
 
 
+@pytest.mark.parametrize("core", cores_with_cases())
+def test_at_least_nine_cases_of_ten_are_met(core: str) -> None:
+    assert 10 * len(case_file(core).why_missed()) <= len(case_file(core).case)
+
+
 def test_what_is_missed_is_in_the_docs() -> None:
     text = ACCURACY.read_text("utf-8")
     assert with_missed_sections(text) == text, "python tests/microbenchmark_runs.py --write-docs"
