@@ -146,7 +146,7 @@ def _priced_like_m4(ops: Any, executed: Any, taken: bool, state_in: Any, *rest: 
 
 def _with_prediction() -> SimpleNamespace:
     return SimpleNamespace(
-        RULES=single_issue.RULES,
+        RULES=(*single_issue.RULES, "misprediction_decoded_cycles"),
         STATE_SIZE=single_issue.STATE_SIZE + 1,
         MISPREDICTION=single_issue.STATE_SIZE,
         reset_state=lambda: np.append(single_issue.reset_state(), 0),
@@ -158,7 +158,7 @@ def _with_prediction() -> SimpleNamespace:
 PREDICTOR = "".join(
     f'{name} = {{ value = {value}, source = "made up" }}\n'
     for name, value in (
-        ("btac_entries", 4), ("counter_highest", 3), ("counter_first", 2), ("redirect_cycles", REDIRECT_CYCLES)
+        ("btac_entries", 4), ("counter_highest", 3), ("counter_first", 2)
     )
 )  # fmt: skip
 
@@ -169,6 +169,8 @@ def predicting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PIPELINES, "with_prediction", _with_prediction())
     original = (Path(core_module.__file__).parents[1] / "cores/cortex-m4.toml").read_text()
     text = original.replace('pipeline = "single_issue"', 'pipeline = "with_prediction"')
+    rule = f'misprediction_decoded_cycles = {{ value = {REDIRECT_CYCLES}, source = "made up" }}'
+    text = text.replace("[rule]\n", f"[rule]\n{rule}\n")
     core = parse_core(text + "\n[predictor]\n" + PREDICTOR, "cortex-m4.toml")
 
     def load(name: str) -> Core:

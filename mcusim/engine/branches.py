@@ -11,7 +11,8 @@ branches are present does not change when one of them is predicted rightly, and 
 branch holds, for either way, whether going there is *quiet*, that is predicted and nothing to learn from. Only what is
 not quiet comes here.
 
-Where the numbers are from, and what of this is an estimate, is said in the core's `[predictor]` table.
+Where the numbers are from, and what of this is an estimate, is said in the core's `[predictor]` table; what it costs
+to be wrong, in the rules of its pipeline.
 """
 
 from __future__ import annotations

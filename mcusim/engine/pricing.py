@@ -132,7 +132,8 @@ class Pricer:
         self._state_numbers: dict[bytes, int] = {}
         self._operand_classes = ((_DIVIDE, core.divide_model), (_MULTIPLY_LONG, core.multiply_model))
         if core.file.predictor:
-            tables.set_predictor(**{name: number.value for name, number in core.file.predictor.items()})
+            numbers = {name: number.value for name, number in core.file.predictor.items()}
+            tables.set_predictor(**numbers, redirect_cycles=core.file.rule["misprediction_decoded_cycles"].value)
         self.reset_state = self.intern(self.pipeline.reset_state())
 
     def intern(self, state: npt.NDArray[np.int64]) -> int:
@@ -205,6 +206,7 @@ class Pricer:
             if access is not None:
                 self._seen[key] = access
                 exact[index] = access.address if access.exact else None
+                ops[index]["bank"] = 1 + (access.address >> 2 & 1) if access.exact else 0
                 ops[index]["place"] = self.memory.place_of(access.address)
                 ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
@@ -239,6 +241,8 @@ class Pricer:
 
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
+        if getattr(self.pipeline, "SKIPPED_TAKES_TIME", False):
+            return bool(op["flags"] & isa.WRITES_PC or op["klass"] == _DIVIDE)
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
         if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
             return True
@@ -365,9 +369,11 @@ class Pricer:
         block = int(entry["block"])
         total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
+        slot = getattr(self.pipeline, "MISPREDICTION", None)
+        if slot is not None:
+            row["mispredict_cycles"], state[slot] = state[slot], 0  # no part of what is in flight
         if self.core.file.predictor:
-            slot = self.pipeline.MISPREDICTION  # not part of what is in flight
-            row["branch"], row["mispredict_cycles"], state[slot] = self._branch_of(block), state[slot], 0
+            row["branch"] = self._branch_of(block)
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
