@@ -13,8 +13,8 @@ and, where its cores predict branches (`[predictor]` in the core's table) or iss
 
     MISPREDICTION       slot of the state vector in which `price` leaves the cycles that the block's final branch costs
                         more if it went elsewhere than predicted, 0 where there is none. The price is that of a branch
-                        that was predicted, and so is the state: the bubble of a misprediction is longer than what was in
-                        flight. In states that come in the slot holds 0. Such a pipeline has a rule
+                        that was predicted, and so is the state: the bubble of a misprediction is longer than what was
+                        in flight. In states that come in the slot holds 0. Such a pipeline has a rule
                         `misprediction_decoded_cycles`: what a branch costs more that only the decoder predicts.
     SKIPPED_TAKES_TIME  True: what IT skips costs what it would cost if it ran
 """
