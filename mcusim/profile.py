@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcusim.profile_caches import CacheUse
 from mcusim.profile_memory import Layers, MemoryProfile
 
 SCHEMA_VERSION = 3
@@ -274,3 +275,4 @@ class Profile:
     fault: FaultInfo | None = None  # in which the run ended
     layers: Layers | None = None  # None: no rule found any
     memory: MemoryProfile | None = None  # None: memory was not tracked
+    caches: CacheUse | None = None  # None: the core has none, or they were not modelled

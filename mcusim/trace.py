@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from mcusim.access_trace import AccessTrace
 from mcusim.board import Board
 from mcusim.core import Core
@@ -158,6 +161,8 @@ class Trace:
     lines: Array
     branches: Array  # those that are predicted
     data_stalls: dict[int, int]  # address of a load -> the cycles it waited for flash
+    misses: dict[int, npt.NDArray[np.void]]  # address of a load or store -> its row (engine.cache_tables.MISS)
+    cached: bool  # the core has caches, and they are modelled
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]
     refused: list[str]  # semihosting calls and files that were not served

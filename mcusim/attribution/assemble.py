@@ -14,6 +14,7 @@ import numpy as np
 
 from mcusim import __version__
 from mcusim.access_trace import AccessTrace
+from mcusim.attribution.caches import attribute_caches
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.heap import path_of
 from mcusim.attribution.layers import attribute_layers, gap_note
@@ -72,7 +73,7 @@ def attribute(trace: Trace) -> Profile:
         )  # fmt: skip
     _sum_tree(functions, tree)
     instructions = costs.instructions(position)
-    layers, flash = attribute_layers(trace, costs, position)
+    layers, flash, spent = attribute_layers(trace, costs, position)
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
@@ -82,6 +83,7 @@ def attribute(trace: Trace) -> Profile:
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
+        caches=attribute_caches(trace, costs, position, spent),
     )  # fmt: skip
     _check(profile, trace)
     return profile

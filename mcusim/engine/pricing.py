@@ -125,6 +125,7 @@ class Pricer:
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
+        self.words_per_cycle = 1  # that the fetch unit asks for
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._branches: dict[tuple[int, int], int] = {}  # (address, opcode) -> number of a branch that is predicted
@@ -377,9 +378,9 @@ class Pricer:
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
-            ops, words = self.decoded[block].ops, self.buffer_words
-            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
-            lines = lines_needed(ops, costs, words, self.line_at)
+            ops, words, pace = self.decoded[block].ops, self.buffer_words, self.words_per_cycle
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words, pace)
+            lines = lines_needed(ops, costs, words, self.line_at, pace)
             self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def _branch_of(self, block: int) -> int:
