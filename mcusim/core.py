@@ -122,6 +122,12 @@ class Core:
         return rule.value if rule is not None else 0
 
     @property
+    def unaligned_byte_transfers(self) -> int:
+        """Transfers beyond its first that a word at an odd address takes: a halfword and a byte, unless a rule says."""
+        rule = self.file.rule.get("unaligned_byte_transfers")
+        return rule.value if rule is not None else 2
+
+    @property
     def divide_model(self) -> int:
         """Number of the division model, as the native hooks know it."""
         return DIVISION_MODELS[self.file.division]

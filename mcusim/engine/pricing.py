@@ -23,7 +23,7 @@ from mcusim.engine.guard_tables import PREDICATE_MASK
 from mcusim.engine.places import Places, is_steady
 from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import Access
+from mcusim.isa.addressing import Access, after_stores
 from mcusim.isa.pointers import traced_accesses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
@@ -118,10 +118,11 @@ class Pricer:
         self.tables = tables
         self.memory = memory
         self._seen: dict[tuple[int, int], Access] = {}  # (address, opcode) of a load or store -> what it accessed first
+        self._relations: dict[tuple[int, int], tuple[list[int], list[int]]] = {}  # (start, instructions) of a block
         windows = memory.guarded_windows()
         tables.set_windows(windows)
         self.places = Places(memory, [start for start, _, _ in windows])
-        self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
+        self.alignments = Alignments(tables, core.unaligned_transfer_cycles, core.unaligned_byte_transfers)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
@@ -207,12 +208,25 @@ class Pricer:
             if access is not None:
                 self._seen[key] = access
                 exact[index] = access.address if access.exact else None
-                ops[index]["bank"] = 1 + (access.address >> 2 & 1) if access.exact else 0
                 ops[index]["place"] = self.memory.place_of(access.address)
                 ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
                 ops[index]["late_cycles"] = self.memory.late_cycles(registers[isa.SP])
+        self._relate(ops, found)
         return exact, found
+
+    def _relate(self, ops: isa.OpArray, found: list[Access | None] | None) -> None:
+        """Fill in which accesses of a block meet in one bank or word, by addresses of one and the same moment.
+
+        A block that is met afresh, when the registers are not those of its start, is as it was at first.
+        """
+        key = (int(ops[0]["address"]), len(ops)) if len(ops) else (0, 0)
+        if found is not None:
+            exact = [access.address if access is not None and access.exact else None for access in found]
+            banks = [0 if address is None else 1 + (int(address) >> 2 & 1) for address in exact]
+            self._relations[key] = banks, after_stores(ops, exact)
+        if key in self._relations:
+            ops["bank"], ops["after_store"] = self._relations[key]
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""

@@ -240,6 +240,7 @@ MACHINE = np.dtype(
         ("function_flags", np.uint64),  # by function number
         ("function_capacity", np.int64),
         ("transfer_cycles", np.int64),  # of each transfer that an unaligned load takes beyond its first
+        ("byte_transfers", np.int64),  # beyond its first that a word at an odd address takes
         ("divide_model", np.int64),  # how division cycles follow from the operands
         ("divide_trap", np.int64),  # CCR.DIV_0_TRP
         ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated

@@ -57,6 +57,8 @@ _FP_MAC = 1 << 13
 _FP_MAC_DOUBLE = 1 << 14  # the other one must not access memory
 _MAC_BEFORE = 1 << 15  # a multiply-add was under way when this cycle began
 
+_LONG_AGO = 1 << 20
+
 _NUMBER = isa.CLASS_NUMBER
 _BRANCH_CONDITIONAL, _COMPARE_BRANCH = _NUMBER["branch_conditional"], _NUMBER["compare_branch"]
 _STORE_MULTIPLE, _FP_STORE_MULTIPLE = _NUMBER["store_multiple"], _NUMBER["fp_store_multiple"]
@@ -175,7 +177,7 @@ def _shifter(op: Any, unit: int, state: Any, used: int, rules: Any) -> int:
     """Return the shifter that an instruction takes, given what is in use; 0: it needs none, -1: none is free."""
     early = rules[r.EARLY_SHIFTERS] and not used & _EARLY_SHIFTER
     late = rules[r.LATE_SHIFTERS] and not used & _LATE_SHIFTER
-    if unit == units.INLINE or unit == units.BITS or unit == units.REVERSES:
+    if unit == units.INLINE or unit == units.BITS or unit == units.REVERSES or unit == units.CLIPS:
         return _EARLY_SHIFTER if early else -1
     if unit == units.SHIFTS:
         if early and core.reads_early(op, r.READ_SHIFTED, state):
@@ -187,9 +189,11 @@ def _shifter(op: Any, unit: int, state: Any, used: int, rules: Any) -> int:
 
 
 @njit
-def _joins(op: Any, unit: int, state: Any, rules: Any) -> bool:
+def _joins(op: Any, unit: int, stored_ago: int, state: Any, rules: Any) -> bool:
     """Does this instruction issue as the younger one of the present cycle?"""
     older = state[r.OPEN]
+    if stored_ago < rules[r.STORE_TO_LOAD]:
+        return False
     if not (rules[r.DUAL_ISSUE] and older) or _is_alone(op) or _is_older_only(op, unit, rules):
         return False
     if _units_clash(older, _uses(op, unit, state), op, rules) or _shifter(op, unit, state, older, rules) < 0:
@@ -247,24 +251,44 @@ def _record(op: Any, unit: int, shifter: int, is_older: bool, state: Any, rules:
 
 
 @njit
-def _issue(
-    op: Any, unit: int, state: Any, class_cycles: Any, class_register_cycles: Any, rules: Any, cost: Any
-) -> None:
-    """Issue an instruction as the older one of a cycle of its own, with all that it waits for."""
-    r.pass_cycles(state, 1 + state[r.LOCKED], rules)
+def _wait(op: Any, unit: int, stored_ago: int, state: Any, rules: Any, cost: Any) -> int:
+    """Charge what an instruction waits for before it issues as the older one of its cycle; return the cycles."""
     waits = core.core_left(op, unit, state, rules)
     waited = waits & 255
     cost[waits >> 8] += waited
     flags = max(core.flags_left(op, state) - waited, 0)
     cost[causes.RESULT] += flags
     waited += flags
+    stored = max(rules[r.STORE_TO_LOAD] - stored_ago - waited, 0)
+    cost[causes.STORE] += stored
+    waited += stored
     if op.flags & isa.FP:
         late = max(max(fp.operands_left(op, state), fp.unit_left(op, state, rules)) - waited, 0)
         cost[causes.FP] += late
         waited += late
     fetch = max(_words_needed(op) - state[r.WORDS] - waited, 0)
     cost[causes.FETCH] += fetch
-    r.pass_cycles(state, waited + fetch, rules)
+    return waited + fetch
+
+
+@njit
+def _issue(
+    op: Any,
+    unit: int,
+    stored_ago: int,
+    state: Any,
+    class_cycles: Any,
+    class_register_cycles: Any,
+    rules: Any,
+    cost: Any,
+) -> None:
+    """Issue an instruction as the older one of a cycle of its own, with all that it waits for.
+
+    `stored_ago` are the cycles since its word of memory was stored to, for a load.
+    """
+    passed = 1 + state[r.LOCKED]
+    r.pass_cycles(state, passed, rules)
+    r.pass_cycles(state, _wait(op, unit, stored_ago + passed, state, rules, cost), rules)
     used = _uses(op, unit, state)
     shifter = _shifter(op, unit, state, 0, rules)
     own = _own_cycles(op, class_cycles, class_register_cycles, rules, cost)
@@ -307,21 +331,25 @@ def price(
     state = state_out
     state[:] = state_in
     total = 0
+    issued = np.zeros(len(ops), np.int64)  # the cycle of each instruction, from the start of the block
     for index in range(len(ops)):
         op = ops[index]
         cost = costs[index]
         unit = units.unit_of(op)
-        if _joins(op, unit, state, rules):
+        now = total - state[r.LOCKED]
+        stored_ago = now - issued[index - op.after_store] if op.after_store else _LONG_AGO
+        if _joins(op, unit, stored_ago, state, rules):
             shifter = _shifter(op, unit, state, state[r.OPEN], rules)
             _record(op, unit, shifter, False, state, rules, cost)
             state[r.OPEN] = 0
         else:
-            _issue(op, unit, state, class_cycles, class_register_cycles, rules, cost)
+            _issue(op, unit, stored_ago, state, class_cycles, class_register_cycles, rules, cost)
         if index == len(ops) - 1:
             state[r.MISPREDICTION] = _misprediction(op, state, rules)
             if taken:  # the target is in a word of its own, though it may have been fetched before
                 state[r.WORDS] -= _words_needed(op) - _words_used_up(op)
         total += cost.sum()
+        issued[index] = total - state[r.LOCKED]
     if len(ops) == 0:
         state[r.MISPREDICTION] = 0
     return total

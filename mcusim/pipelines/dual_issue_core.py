@@ -157,7 +157,7 @@ def _entry_of(op: Any, unit: int, early: bool, rules: Any) -> int:
         if narrow:
             return _result(rules[r.NARROW_LOAD_RESULT], 0, 0, 0, 0, rules) | r.FROM_LOAD
         return _result(rules[r.LOAD_RESULT], rules[r.LOAD_BYPASS], 0, 0, 0, rules) | r.FROM_LOAD
-    if unit == units.SATURATES:
+    if unit == units.SATURATES or unit == units.CLIPS:
         return _result(rules[r.SATURATED_RESULT], 0, 0, 0, 0, rules)
     if unit == units.REVERSES:
         delay = rules[r.REVERSED_TO_EARLY]

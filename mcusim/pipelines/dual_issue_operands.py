@@ -25,7 +25,8 @@ INLINE = 5  # the second operand is a shifted register, or a byte shifted into p
 DSP = 6  # from the older slot: extend, parallel, select, count leading zeros
 BITS = 7  # the same, with the shifter of the first stage: bit fields, extend and add, pack
 REVERSES = 8  # the same, with a result that the late ALUs can have at once
-SATURATES = 9  # the older slot, and a result one cycle later: saturating, sums of differences
+SATURATES = 9  # the older slot, and a result one cycle later: saturating sums, sums of differences
+CLIPS = 10  # the same, with the shifter of the first stage: SSAT, USAT, QDADD, QDSUB
 
 
 @njit
@@ -75,7 +76,7 @@ def _of_plain_constant(opcode: int) -> int:
         return ADDS  # ADDW, SUBW, ADR, MOVW
     if number == 12:
         return PLAIN  # MOVT
-    return BITS if number in (20, 22, 28) else SATURATES  # SBFX, BFI, UBFX; SSAT, USAT
+    return BITS if number in (20, 22, 28) else CLIPS  # SBFX, BFI, UBFX; SSAT, USAT
 
 
 @njit
@@ -89,7 +90,9 @@ def _of_registers(opcode: int) -> int:
         return REVERSES
     if opcode & 0xFF80_F080 == 0xFA80_F000:
         return SATURATES if opcode >> 4 & 3 == 1 else DSP  # QADD16 and kin; the others
-    return SATURATES if opcode & 0xFFF0_F0C0 == 0xFA80_F080 else DSP  # QADD, QDSUB; SEL, CLZ
+    if opcode & 0xFFF0_F0C0 == 0xFA80_F080:
+        return CLIPS if opcode & 0x10 else SATURATES  # QDADD, QDSUB; QADD, QSUB
+    return DSP  # SEL, CLZ
 
 
 @njit
@@ -123,11 +126,8 @@ def shifted_reads(op: Any, unit: int) -> int:
     opcode = op.opcode
     if unit == INLINE:
         return 1 << (opcode & 15) if opcode >> 25 == 0xEA >> 1 else 0
-    if unit == REVERSES or (unit == SATURATES and opcode >> 24 == 0xF3):
+    if unit in (REVERSES, CLIPS, LATE_SHIFT):
         return op.reads
-    if unit == SATURATES:
-        doubles = opcode & 0xFFF0_F0D0 == 0xFA80_F090  # QDADD, QDSUB
-        return op.reads if doubles else 0
     if unit != BITS:
         return 0
     if opcode >> 24 == 0xF3:  # bit fields: the register that the field is taken from
