@@ -104,7 +104,8 @@ REGIONS = st.lists(
 def test_every_address_has_the_attributes_of_its_last_region(regions: list[MpuRegion], offsets: list[int]) -> None:
     window = (0x2000_0000, 0x2001_0000)
     pieces = cut([window], 1, regions, 0)
-    assert pieces[0][0] == window[0] and pieces[-1][1] == window[1]
+    assert pieces[0][0] == window[0]
+    assert pieces[-1][1] == window[1]
     assert all(before[1] == after[0] and before[2] != after[2] for before, after in zip(pieces, pieces[1:]))  # noqa: B905, RUF007
     for offset in offsets:
         address = window[0] + offset
