@@ -186,7 +186,7 @@ class Accuracy:
     `interval_percent` is None where nothing was measured.
     """
 
-    level: str  # "measured", "estimate"
+    level: str  # "measured", "estimate", "ideal caches" (memory was taken to answer at once)
     interval_percent: float | None
     text: str
 

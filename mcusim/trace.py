@@ -5,9 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from mcusim.access_trace import AccessTrace
 from mcusim.board import Board
 from mcusim.core import Core
@@ -161,7 +158,7 @@ class Trace:
     lines: Array
     branches: Array  # those that are predicted
     data_stalls: dict[int, int]  # address of a load -> the cycles it waited for flash
-    misses: dict[int, npt.NDArray[np.void]]  # address of a load or store -> its row (engine.cache_tables.MISS)
+    misses: dict[int, Array]  # address of a load or store -> its row (engine.cache_tables.MISS)
     cached: bool  # the core has caches, and they are modelled
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]
