@@ -18,7 +18,7 @@ from mcusim import core as core_module
 from mcusim.core import Core, load_core, parse_core
 from mcusim.engine import branches
 from mcusim.engine import records as rec
-from mcusim.engine.branch_tables import BACKWARD, CONDITIONAL, DIRECT, branch_kind
+from mcusim.engine.branch_tables import ABSENT, BACKWARD, CONDITIONAL, DIRECT, NO_BRANCH, branch_kind
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Tables
 from mcusim.errors import McusimError
@@ -264,6 +264,24 @@ def test_firmware_switches_the_predictor(tmp_path: Path) -> None:
     static = (54 + 8 + 9) * REDIRECT_CYCLES + (10 + 5 + 9) * WRONG_CYCLES
     assert cycles[1 << 13] == cycles[1 << 14] == static + REDIRECT_CYCLES  # and the branch over the literals
     assert cycles[0] < static
+
+
+@pytest.mark.usefixtures("predicting")
+def test_bpiall_forgets_all_branches(tmp_path: Path) -> None:
+    loop = run_loop(write_image(tmp_path, firmware_elf(assemble(LOOPS))), core="cortex-m4")
+    tables = loop.machine.tables
+    counters = tables.arrays["branches"]["counter"][: tables.branch_count]
+    assert (counters >= 0).any()
+    loop.machine.system.write_register(0xF78, 0)
+    assert (counters == ABSENT).all()
+    assert (tables.arrays["btac"] == NO_BRANCH).all()
+
+
+def test_branch_prediction_reads_as_on_and_cannot_be_turned_off(tmp_path: Path) -> None:
+    for board, on in (("nucleo-h743zi", True), ("nucleo-l4r5zi", False)):
+        system = run_loop(write_image(tmp_path, firmware_elf(assemble("be00"))), board).machine.system
+        system.write_register(0xD14, 0)
+        assert bool(system.read_register(0xD14) >> 18 & 1) == on
 
 
 def test_a_predictor_needs_a_pipeline_that_prices_mispredictions() -> None:

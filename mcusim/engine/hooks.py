@@ -18,7 +18,7 @@ from typing import Any
 
 from mcusim.engine import records as rec
 from mcusim.engine.branches import is_quiet, penalty, resolve
-from mcusim.engine.cache_hooks import charge_fetch, leave_cached
+from mcusim.engine.cache_hooks import charge_fetch, fetched_again, leave_cached
 from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.guard_tables import NO_GUARD
@@ -26,7 +26,7 @@ from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
 from mcusim.engine.places import PREDICATE_MASK, guards_hold, places_now
 from mcusim.isa.decode import FLOW_NEXT
-from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
+from mcusim.jit import as_pointer, carray, int64, native_callback, njit, njit_inlined, pointer, uint32, uint64, void
 
 # Names that compiled code reads as constants.
 MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = rec.MACHINE, rec.BLOCK, rec.ENTRY, rec.OUTCOME, rec.INDEX
@@ -192,7 +192,7 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome.link_guard = NO_GUARD if again else entries[entry].first_guard
 
 
-@njit
+@njit_inlined
 def _follow_link(m: Any, outcome: Any, taken: int, address: int) -> bool:
     """Charge an outcome and go to the entry it links to, at an address. False: something has to be done first."""
     if outcome.link_guard >= 0 and not guards_hold(m, outcome.link_guard):
@@ -268,7 +268,9 @@ def on_block_cached(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         if outcomes[uint64(taken)].link_key != key:
             taken += 1
         # As above: what is charged is not charged again.
-        linked = outcomes[uint64(taken)].link_key == key and charge_fetch(m, taken, ALL_OPS)
+        linked = outcomes[uint64(taken)].link_key == key and (
+            fetched_again(m, taken) or charge_fetch(m, taken, ALL_OPS)
+        )
         if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
             leave_cached(m, taken)
             return
