@@ -7,6 +7,7 @@ EXAMPLE := examples/keyword_spotting/keyword_spotting-nucleo-l4r5zi.elf
 PYTHON ?=
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_ORACLES := $(VENV)/.installed-oracles
 TYPED := $(VENV)/.typed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES = $(shell find mcusim kernels cores -name '*.py' -o -name '*.toml' -o -name py.typed)
@@ -27,7 +28,7 @@ if [ -z "$${found:-}" ]; then \
 fi
 endef
 
-.PHONY: help demo test lint types golden bench clean
+.PHONY: help demo test lint types golden bench oracles clean
 
 help:
 	@echo "make demo     profile the keyword-spotting example (installs mcusim into $(VENV) first)"
@@ -36,6 +37,7 @@ help:
 	@echo "make types    mypy --strict alone, on the installed package"
 	@echo "make golden   write the golden reports again; review them as a diff"
 	@echo "make bench    speed beside the bare engine, and start-up times"
+	@echo "make oracles  install the interpreters that tests compare the kernels with"
 	@echo "make clean    remove $(VENV) and everything that was generated"
 	@echo "PYTHON=...    which Python to make $(VENV) with (3.11 to 3.13; default: the newest found)"
 
@@ -63,6 +65,8 @@ bench: $(INSTALLED)
 	@$(BIN)/python benchmarks/engine_speed.py
 	@$(BIN)/python benchmarks/startup.py
 
+oracles: $(INSTALLED_ORACLES)
+
 clean:
 	rm -rf $(VENV) build dist mcusim.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find mcusim kernels cores tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -80,6 +84,11 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 $(INSTALLED_DEV): $(INSTALLED)
 	@echo "installing the tools for tests into $(VENV)"
 	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+$(INSTALLED_ORACLES): $(INSTALLED_DEV)
+	@echo "installing tflite-micro and LiteRT into $(VENV)"
+	@$(PIP) install --editable '.[dev,oracles]'
 	@touch $@
 
 $(TYPED): $(SOURCES) | $(INSTALLED_DEV)

@@ -20,7 +20,7 @@ arm_nnsupportfunctions.h (arm_nn_requantize); TinyEngine's convolution kernels i
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -103,27 +103,67 @@ def multiply_by_float_scale(value: int, scale: float) -> int:
 
 
 @compiled
-def _requantize(
-    accumulators: Int32Array, multipliers: Int32Array, shifts: Int32Array, single: bool, results: Int32Array
+def requantize_rows(
+    sums: Int32Array,
+    multipliers: Int32Array,
+    shifts: Int32Array,
+    single: bool,
+    zero_point: int,
+    low: int,
+    high: int,
+    results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    for row in range(accumulators.shape[0]):
-        for channel in range(accumulators.shape[1]):
-            value = int(accumulators[row, channel])
-            multiplier, shift = int(multipliers[channel]), int(shifts[channel])
+    """Requantise rows of channels, add the zero point, clamp. Not checked; `results` must not share memory with `sums`.
+
+    (The compiler makes no vector instructions where it does.) The same as the scalar functions above, written without
+    branches: multipliers are not negative, so the one product that does not fit does not occur.
+    """
+    for row in range(sums.shape[0]):
+        for channel in range(sums.shape[1]):
+            value = np.int64(sums[row, channel])
+            multiplier = np.int64(multipliers[channel])
+            shift: Any = np.int64(shifts[channel])  # untyped: to mypy, max() of these is not a number
             if single:
-                result = multiply_by_quantized_multiplier_single_rounding(value, multiplier, shift)
+                total_shift = 31 - shift
+                scaled: Any = np.int64(np.int32((value * multiplier + (1 << (total_shift - 1))) >> total_shift))
             else:
-                result = multiply_by_quantized_multiplier(value, multiplier, shift)
-            results[row, channel] = result
+                left, right = max(shift, 0), max(-shift, 0)
+                product = (np.int64(np.int32(value << left)) * multiplier + (1 << 30)) >> 31
+                mask = (1 << right) - 1
+                threshold = (mask >> 1) + np.int64(product < 0)
+                scaled = (product >> right) + np.int64((product & mask) > threshold)
+            results[row, channel] = min(max(scaled + zero_point, low), high)
 
 
 @compiled
-def _requantize_float_scale(
-    accumulators: Int32Array, scales: Float32Array, zero_point: int, low: int, high: int, results: Int8Array
+def requantize_values(values: Int32Array, multiplier: int, shift: int, single: bool, results: Int32Array) -> None:
+    """Requantise a vector by one multiplier; in place if `results` is `values`. Not checked."""
+    left, right = max(shift, 0), max(-shift, 0)
+    mask = (1 << right) - 1
+    for index in range(values.shape[0]):
+        value = np.int64(values[index])
+        if single:
+            scaled = (value * multiplier + (1 << (30 - shift))) >> (31 - shift)
+        else:
+            product = (np.int64(np.int32(value << left)) * multiplier + (1 << 30)) >> 31
+            threshold = (mask >> 1) + np.int64(product < 0)
+            scaled = (product >> right) + np.int64((product & mask) > threshold)
+        results[index] = scaled
+
+
+@compiled
+def requantize_rows_float_scale(
+    sums: Int32Array,
+    scales: Float32Array,
+    zero_point: int,
+    low: int,
+    high: int,
+    results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    for row in range(accumulators.shape[0]):
-        for channel in range(accumulators.shape[1]):
-            value = multiply_by_float_scale(int(accumulators[row, channel]), scales[channel]) + zero_point
+    """Multiply rows of channels by float scales, add the zero point, clamp. Not checked; no shared memory."""
+    for row in range(sums.shape[0]):
+        for channel in range(sums.shape[1]):
+            value = multiply_by_float_scale(int(sums[row, channel]), scales[channel]) + zero_point
             results[row, channel] = min(max(value, low), high)
 
 
@@ -143,10 +183,10 @@ def requantize(
         raise ValueError(f"rounding: '{rounding}' is not one of {', '.join(ROUNDINGS)}")
     rows = _rows("accumulators", accumulators)
     channels = rows.shape[1]
-    multiplier_row = _per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
-    shift_row = _per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
+    multiplier_row = per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
+    shift_row = per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
     results = np.empty_like(rows)
-    _requantize(rows, multiplier_row, shift_row, rounding == "single", results)
+    requantize_rows(rows, multiplier_row, shift_row, rounding == "single", 0, INT32_MIN, INT32_MAX, results)
     return results.reshape(accumulators.shape)
 
 
@@ -164,20 +204,15 @@ def requantize_float_scale(
     naming the operand that has the wrong type, shape or range.
     """
     rows = _rows("accumulators", accumulators)
-    if isinstance(scales, np.ndarray):
-        if scales.dtype != np.float32:
-            raise ValueError(f"scales: dtype is {scales.dtype}, it must be float32")
-        scale_row = _broadcast("scales", scales, rows.shape[1])
-    else:
-        scale_row = np.full(rows.shape[1], scales, np.float32)
+    scale_row = per_channel_scales("scales", scales, rows.shape[1])
     for name, value in (("zero_point", zero_point), ("minimum", minimum), ("maximum", maximum)):
         if not INT8_MIN <= value <= INT8_MAX:
             raise ValueError(f"{name}: {value} is not between {INT8_MIN} and {INT8_MAX}")
     if minimum > maximum:
         raise ValueError(f"minimum: {minimum} is more than maximum, {maximum}")
-    results = np.empty(rows.shape, np.int8)
-    _requantize_float_scale(rows, scale_row, zero_point, minimum, maximum, results)
-    return results.reshape(accumulators.shape)
+    results = np.empty_like(rows)
+    requantize_rows_float_scale(rows, scale_row, zero_point, minimum, maximum, results)
+    return results.astype(np.int8).reshape(accumulators.shape)
 
 
 def _rows(name: str, array: Int32Array) -> Int32Array:
@@ -190,7 +225,17 @@ def _rows(name: str, array: Int32Array) -> Int32Array:
     return np.ascontiguousarray(array).reshape(array.size // channels if channels else 0, channels)
 
 
-def _per_channel(name: str, given: Int32Array | int, channels: int, low: int, high: int) -> Int32Array:
+def per_channel_scales(name: str, given: Float32Array | float, channels: int) -> Float32Array:
+    """Return float32 scales as one row, one for each channel, from a number or a vector; ValueError names them."""
+    if not isinstance(given, np.ndarray):
+        return np.full(channels, given, np.float32)
+    if given.dtype != np.float32:
+        raise ValueError(f"{name}: dtype is {given.dtype}, it must be float32")
+    return _broadcast(name, given, channels)
+
+
+def per_channel(name: str, given: Int32Array | int, channels: int, low: int, high: int) -> Int32Array:
+    """Return int32 parameters as one row, one for each channel, from `low` to `high`; ValueError names them."""
     if isinstance(given, np.ndarray):
         if given.dtype != np.int32:
             raise ValueError(f"{name}: dtype is {given.dtype}, it must be int32")
@@ -210,4 +255,4 @@ def _per_channel(name: str, given: Int32Array | int, channels: int, low: int, hi
 def _broadcast(name: str, vector: npt.NDArray[Scalar], channels: int) -> npt.NDArray[Scalar]:
     if vector.shape not in ((), (1,), (channels,)):
         raise ValueError(f"{name}: shape is {vector.shape}, it must be () or ({channels},), one for each channel")
-    return np.ascontiguousarray(np.broadcast_to(vector, (channels,)))
+    return np.array(np.broadcast_to(vector, (channels,)))  # a copy: writable, so that all calls compile to one

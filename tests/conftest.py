@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
 TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
+# Marker -> the Python packages its tests need (`make oracles` installs them).
+PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert")}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 
@@ -35,10 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tools are missing, or fail it where they are required."""
-    for marker, programs in TOOLS.items():
+    for marker in (*TOOLS, *PACKAGES):
         if item.get_closest_marker(marker) is None:
             continue
-        missing = [program for program in programs if shutil.which(program) is None]
+        missing = [program for program in TOOLS.get(marker, ()) if shutil.which(program) is None]
+        missing += [package for package in PACKAGES.get(marker, ()) if find_spec(package) is None]
         if missing and os.environ.get("MCUSIM_REQUIRE_TOOLS"):
             pytest.fail(f"{', '.join(missing)} not found, and MCUSIM_REQUIRE_TOOLS is set", pytrace=False)
         if missing:

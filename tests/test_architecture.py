@@ -35,7 +35,7 @@ MAX_LINES = 450
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
     ("errors", "exits", "headers", "profile_caches", "profile_memory"),
-    ("output", "jit", "image", "layer_trace"),
+    ("output", "jit", "image", "layer_trace", "differences"),
     ("isa",),
     ("pipelines", "board_timing"),
     ("board", "core", "microbenchmark", "overlay", "svd"),
@@ -43,7 +43,9 @@ LAYERS = (
     ("access_trace",),
     ("trace",),
     ("machine",),
-    ("gdb",),
+    ("calling", "gdb"),
+    ("testing",),
+    ("pytest_plugin",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
     ("attribution", "figures"),
@@ -81,7 +83,9 @@ OWNERS = {
     "numpy": {
         "access_trace",
         "attribution",
+        "calling",
         "core",
+        "differences",
         "engine",
         "isa",
         "jit",
@@ -89,11 +93,15 @@ OWNERS = {
         "layer_trace",
         "machine",
         "pipelines",
+        "testing",
     },
+    "pytest": {"pytest_plugin"},
     "rich": {"reports"},
+    "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
-HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex")
+HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
+         "tflite")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -189,7 +197,7 @@ def test_narrow_packages_know_little(package: str) -> None:
 
 
 def test_kernels_stand_alone() -> None:
-    allowed = {"numpy", "numba", *sys.stdlib_module_names}
+    allowed = {"numpy", "numba", "tflite", *sys.stdlib_module_names}
     wrong = [
         f"{each.place}: {each.module}"
         for each in imports()
@@ -198,6 +206,17 @@ def test_kernels_stand_alone() -> None:
         and not each.module.startswith("mcusim.kernels")
     ]
     assert not wrong
+
+
+def test_kernels_work_without_the_package_that_reads_models() -> None:
+    """It is optional: only reading a model asks for it, and says how to get it."""
+    code = (
+        "import sys\nsys.modules['tflite'] = None\nfrom mcusim.kernels.tflite_file import read_model\n"
+        "import mcusim.kernels.requantize\n"
+        "try:\n    read_model(b'....TFL3')\nexcept ImportError as error:\n    print(error)"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert said == "reading a .tflite file needs the package 'tflite': pip install 'mcusim[models]'\n"
 
 
 def test_data_folders_hold_no_code() -> None:

@@ -4,10 +4,9 @@
    USART3 (PD8/PD9, which the on-board ST-LINK forwards as a virtual serial port) at 115200 baud, 8 bits, no parity.
    Registers: ST RM0433, and Arm DDI 0403E, B3.2 (cache maintenance); pins: ST UM1974. */
 #include "board.h"
+#include "caches.h"
 
 #include <stdint.h>
-
-#define REGISTER(address) (*(volatile uint32_t *)(address))
 
 #define FLASH_ACR REGISTER(0x52002000u)
 #define FLASH_ACR_1_WAIT_STATE (1u << 0)
@@ -29,45 +28,11 @@
 #define USART3_ISR_TXE (1u << 7)
 #define USART3_TDR REGISTER(0x40004828u)
 
-#define SCB_CCR REGISTER(0xE000ED14u)
-#define SCB_CCR_DC (1u << 16)
-#define SCB_CCR_IC (1u << 17)
-#define SCB_CCSIDR REGISTER(0xE000ED80u)
-#define SCB_CSSELR REGISTER(0xE000ED84u)
-#define SCB_ICIALLU REGISTER(0xE000EF50u)
-#define SCB_DCISW REGISTER(0xE000EF60u)
-
 #define DWT_LAR REGISTER(0xE0001FB0u)
 #define DWT_LAR_UNLOCK 0xC5ACCE55u
 
 #define CLOCK_HZ 64000000u
 #define BAUD 115200u
-
-static void barrier(void)
-{
-    __asm volatile("dsb\n\tisb" ::: "memory");
-}
-
-/* Both caches hold anything after reset: each is invalidated before it is turned on. */
-static void caches_init(void)
-{
-    barrier();
-    SCB_ICIALLU = 0;
-    barrier();
-    SCB_CCR |= SCB_CCR_IC;
-    barrier();
-
-    SCB_CSSELR = 0; /* the data cache, level 1 */
-    barrier();
-    uint32_t size = SCB_CCSIDR;
-    uint32_t last_set = size >> 13 & 0x7FFFu, last_way = size >> 3 & 0x3FFu;
-    for (uint32_t set = 0; set <= last_set; set++)
-        for (uint32_t way = 0; way <= last_way; way++)
-            SCB_DCISW = way << 30 | set << 5; /* 4 ways, lines of 32 bytes */
-    barrier();
-    SCB_CCR |= SCB_CCR_DC;
-    barrier();
-}
 
 static void console_init(void)
 {

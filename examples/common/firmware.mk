@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds one small firmware for one or more boards. A Makefile sets these and includes this file:
 #   NAME     the firmware's name
-#   BOARDS   to build for: nucleo-l4r5zi, mps2-an386, nucleo-h743zi
+#   BOARDS   to build for: nucleo-l4r5zi, mps2-an386, nucleo-h743zi, stm32f746-discovery
 #   SOURCES  its own C files, relative to its folder
 # and may set CFLAGS_EXTRA, LDFLAGS_EXTRA, LIBRARIES and PREBUILT_BOARDS (those with a committed ELF; all by default), and
 #   VARIANTS more than one image from the same sources, each with CFLAGS_<variant>: <name>_<variant>-<board>.elf
@@ -23,6 +23,7 @@ PREBUILT_BOARDS ?= $(BOARDS)
 ARCH := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16
 # A board with another core says so here; what comes later on the command line counts.
 ARCH_nucleo-h743zi := -mcpu=cortex-m7 -mfpu=fpv5-d16
+ARCH_stm32f746-discovery := -mcpu=cortex-m7 -mfpu=fpv5-sp-d16
 CFLAGS := $(ARCH) -std=c11 -O3 -g -ffreestanding -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -Werror $(CFLAGS_EXTRA)
 # Same bits from any folder: no absolute path and no command line in the debug information.

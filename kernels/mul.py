@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Product of two tensors, element by element, with broadcasting: `mul`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.kernels.checks import check_activation, check_zero_point
+from mcusim.kernels.elementwise import (
+    check_factor,
+    check_pair_of_inputs,
+    check_rounding,
+    clamped,
+    differences,
+    requantized,
+)
+
+Array = npt.NDArray[Any]
+
+
+def mul(
+    inputs1: Array,
+    inputs2: Array,
+    *,
+    multiplier: int,
+    shift: int,
+    input1_zero_point: int = 0,
+    input2_zero_point: int = 0,
+    output_zero_point: int = 0,
+    rounding: str = "double",
+    activation_min: int | None = None,
+    activation_max: int | None = None,
+) -> Array:
+    """Multiply; two int8 or two int16 arrays whose shapes broadcast -> the broadcast shape, the same dtype.
+
+        outputs = clamp(requantise((inputs1 - z1) * (inputs2 - z2), multiplier, shift) + output_zero_point)
+
+    The factor is input1_scale * input2_scale / output_scale (`scaling.mul_scaling`). Raises ValueError naming the
+    operand. Source: TensorFlow Lite kernels/internal/reference/integer_ops/mul.h (MulElementwise).
+    """
+    check_pair_of_inputs(inputs1, inputs2)
+    factor, single, dtype = check_factor("", multiplier, shift), check_rounding(rounding), inputs1.dtype
+    first = differences(inputs1, check_zero_point("input1_zero_point", input1_zero_point, dtype))
+    second = differences(inputs2, check_zero_point("input2_zero_point", input2_zero_point, dtype))
+    zero_point = check_zero_point("output_zero_point", output_zero_point, dtype)
+    limits = check_activation(activation_min, activation_max, dtype)
+    product = np.asarray(first * second)
+    return clamped(requantized(product, factor, single), zero_point, limits, dtype)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nonlinear operators: they equal plain twins bit for bit, and are near the real functions."""
+
+from __future__ import annotations
+
+import math
+
+import kernel_values as draws
+import naive_fixed_point as twin
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from mcusim.kernels import fixed_point
+from mcusim.kernels.lookup import look_up
+from mcusim.kernels.quantization import quantize_multiplier
+from mcusim.kernels.softmax import difference_scaling, softmax
+
+SCALES = st.sampled_from((2.0**-20, 1 / 256, 0.1, 8.0, 20.0)) | st.floats(2.0**-12, 1, width=32)
+fractions = st.sampled_from((0, 1, (1 << 30) - 1, 1 << 30, twin.MAX)) | st.integers(0, twin.MAX)
+raws = st.sampled_from((twin.MIN + 1, -1, 0, 1, twin.MAX)) | st.integers(twin.MIN + 1, twin.MAX)
+
+
+@given(fractions, st.integers(0, 5))
+@example(1 << 31, 5)
+def test_exp_equals_its_twin_and_is_near_exp(size: int, bits: int) -> None:
+    result = fixed_point.exp_of_negative(-size, bits).item()
+    assert result == twin.exp_on_negative_values(twin.Fixed(-size, bits)).raw
+    assert result * 2.0**-31 == pytest.approx(math.exp(-size * 2.0 ** (bits - 31)), abs=3e-7)
+
+
+@given(fractions)
+def test_ratios_equal_their_twins(size: int) -> None:
+    x = size * 2.0**-31
+    assert fixed_point.one_over_one_plus(size).item() == twin.one_over_one_plus_x(twin.Fixed(size, 0)).raw
+    assert fixed_point.one_over_one_plus(size).item() * 2.0**-31 == pytest.approx(1 / (1 + x), abs=1e-8)
+    assert fixed_point.one_minus_over_one_plus(size).item() * 2.0**-31 == pytest.approx((1 - x) / (1 + x), abs=1e-8)
+
+
+@given(raws, st.integers(0, 4))
+def test_logistic_and_tanh_equal_their_twins(raw: int, bits: int) -> None:
+    x = raw * 2.0 ** (bits - 31)
+    logistic, tanh = fixed_point.logistic(raw, bits).item(), fixed_point.tanh(raw, bits).item()
+    assert logistic == twin.logistic(twin.Fixed(raw, bits)).raw
+    assert tanh == twin.tanh(twin.Fixed(raw, bits)).raw
+    assert logistic * 2.0**-31 == pytest.approx(1 / (1 + math.exp(-x)), abs=3e-7)
+    assert tanh * 2.0**-31 == pytest.approx(math.tanh(x), abs=6e-7)
+
+
+@given(st.integers(1, twin.MAX))
+def test_a_reciprocal_equals_its_twin(raw: int) -> None:
+    fraction, bits = fixed_point.reciprocal(raw, 12)
+    expected = twin.reciprocal(twin.Fixed(raw, 12))
+    assert (fraction.item(), bits.item()) == (expected[0].raw, expected[1])
+
+
+@given(st.data(), SCALES, st.sampled_from((1.0, 0.5)), st.sampled_from(("int8", "int16")))
+def test_softmax_of_int8_equals_its_twin(data: st.DataObject, scale: float, beta: float, dtype: str) -> None:
+    inputs = data.draw(draws.values("int8", (2, data.draw(st.integers(1, 12)))))
+    result = softmax(inputs, input_scale=scale, beta=beta, output_dtype=dtype)
+    parameters = difference_scaling(scale, beta)
+    expected = [twin.softmax_int8([int(each) for each in row], *parameters, dtype) for row in inputs]
+    assert_array_equal(result, np.array(expected, dtype), strict=True)
+    real = np.exp(beta * scale * (inputs.astype(float) - inputs.max(axis=1, keepdims=True)))
+    real /= real.sum(axis=1, keepdims=True)
+    steps = 256 if dtype == "int8" else 65536
+    # Factors are rounded to a relative 2^-30, differences go to 2^-26; one step at the end.
+    assert np.abs((result.astype(float) + steps / 2) / steps - real).max() <= 1 / 256 * (1 if dtype == "int8" else 0.01)
+
+
+EXPS = twin.table_int16(math.exp, -10.0, 0.0, *(np.float32(2 / 65535) * np.float32(end) for end in (-32768, 32767)))
+RATIOS = twin.table_int16(
+    lambda x: 1 / (1 + x), 0.0, 1.0, *(np.float32(2 / 65535) * np.float32(end) for end in (-32768, 32767))
+)
+
+
+@given(st.data(), st.floats(2.0**-18, 2.0**-8, width=32))
+def test_softmax_of_int16_equals_its_twin(data: st.DataObject, scale: float) -> None:
+    inputs = data.draw(draws.values("int16", (2, data.draw(st.integers(1, 12)))))
+    result = softmax(inputs, input_scale=scale)
+    factor = quantize_multiplier(float(np.float32(scale)) / (10.0 / 65535.0))
+    expected = [twin.softmax_int16([int(each) for each in row], *factor, EXPS, RATIOS) for row in inputs]
+    assert_array_equal(result, np.array(expected, np.int16), strict=True)
+    real = np.exp(scale * (inputs.astype(float) - inputs.max(axis=1, keepdims=True)))
+    real /= real.sum(axis=1, keepdims=True)
+    assert np.abs(result / 32768 - real).max() < 0.002
+
+
+@given(st.integers(-32768, 32767))
+def test_a_table_is_read_as_its_twin_reads_it(value: int) -> None:
+    assert look_up(value, np.array(EXPS, np.int64)).item() == twin.look_up_int16(value, EXPS)
+
+
+def test_softmax_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="inputs: the exps of a row of 4096"):
+        softmax(np.zeros((1, 4096), np.int8), input_scale=0.1)
+    assert softmax(np.zeros((1, 4095), np.int8), input_scale=0.1).max() == -128
+    with pytest.raises(ValueError, match="input_scale: "):
+        softmax(np.zeros((1, 4), np.int8), input_scale=2.0**-27)
+    with pytest.raises(ValueError, match="output_dtype: "):
+        softmax(np.zeros((1, 4), np.int16), input_scale=0.1, output_dtype="int8")
