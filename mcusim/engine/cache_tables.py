@@ -19,7 +19,6 @@ LINE_SHIFT, BEAT_SHIFT, LINE_BEATS = 5, 3, 4  # Arm DDI 0489F 5.9: lines of eigh
 LINE_BYTES = 1 << LINE_SHIFT
 WHOLE_LINE = (1 << LINE_BYTES) - 1  # a bit for each byte
 NO_LINE = -1
-RECENT_LINES = 32  # a power of two
 LONG_AGO_CYCLE = -1000
 MOST_RANGES = 256
 MOST_STORES = 16
@@ -88,11 +87,8 @@ CACHES = np.dtype(
         ("write_free_cycle", np.int64),  # when all writes are done
         ("evict_free_cycle", np.int64),  # when the buffer of replaced lines is empty
         ("fill", FILL),
-        # Lines of data that are in the cache, complete, by their lowest bits, which are those of their set: a line that
-        # replaces another one has the same place here.
-        ("recent", np.int64, RECENT_LINES),
-        ("recent_dirty", np.int64, RECENT_LINES),  # these are dirty as well and not written through
-        ("recent_mask", np.int64),
+        ("last_line", np.int64),  # of data: in the cache, complete; so is
+        ("last_dirty_line", np.int64),  # this one, which is dirty as well and not written through
         ("last_chunk", np.int64),  # the 64 bits that the youngest entry of the store buffer holds
         ("full_fills", np.int64),  # lines in a row that stores filled before memory did
         ("streaming", np.int64),  # dynamic read allocate mode: writes allocate no lines
@@ -163,8 +159,6 @@ class CacheRecord:
         self._tags[number], self._flags[number] = np.full(slots, NO_LINE, np.int64), np.zeros(slots, np.uint8)
         cache["ways"], cache["set_mask"], cache["slot_count"] = ways, slots // ways - 1, slots
         cache["tags"], cache["flags"] = address_of(self._tags[number]), address_of(self._flags[number])
-        if number == DATA:
-            self.row["recent_mask"] = min(RECENT_LINES, slots // ways) - 1
 
     def set_on(self, number: int, on: bool) -> None:
         """Turn a cache on or off; what it holds stays."""
@@ -183,7 +177,7 @@ class CacheRecord:
 
     def forget_last(self) -> None:
         """Cut what the hot path remembers."""
-        self.row["recent"] = self.row["recent_dirty"] = NO_LINE
+        self.row["last_line"] = self.row["last_dirty_line"] = NO_LINE
 
     def invalidate(self, number: int) -> None:
         """Empty a cache; nothing is written to memory."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import cache_tables as c
-from mcusim.jit import as_pointer, carray, int64, njit, njit_inlined, uint8
+from mcusim.jit import as_pointer, carray, int64, njit, uint8
 
 RANGE, DIRTY, THROUGH = c.RANGE, c.DIRTY, c.THROUGH
 BEAT_SHIFT, LINE_BYTES, LINE_BEATS, WHOLE_LINE = c.BEAT_SHIFT, c.LINE_BYTES, c.LINE_BEATS, c.WHOLE_LINE
@@ -28,7 +28,7 @@ LINE_SHIFT, NO_LINE, NO_CACHE, WRITE_BACK = c.LINE_SHIFT, c.NO_LINE, c.NO_CACHE,
 FULL_FILLS = 3  # DDI 0489F 5.9.1: "on three consecutive linefills"
 
 
-@njit_inlined
+@njit
 def find(cache: Any, line: int) -> int:
     """Return the slot where a cache has a line; -1 if it does not, or is off."""
     if not cache.on:
@@ -127,8 +127,7 @@ def _fill_line(caches: Any, memory: Any, address: int, now: int, by_store: int) 
     fill.end_cycle = caches.read_free_cycle = there + rest_cycles(memory)
     fill.written = 0
     fill.by_store = by_store
-    recent = fill.line & caches.recent_mask  # also that of the line that is replaced
-    caches.recent[recent] = caches.recent_dirty[recent] = NO_LINE
+    caches.last_line = caches.last_dirty_line = NO_LINE
     return there
 
 
