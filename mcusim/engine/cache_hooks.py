@@ -20,6 +20,7 @@ from mcusim.jit import as_pointer, carray, int32, int64, native_callback, njit, 
 
 CACHES, RANGE, MISS, CACHE = c.CACHES, c.RANGE, c.MISS, c.CACHE
 LINE, FETCH, MOMENT = f.LINE, f.FETCH, f.MOMENT
+RECENT_LINES = c.RECENT_LINES
 MACHINE, INDEX, ENTRY, BLOCK = rec.MACHINE, rec.INDEX, rec.ENTRY, rec.BLOCK
 LINE_SHIFT, LINE_BYTES, NO_LINE, NO_CACHE, DIRTY, THROUGH = (
     c.LINE_SHIFT, c.LINE_BYTES, c.NO_LINE, c.NO_CACHE, c.DIRTY, c.THROUGH,
@@ -201,10 +202,10 @@ def on_data_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, 
         clear_it_state(m)
     line = int64(address) >> LINE_SHIFT
     if (address & 31) + uint64(size_bytes) <= LINE_BYTES:
-        if line == caches.last_line:
+        if line == caches.recent[line & (RECENT_LINES - 1)]:
             return
         if _find_complete(caches, line) >= 0:
-            caches.last_line = line
+            caches.recent[line & (RECENT_LINES - 1)] = line
             return
     _split_access(m, caches, int64(address), int64(size_bytes), False)
     _end_fill(m, caches)
@@ -221,7 +222,7 @@ def on_data_write(uc: Any, kind: int, address: int, size_bytes: int, value: int,
         clear_it_state(m)
     line = int64(address) >> LINE_SHIFT
     if (address & 31) + uint64(size_bytes) <= LINE_BYTES:
-        if line == caches.last_dirty_line:
+        if line == caches.recent_dirty[line & (RECENT_LINES - 1)]:
             return
         slot = _find_complete(caches, line)
         if slot >= 0:
@@ -229,7 +230,7 @@ def on_data_write(uc: Any, kind: int, address: int, size_bytes: int, value: int,
             flags = carray(as_pointer(data.flags), (data.slot_count,), uint8)
             if not flags[slot] & THROUGH:
                 flags[slot] |= DIRTY
-                caches.last_dirty_line = line
+                caches.recent_dirty[line & (RECENT_LINES - 1)] = line
                 return
     _split_access(m, caches, int64(address), int64(size_bytes), True)
     _end_fill(m, caches)

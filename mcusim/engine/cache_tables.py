@@ -22,6 +22,7 @@ NO_LINE = -1
 LONG_AGO_CYCLE = -1000
 MOST_RANGES = 256
 MOST_STORES = 16
+RECENT_LINES = 16
 # Arm DDI 0489F, prefetch unit: "64-bit instruction fetch bandwidth", "4x64-bit pre-fetch queue".
 WORDS_FETCHED_AHEAD, WORDS_FETCHED_PER_CYCLE = 8, 2
 
@@ -87,8 +88,8 @@ CACHES = np.dtype(
         ("write_free_cycle", np.int64),  # when all writes are done
         ("evict_free_cycle", np.int64),  # when the buffer of replaced lines is empty
         ("fill", FILL),
-        ("last_line", np.int64),  # of data: in the cache, complete; so is
-        ("last_dirty_line", np.int64),  # this one, which is dirty as well and not written through
+        ("recent", np.int64, RECENT_LINES),  # lines of data that are in the cache, complete, by their lowest bits
+        ("recent_dirty", np.int64, RECENT_LINES),  # and such that are dirty as well and not written through
         ("last_chunk", np.int64),  # the 64 bits that the youngest entry of the store buffer holds
         ("full_fills", np.int64),  # lines in a row that stores filled before memory did
         ("streaming", np.int64),  # dynamic read allocate mode: writes allocate no lines
@@ -177,7 +178,8 @@ class CacheRecord:
 
     def forget_last(self) -> None:
         """Cut what the hot path remembers."""
-        self.row["last_line"] = self.row["last_dirty_line"] = NO_LINE
+        self.row["recent"][:] = NO_LINE
+        self.row["recent_dirty"][:] = NO_LINE
 
     def invalidate(self, number: int) -> None:
         """Empty a cache; nothing is written to memory."""

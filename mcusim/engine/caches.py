@@ -25,6 +25,7 @@ from mcusim.jit import as_pointer, carray, int64, njit, uint8
 RANGE, DIRTY, THROUGH = c.RANGE, c.DIRTY, c.THROUGH
 BEAT_SHIFT, LINE_BYTES, LINE_BEATS, WHOLE_LINE = c.BEAT_SHIFT, c.LINE_BYTES, c.LINE_BEATS, c.WHOLE_LINE
 LINE_SHIFT, NO_LINE, NO_CACHE, WRITE_BACK = c.LINE_SHIFT, c.NO_LINE, c.NO_CACHE, c.WRITE_BACK
+RECENT_LINES = c.RECENT_LINES
 FULL_FILLS = 3  # DDI 0489F 5.9.1: "on three consecutive linefills"
 
 
@@ -57,7 +58,10 @@ def range_at(caches: Any, address: int) -> int:
 
 @njit
 def _place(cache: Any, line: int, flags: int) -> int:
-    """Put a line into a cache: an empty way of its set, or a pseudo-random one. Return a dirty line it replaces."""
+    """Put a line into a cache: an empty way of its set, or a pseudo-random one.
+
+    Return twice the line that it replaces (NO_LINE if none), plus one if that is dirty.
+    """
     tags = carray(as_pointer(cache.tags), (cache.slot_count,), int64)
     slot_flags = carray(as_pointer(cache.flags), (cache.slot_count,), uint8)
     first = (line & cache.set_mask) * cache.ways
@@ -69,7 +73,7 @@ def _place(cache: Any, line: int, flags: int) -> int:
     if slot < 0:
         cache.random = (cache.random * 1103515245 + 12345) & 0x7FFF_FFFF  # ISO C 7.22.2.2, the example of rand()
         slot = first + (cache.random >> 16) % cache.ways
-    replaced = tags[slot] if slot_flags[slot] & DIRTY else int64(NO_LINE)
+    replaced = 2 * tags[slot] + (slot_flags[slot] & DIRTY)
     tags[slot] = line
     slot_flags[slot] = flags
     return replaced
@@ -116,9 +120,13 @@ def _fill_line(caches: Any, memory: Any, address: int, now: int, by_store: int) 
         flags |= DIRTY
     begin = now
     replaced = _place(caches.caches[1], address >> LINE_SHIFT, flags)
-    if replaced != NO_LINE:
+    if replaced & 1:
         begin = max(begin, caches.evict_free_cycle)
-        _evict(caches, replaced, begin)
+        _evict(caches, replaced >> 1, begin)
+    if caches.recent[(replaced >> 1) & (RECENT_LINES - 1)] == replaced >> 1:
+        caches.recent[(replaced >> 1) & (RECENT_LINES - 1)] = NO_LINE
+    if caches.recent_dirty[(replaced >> 1) & (RECENT_LINES - 1)] == replaced >> 1:
+        caches.recent_dirty[(replaced >> 1) & (RECENT_LINES - 1)] = NO_LINE
     there = max(begin + memory.first_cycles, caches.read_free_cycle + memory.beat_cycles)
     fill.line = address >> LINE_SHIFT
     fill.beat = address >> BEAT_SHIFT
@@ -127,7 +135,6 @@ def _fill_line(caches: Any, memory: Any, address: int, now: int, by_store: int) 
     fill.end_cycle = caches.read_free_cycle = there + rest_cycles(memory)
     fill.written = 0
     fill.by_store = by_store
-    caches.last_line = caches.last_dirty_line = NO_LINE
     return there
 
 
