@@ -16,7 +16,19 @@ from mcusim.engine import flash_tables as f
 from mcusim.engine import records as rec
 from mcusim.engine.flash import running_outcome
 from mcusim.engine.native import REG_PC, clear_it_state, first_slot, register
-from mcusim.jit import as_pointer, carray, int32, int64, native_callback, njit, pointer, uint8, uint64, void
+from mcusim.jit import (
+    as_pointer,
+    carray,
+    int32,
+    int64,
+    native_callback,
+    njit,
+    njit_inlined,
+    pointer,
+    uint8,
+    uint64,
+    void,
+)
 
 CACHES, RANGE, MISS, CACHE = c.CACHES, c.RANGE, c.MISS, c.CACHE
 LINE, FETCH, MOMENT = f.LINE, f.FETCH, f.MOMENT
@@ -59,6 +71,13 @@ def _fetch_row(m: Any, caches: Any, row: Any, first: bool) -> bool:
     return False
 
 
+@njit_inlined
+def fetched_again(m: Any, outcome: int) -> bool:
+    """Return whether all lines of an outcome are in the caches, as the last time: there is nothing to charge."""
+    listed = carray(as_pointer(m.fetches), (m.fetch_capacity,), FETCH)[outcome]
+    return listed.epoch == carray(as_pointer(m.caches), (1,), CACHES)[0].epoch
+
+
 @njit
 def charge_fetch(m: Any, outcome: int, last_op: int) -> bool:
     """Charge the waits for the lines of the running block, up to those of one instruction, that are not charged yet.
@@ -84,7 +103,7 @@ def charge_fetch(m: Any, outcome: int, last_op: int) -> bool:
     return True
 
 
-@njit
+@njit_inlined
 def leave_cached(m: Any, outcome: int) -> None:
     """The running block has ended with this outcome, and all its lines are charged."""
     m.lines_done = 0
@@ -177,7 +196,7 @@ def _split_access(m: Any, caches: Any, address: int, size_bytes: int, writes: bo
         _access(m, caches, address + inside, size_bytes - inside, writes)
 
 
-@njit
+@njit_inlined
 def _find_complete(caches: Any, line: int) -> int:
     """Return the slot of the data cache that has a line, all of it; -1 if there is none."""
     slot = model.find(caches.caches[1], line)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import cache_tables as c
-from mcusim.jit import as_pointer, carray, int64, njit, uint8
+from mcusim.jit import as_pointer, carray, int64, njit, njit_inlined, uint8
 
 RANGE, DIRTY, THROUGH = c.RANGE, c.DIRTY, c.THROUGH
 BEAT_SHIFT, LINE_BYTES, LINE_BEATS, WHOLE_LINE = c.BEAT_SHIFT, c.LINE_BYTES, c.LINE_BEATS, c.WHOLE_LINE
@@ -29,7 +29,7 @@ RECENT_LINES = c.RECENT_LINES
 FULL_FILLS = 3  # DDI 0489F 5.9.1: "on three consecutive linefills"
 
 
-@njit
+@njit_inlined
 def find(cache: Any, line: int) -> int:
     """Return the slot where a cache has a line; -1 if it does not, or is off."""
     if not cache.on:
