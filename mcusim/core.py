@@ -23,9 +23,8 @@ from mcusim.pipelines import PIPELINES
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
 MULTIPLY_MODELS = {"fixed": 0, "early-termination": 1}
 # Of the `[predictor]` table, which only cores have that predict branches (`mcusim.engine.branches`): entries of the
-# cache of branch targets; the counter in each, from 0 to the highest, and where that of a conditional branch starts;
-# what a branch costs more that the decoder alone predicts and that is taken.
-PREDICTOR_NUMBERS = ("btac_entries", "counter_highest", "counter_first", "redirect_cycles")
+# cache of branch targets; the counter in each, from 0 to the highest, and where that of a conditional branch starts.
+PREDICTOR_NUMBERS = ("btac_entries", "counter_highest", "counter_first")
 MOST_COUNTER = 7  # what a counter may go up to
 EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 

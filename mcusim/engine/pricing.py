@@ -126,6 +126,7 @@ class Pricer:
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
+        self.words_per_cycle = 1  # that the fetch unit asks for
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._branches: dict[tuple[int, int], int] = {}  # (address, opcode) -> number of a branch that is predicted
@@ -133,7 +134,8 @@ class Pricer:
         self._state_numbers: dict[bytes, int] = {}
         self._operand_classes = ((_DIVIDE, core.divide_model), (_MULTIPLY_LONG, core.multiply_model))
         if core.file.predictor:
-            tables.set_predictor(**{name: number.value for name, number in core.file.predictor.items()})
+            numbers = {name: number.value for name, number in core.file.predictor.items()}
+            tables.set_predictor(**numbers, redirect_cycles=core.file.rule["misprediction_decoded_cycles"].value)
         self.reset_state = self.intern(self.pipeline.reset_state())
 
     def intern(self, state: npt.NDArray[np.int64]) -> int:
@@ -382,15 +384,17 @@ class Pricer:
         block = int(entry["block"])
         total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
+        slot = getattr(self.pipeline, "MISPREDICTION", None)
+        if slot is not None:
+            row["mispredict_cycles"], state[slot] = state[slot], 0  # no part of what is in flight
         if self.core.file.predictor:
-            slot = self.pipeline.MISPREDICTION  # not part of what is in flight
-            row["branch"], row["mispredict_cycles"], state[slot] = self._branch_of(block), state[slot], 0
+            row["branch"] = self._branch_of(block)
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
-            ops, words = self.decoded[block].ops, self.buffer_words
-            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
-            lines = lines_needed(ops, costs, words, self.line_at)
+            ops, words, pace = self.decoded[block].ops, self.buffer_words, self.words_per_cycle
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words, pace)
+            lines = lines_needed(ops, costs, words, self.line_at, pace)
             self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def _branch_of(self, block: int) -> int:
