@@ -148,7 +148,8 @@ def _program_counter(m: Any, caches: Any) -> int:
     if place >> PLACE_BITS or carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry].in_it:
         return register(m, REG_PC) & ~1
     key = m.current_entry << PLACE_BITS | place
-    known = carray(as_pointer(caches.known_places), (KNOWN_PLACES,), KNOWN_PLACE)[first_slot(key, KNOWN_PLACES - 1)]
+    slot = first_slot(key, KNOWN_PLACES - 1)
+    known = carray(as_pointer(caches.known_places), (KNOWN_PLACES,), KNOWN_PLACE)[slot]
     if known.key != key:
         known.key, known.uses, known.look_at = key, 0, FIRST_LOOK
         known.pc = register(m, REG_PC) & ~1

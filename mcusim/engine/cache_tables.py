@@ -104,8 +104,9 @@ CACHES = np.dtype(
     ],
     align=True,
 )
-# Which instruction makes an access, by its place among those of a block's run that are hooked. To ask the engine for the
-# program counter takes microseconds in a long block; what it said is believed, and asked again after 4, 16, 64 ... uses.
+# Which instruction makes an access, by its place among those of a block's run that are hooked. To ask the engine for
+# the program counter takes microseconds in a long block; what it said is believed, and asked again after 4, 16, 64 ...
+# uses.
 KNOWN_PLACE = np.dtype([("key", np.int64), ("pc", np.int64), ("uses", np.int64), ("look_at", np.int64)], align=True)
 KNOWN_PLACES, PLACE_BITS, FIRST_LOOK = 1 << 13, 12, 4
 ALWAYS_ASK = 0  # as `pc`: it was not the same each time
