@@ -139,7 +139,7 @@ def _moment(m: Any, pc: int) -> int:
 
 @njit
 def _program_counter(m: Any, caches: Any) -> int:
-    """Return the address of the instruction that makes this access: what is known of its place, or what the engine says.
+    """Return the address of the instruction that makes this access: as its place is known, or as the engine says.
 
     Where pointers of a block move between hooked memory and other, a wait may for a while go to another access of the
     block.
