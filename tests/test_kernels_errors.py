@@ -17,10 +17,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 F32, I8, I16, I32 = np.float32, np.int8, np.int16, np.int32
-# Modules of kernels/ that are no operators: what operators share, training, models.
+# Modules of kernels/ that are no operators, or have tests of wrong operands elsewhere: what operators share, what
+# saves memory, training, models.
 SHARED = {
-    "checks", "compiled", "elementwise", "fixed_point", "float_math", "gradients", "lookup", "output_gradient",
-    "output_stage", "products", "quantization", "requantize", "scaling", "sgd", "shapes", "softmax_cross_entropy",
+    "checks", "compiled", "depthwise_conv2d_in_place", "elementwise", "fixed_point", "float_math", "gradients",
+    "lookup", "output_gradient", "output_stage", "patches", "products", "quantization", "requantize", "scaling", "sgd",
+    "shapes", "softmax_cross_entropy",
 }  # fmt: skip
 OTHERS = ("model", "tflite_file")
 
