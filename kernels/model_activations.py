@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 FLOAT32 = np.dtype(np.float32)
 
 
-def _zero_points(step: Step) -> dict[str, int]:
+def _zero_points(step: Step) -> dict[str, Any]:
     return {"input_zero_point": step.tensor(0).zero_point, "output_zero_point": step.result().zero_point}
 
 

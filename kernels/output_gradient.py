@@ -71,5 +71,5 @@ def add_gradients(
     Raises ValueError naming the operand.
     """
     last = check_scale("output_scale", output_scale)
-    first = output_gradient(gradients, np.float32(check_scale("input1_scale", input1_scale) / last), mask)
-    return first, output_gradient(gradients, np.float32(check_scale("input2_scale", input2_scale) / last), mask)
+    first = output_gradient(gradients, float(np.float32(check_scale("input1_scale", input1_scale) / last)), mask)
+    return first, output_gradient(gradients, float(np.float32(check_scale("input2_scale", input2_scale) / last)), mask)
