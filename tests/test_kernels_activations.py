@@ -26,6 +26,7 @@ fractions = st.sampled_from((0, 1, (1 << 30) - 1, 1 << 30, twin.MAX)) | st.integ
 raws = st.sampled_from((twin.MIN + 1, -1, 0, 1, twin.MAX)) | st.integers(twin.MIN + 1, twin.MAX)
 
 
+@draws.few
 @given(fractions, st.integers(0, 5))
 @example(1 << 31, 5)
 def test_exp_equals_its_twin_and_is_near_exp(size: int, bits: int) -> None:
@@ -34,6 +35,7 @@ def test_exp_equals_its_twin_and_is_near_exp(size: int, bits: int) -> None:
     assert result * 2.0**-31 == pytest.approx(math.exp(-size * 2.0 ** (bits - 31)), abs=3e-7)
 
 
+@draws.few
 @given(fractions)
 def test_ratios_equal_their_twins(size: int) -> None:
     x = size * 2.0**-31
@@ -42,6 +44,7 @@ def test_ratios_equal_their_twins(size: int) -> None:
     assert fixed_point.one_minus_over_one_plus(size).item() * 2.0**-31 == pytest.approx((1 - x) / (1 + x), abs=1e-8)
 
 
+@draws.few
 @given(raws, st.integers(0, 4))
 def test_logistic_and_tanh_equal_their_twins(raw: int, bits: int) -> None:
     x = raw * 2.0 ** (bits - 31)
@@ -52,6 +55,7 @@ def test_logistic_and_tanh_equal_their_twins(raw: int, bits: int) -> None:
     assert tanh * 2.0**-31 == pytest.approx(math.tanh(x), abs=6e-7)
 
 
+@draws.few
 @given(st.integers(1, twin.MAX))
 def test_a_reciprocal_equals_its_twin(raw: int) -> None:
     fraction, bits = fixed_point.reciprocal(raw, 12)
@@ -59,6 +63,7 @@ def test_a_reciprocal_equals_its_twin(raw: int) -> None:
     assert (fraction.item(), bits.item()) == (expected[0].raw, expected[1])
 
 
+@draws.few
 @given(st.data(), SCALES, st.sampled_from((1.0, 0.5)), st.sampled_from(("int8", "int16")))
 def test_softmax_of_int8_equals_its_twin(data: st.DataObject, scale: float, beta: float, dtype: str) -> None:
     inputs = data.draw(draws.values("int8", (2, data.draw(st.integers(1, 12)))))
@@ -79,6 +84,7 @@ RATIOS = twin.table_int16(
 )
 
 
+@draws.few
 @given(st.data(), st.floats(2.0**-18, 2.0**-8, width=32))
 def test_softmax_of_int16_equals_its_twin(data: st.DataObject, scale: float) -> None:
     inputs = data.draw(draws.values("int16", (2, data.draw(st.integers(1, 12)))))
@@ -91,6 +97,7 @@ def test_softmax_of_int16_equals_its_twin(data: st.DataObject, scale: float) -> 
     assert np.abs(result / 32768 - real).max() < 0.002
 
 
+@draws.few
 @given(st.integers(-32768, 32767))
 def test_a_table_is_read_as_its_twin_reads_it(value: int) -> None:
     assert look_up(value, np.array(EXPS, np.int64)).item() == twin.look_up_int16(value, EXPS)
@@ -106,6 +113,7 @@ def test_softmax_refuses_what_does_not_fit() -> None:
         softmax(np.zeros((1, 4), np.int16), input_scale=0.1, output_dtype="int8")
 
 
+@draws.few
 @given(st.integers(1 << 19, twin.MAX))
 @example(1 << 19)
 @example(twin.MAX)
@@ -115,6 +123,7 @@ def test_log_equals_its_twin_and_is_near_log(raw: int) -> None:
     assert result * 2.0**-26 == pytest.approx(math.log(raw * 2.0**-19), abs=2e-6)
 
 
+@draws.few
 @given(st.data(), st.sampled_from((0.002, 0.1, 1.0)) | st.floats(2.0**-9, 1, width=32))
 def test_log_softmax_equals_its_twin(data: st.DataObject, scale: float) -> None:
     inputs = data.draw(draws.values("int8", (2, data.draw(st.integers(1, 12)))))
@@ -129,6 +138,7 @@ def test_log_softmax_equals_its_twin(data: st.DataObject, scale: float) -> None:
     assert np.abs(result - np.clip(real * 16 + 127, -128, 127)).max() <= 0.6
 
 
+@draws.few
 @given(st.floats(2.0**-12, 7, width=32), draws.zero_points)
 @example(0.5, 0)
 @example(2.0**-27, -128)
@@ -145,6 +155,7 @@ def test_logistic_and_tanh_of_int8_equal_their_twins(scale: float, zero_point: i
         assert np.abs(tangent - np.clip(128 * np.tanh(x), -128, 127)).max() <= 0.51
 
 
+@draws.few
 @given(st.data(), st.sampled_from((2.0**-12, 2.0**-11, 1.0)) | st.floats(2.0**-16, 2.0**-9, width=32))
 def test_logistic_and_tanh_of_int16_equal_their_twins(data: st.DataObject, scale: float) -> None:
     inputs = data.draw(draws.values("int16", (6,)))

@@ -24,6 +24,7 @@ DTYPES = st.sampled_from(("int8", "int8", "int16"))
 HALF: dict[str, Any] = {"multipliers": 1 << 30, "shifts": 0}
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.windows())
 def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -38,6 +39,7 @@ def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> 
     )
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.windows())
 def test_depthwise_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -51,6 +53,7 @@ def test_depthwise_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn
     assert_array_equal(depthwise_conv2d(inputs, weights, bias, **options), expected, strict=True)
 
 
+@draws.few
 @given(st.data(), DTYPES, st.lists(draws.small, max_size=2), st.booleans())
 def test_fully_connected_equals_its_twin(data: st.DataObject, dtype: str, outer: list[int], keep: bool) -> None:
     units, depth = data.draw(draws.small), data.draw(st.integers(1, 20))
@@ -100,6 +103,7 @@ def test_one_by_one_takes_the_short_way_in_batches() -> None:
     assert_array_equal(conv2d(inputs, weights, strides=(2, 3), **options), pixels[:, ::2, ::3])
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.windows(dilated=False))
 def test_pools_equal_their_twins(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -131,6 +135,7 @@ def test_empty_outputs_have_a_shape(function: Any) -> None:
     assert average_pool2d(np.zeros((0, 4, 4, 3), np.int8), (3, 3)).shape == (0, 2, 2, 3)
 
 
+@draws.few
 @given(draws.pairs.map(lambda pair: (pair[0] * 5, pair[1] * 7)), draws.pairs, draws.pairs, draws.pairs)
 def test_same_padding_gives_the_size_that_it_promises(size: Any, kernel: Any, strides: Any, dilations: Any) -> None:
     padding = same_padding(size, kernel, strides, dilations)

@@ -44,6 +44,7 @@ def zero_points(data: st.DataObject, dtype: str, *names: str) -> dict[str, int]:
     return {name: data.draw(draws.zero_points) for name in names} if dtype == "int8" else {}
 
 
+@draws.few
 @given(st.data(), DTYPES, SHAPES)
 def test_add_and_sub_equal_their_twins(data: st.DataObject, dtype: str, shapes: Any) -> None:
     first, second = (data.draw(draws.values(dtype, shape)) for shape in shapes.input_shapes)
@@ -56,6 +57,7 @@ def test_add_and_sub_equal_their_twins(data: st.DataObject, dtype: str, shapes: 
     assert_array_equal(sub(first, second, **options), naive_elementwise.sub(first, second, **options), strict=True)
 
 
+@draws.few
 @given(st.data(), DTYPES, SHAPES)
 def test_mul_equals_its_twin(data: st.DataObject, dtype: str, shapes: Any) -> None:
     first, second = (data.draw(draws.values(dtype, shape)) for shape in shapes.input_shapes)
@@ -65,6 +67,7 @@ def test_mul_equals_its_twin(data: st.DataObject, dtype: str, shapes: Any) -> No
     assert_array_equal(mul(first, second, **options), naive_elementwise.mul(first, second, **options), strict=True)
 
 
+@draws.few
 @given(st.data(), DTYPES, SCALES, SCALES)
 def test_scaled_arithmetic_is_what_real_numbers_give(data: st.DataObject, dtype: str, one: float, two: float) -> None:
     """With an output scale that loses nothing much: off by one step at most."""
@@ -89,6 +92,7 @@ def test_tinyengine_adds_in_single_precision() -> None:
     assert add_float_scale(first, second, **options).tolist() == [-3, -20, 127, -128]  # -2.5, -19.5
 
 
+@draws.few
 @given(st.data(), DTYPES, st.lists(st.integers(1, 4), min_size=1, max_size=4))
 def test_mean_and_sum_equal_their_twins(data: st.DataObject, dtype: str, shape: list[int]) -> None:
     inputs = data.draw(draws.values(dtype, tuple(shape)))
@@ -104,6 +108,7 @@ def test_mean_and_sum_equal_their_twins(data: st.DataObject, dtype: str, shape: 
         assert_array_equal(short, expected.reshape([n for axis, n in enumerate(shape) if axis not in axes]))
 
 
+@draws.few
 @given(st.data(), DTYPES)
 def test_rectifiers_equal_their_twins(data: st.DataObject, dtype: str) -> None:
     inputs = data.draw(draws.values(dtype, (2, 5)))
@@ -123,6 +128,7 @@ def test_rectifiers_equal_their_twins(data: st.DataObject, dtype: str) -> None:
     assert_array_equal(prelu(inputs, alphas, **options), expected, strict=True)
 
 
+@draws.few
 @given(st.data(), SCALES, st.sampled_from((0.25, -0.5, 0.0)))
 def test_leaky_relu_is_what_real_numbers_give(data: st.DataObject, scale: float, alpha: float) -> None:
     inputs = data.draw(draws.values("int8", (6,)))
@@ -137,6 +143,7 @@ def test_relu6_cuts() -> None:
         relu6(inputs, zero=5, six=4)
 
 
+@draws.few
 @given(st.floats(2.0**-7, 0.5, width=32), st.floats(2.0**-6, 1, width=32), draws.zero_points, draws.zero_points)
 def test_hard_swish_equals_its_twin(scale: float, output_scale: float, first: int, last: int) -> None:
     inputs = np.arange(-128, 128, dtype=np.int8)
@@ -155,6 +162,7 @@ def test_hard_swish_equals_its_twin(scale: float, output_scale: float, first: in
     assert np.abs(result - np.clip(real, -128, 127)).max() <= 1 + scale / output_scale / 16
 
 
+@draws.few
 @given(st.data(), st.sampled_from(("int8", "int16", "int32")), st.sampled_from(("int8", "int16", "int32")))
 def test_rescale_equals_its_twin(data: st.DataObject, dtype: str, output: str) -> None:
     inputs = data.draw(draws.values(dtype, (3, 2)))
@@ -166,6 +174,7 @@ def test_rescale_equals_its_twin(data: st.DataObject, dtype: str, output: str) -
     assert_array_equal(result, expected, strict=True)
 
 
+@draws.few
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=5), SCALES, draws.zero_points)
 @example([0.5, 1.5, -0.5, -1.5, 0.49999997, float("inf"), float("-inf"), 3e38], 2.0**-10, 0)
 @example([0.5, -0.5, 2.5, -2.5], 1.0, 0)
@@ -183,6 +192,7 @@ def test_quantize_rounds_halves_away_from_zero(numbers: list[float], scale: floa
         assert quantised == min(max((size if quotient >= 0 else -size) + zero_point, -128), 127)
 
 
+@draws.few
 @given(st.data(), DTYPES, st.floats(2.0**-20, 4.0, width=32))
 def test_dequantize_undoes_quantize(data: st.DataObject, dtype: str, scale: float) -> None:
     inputs = data.draw(draws.values(dtype, (4,)))
@@ -193,6 +203,7 @@ def test_dequantize_undoes_quantize(data: st.DataObject, dtype: str, scale: floa
     assert_array_equal(back, inputs, strict=True)
 
 
+@draws.few
 @given(st.data(), st.sampled_from(("int8", "int16", "int32")), SHAPES)
 def test_maximum_and_minimum(data: st.DataObject, dtype: str, shapes: Any) -> None:
     first, second = (data.draw(draws.values(dtype, shape)) for shape in shapes.input_shapes)

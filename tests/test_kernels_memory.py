@@ -9,8 +9,7 @@ from typing import Any
 import kernel_values as draws
 import numpy as np
 import pytest
-from conftest import LONG
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -23,11 +22,10 @@ from mcusim.kernels.patches import PatchUse, ResidualBlock, Step, WindowLayer, r
 from mcusim.kernels.scaling import add_scaling
 from mcusim.kernels.shapes import output_size
 
-few = settings(max_examples=200 if LONG else 40)
 RANDOM = np.random.default_rng(7)
 
 
-@few
+@draws.few
 @given(st.data(), st.sampled_from(("int8", "int16")), draws.windows())
 def test_in_place_gives_the_same(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -125,7 +123,7 @@ def stages(draw: st.DrawFn) -> tuple[tuple[int, int], int, list[Step]]:
     return size, channels, steps
 
 
-@few
+@draws.few
 @given(stages(), st.tuples(st.integers(1, 4), st.integers(1, 4)))
 def test_patches_give_the_same(stage: Any, grid: tuple[int, int]) -> None:
     size, channels, steps = stage

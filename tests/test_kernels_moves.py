@@ -38,6 +38,7 @@ def counted(shape: tuple[int, ...], dtype: str = "int16") -> Any:
     return np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
 
 
+@draws.few
 @given(st.data(), SHAPES, st.integers(-128, 127))
 def test_pad_equals_its_twin(data: st.DataObject, shape: tuple[int, ...], value: int) -> None:
     paddings = data.draw(st.tuples(*[draws.sides] * len(shape)))
@@ -45,6 +46,7 @@ def test_pad_equals_its_twin(data: st.DataObject, shape: tuple[int, ...], value:
     assert_array_equal(pad(inputs, paddings, value=value), naive_moves.pad(inputs, paddings, value), strict=True)
 
 
+@draws.few
 @given(st.data(), SHAPES)
 def test_strided_slice_equals_its_twin(data: st.DataObject, shape: tuple[int, ...]) -> None:
     inputs, count = counted(shape), len(shape)
@@ -68,6 +70,7 @@ def test_strided_slice_counts_the_end_from_the_begin_if_told() -> None:
         strided_slice(counted((4,)), (0,), (5,), (0,))
 
 
+@draws.few
 @given(st.data(), SHAPES)
 def test_slice_is_a_box(data: st.DataObject, shape: tuple[int, ...]) -> None:
     inputs = counted(shape)
@@ -78,6 +81,7 @@ def test_slice_is_a_box(data: st.DataObject, shape: tuple[int, ...]) -> None:
     assert_array_equal(slice_box(inputs, begin, size), expected, strict=True)
 
 
+@draws.few
 @given(st.data(), SHAPES, st.lists(st.integers(0, 3), min_size=1, max_size=4))
 def test_split_and_concatenation_undo_each_other(data: st.DataObject, shape: tuple[int, ...], sizes: list[int]) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -98,6 +102,7 @@ def test_split_into_equal_parts() -> None:
         split(counted((2, 4)), 1, [1, 2])
 
 
+@draws.few
 @given(st.data(), SHAPES)
 def test_gather_equals_its_twin(data: st.DataObject, shape: tuple[int, ...]) -> None:
     inputs, axis = counted(shape), data.draw(st.integers(0, len(shape) - 1))
@@ -121,12 +126,14 @@ def test_indices_beyond_the_end_are_refused() -> None:
             embedding_lookup(np.array([0, index], np.int32), counted((4, 2)))
 
 
+@draws.few
 @given(st.data(), SHAPES)
 def test_transpose_equals_its_twin(data: st.DataObject, shape: tuple[int, ...]) -> None:
     inputs, order = counted(shape), data.draw(st.permutations(range(len(shape))))
     assert_array_equal(transpose(inputs, order), naive_moves.transpose(inputs, list(order)), strict=True)
 
 
+@draws.few
 @given(st.data(), st.lists(st.integers(1, 4), min_size=1, max_size=3), st.booleans())
 def test_argmax_takes_the_first(data: st.DataObject, shape: list[int], smallest: bool) -> None:
     inputs, axis = data.draw(draws.values("int8", tuple(shape))), data.draw(st.integers(0, len(shape) - 1))
@@ -134,6 +141,7 @@ def test_argmax_takes_the_first(data: st.DataObject, shape: list[int], smallest:
     assert_array_equal(argmax(inputs, axis - len(shape), smallest=smallest), expected, strict=True)
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.pairs, draws.pairs, st.sampled_from(((False, False), (True, False), (False, True))))
 def test_resizing_equals_its_twins(
     data: st.DataObject, dtype: str, size: Any, wanted: Any, modes: tuple[bool, bool]

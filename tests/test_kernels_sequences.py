@@ -9,8 +9,7 @@ import kernel_values as draws
 import naive_sequences
 import numpy as np
 import pytest
-from conftest import LONG
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -22,12 +21,10 @@ from mcusim.kernels.transpose_conv import transpose_conv
 from mcusim.kernels.unidirectional_lstm import GATES, Gate, unidirectional_lstm
 
 DTYPES = st.sampled_from(("int8", "int16"))
-# Many numbers are drawn for each, and the twins take their time.
-few = settings(max_examples=200 if LONG else 30)
 FACTORS = st.tuples(draws.multipliers, draws.shifts)
 
 
-@few
+@draws.few
 @given(st.data(), DTYPES, draws.pairs, draws.pairs, draws.pairs)
 def test_transpose_conv_equals_its_twin(data: st.DataObject, dtype: str, size: Any, kernel: Any, strides: Any) -> None:
     channels, outputs = data.draw(draws.small), data.draw(draws.small)
@@ -42,6 +39,7 @@ def test_transpose_conv_equals_its_twin(data: st.DataObject, dtype: str, size: A
     assert_array_equal(result, expected, strict=True)
 
 
+@draws.few
 @given(st.data(), DTYPES, st.booleans(), st.booleans())
 def test_batch_matmul_equals_its_twin(data: st.DataObject, dtype: str, transpose1: bool, transpose2: bool) -> None:
     rows, depth, columns = (data.draw(st.integers(0, 4)) for _ in range(3))
@@ -60,7 +58,7 @@ def test_batch_matmul_equals_its_twin(data: st.DataObject, dtype: str, transpose
     assert_array_equal(result, naive_sequences.batch_matmul(first, second, **options), strict=True)
 
 
-@few
+@draws.few
 @given(st.data(), DTYPES, st.integers(1, 3))
 def test_svdf_equals_its_twin_step_by_step(data: st.DataObject, dtype: str, rank: int) -> None:
     batches, units, features, memory = (data.draw(st.integers(1, 3)) for _ in range(4))
@@ -84,7 +82,7 @@ def test_svdf_equals_its_twin_step_by_step(data: st.DataObject, dtype: str, rank
         assert_array_equal(state, twins, strict=True)
 
 
-@few
+@draws.few
 @given(st.data(), DTYPES, st.integers(-15, -9), st.booleans())
 def test_lstm_equals_its_twin(data: st.DataObject, dtype: str, power: int, clipped: bool) -> None:
     batches, steps, features, units = (data.draw(st.integers(1, 3)) for _ in range(4))
