@@ -88,6 +88,8 @@ def test_tinyengine_adds_in_single_precision() -> None:
     options: dict[str, Any] = {"input1_scale": 0.5, "input2_scale": 0.25, "output_scale": 0.5}
     expected = [9, -9, 127, -128]  # 8.5, -8.5, and beyond
     assert add_float_scale(first, second, **options).tolist() == expected
+    cut = add_float_scale(first, second, **options, activation_min=-3, activation_max=8)
+    assert cut.tolist() == [8, -3, 8, -3]
     options |= {"input1_zero_point": 10, "output_zero_point": -1}
     assert add_float_scale(first, second, **options).tolist() == [-3, -20, 127, -128]  # -2.5, -19.5
 

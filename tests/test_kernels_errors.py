@@ -376,3 +376,13 @@ def test_operators_leave_their_inputs_alone(name: str) -> None:
     ):
         np.testing.assert_array_equal(one, other, strict=True)
         assert one.flags.writeable
+
+
+def test_the_operators_of_the_documentation_are_those_of_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "kernels.md").read_text("utf-8")
+    first_cells = re.findall(r"^\| (`.*?) \|", page[page.index("## Operators") : page.index("## With")], re.MULTILINE)
+    named = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == {*CASES, "unidirectional_lstm"}
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(example, {})
+    assert capsys.readouterr().out == "[4 3 1 0]\n"
