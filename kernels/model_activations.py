@@ -49,7 +49,8 @@ def _relu6(step: Step) -> Results:
 
 def _leaky_relu(step: Step) -> Results:
     scaling: dict[str, Any] = dict(leaky_relu_scaling(step.scale(0), float(step.option("Alpha")), step.result_scale()))
-    return (leaky_relu(step.value(0), **scaling, **_zero_points(step), rounding=step.rounding),)
+    scaling.update(_zero_points(step))
+    return (leaky_relu(step.value(0), **scaling, rounding=step.rounding),)
 
 
 def _prelu(step: Step) -> Results:

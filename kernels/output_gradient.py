@@ -36,7 +36,9 @@ def unpack_mask(mask: Mask, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return np.unpackbits(mask, count=size, bitorder="little").astype(np.bool_).reshape(shape)
 
 
-def output_gradient(gradients: Float32Array, scales: Array | float, mask: Mask | None = None) -> Float32Array:
+def output_gradient(
+    gradients: Float32Array, scales: Array | np.float32 | float, mask: Mask | None = None
+) -> Float32Array:
     """Return the gradient of the sums for that of the outputs; float32 (..., c) -> the same shape.
 
         result = gradients * scales where not clamped, 0 where clamped
