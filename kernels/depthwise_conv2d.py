@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
 from mcusim.kernels.compiled import compiled
-from mcusim.kernels.output_stage import check_bias, output_stage
+from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
 from mcusim.kernels.products import Int16Array, Int32Array, Int64Array
 from mcusim.kernels.shapes import NO_STEP, VALID, Padding, Pair, check_padding, check_pair, output_size
 
@@ -107,6 +107,7 @@ def depthwise_conv2d(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
+    passed: Array | None = None,
 ) -> Array:
     """Convolve each channel; int8 or int16 (n, h, w, c), int8 (1, kh, kw, c * m) -> (n, oh, ow, c * m), inputs' dtype.
 
@@ -145,6 +146,7 @@ def depthwise_conv2d(
     steps, spread = check_pair("strides", strides), check_pair("dilations", dilations)
     sides = check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), (kernel_height, kernel_width), steps, spread, sides)
+    notes = check_passed(passed, (inputs.shape[0], *size, outputs))
 
     lines = _lines(inputs, zero_point, sides, steps[1], outputs // channels)
     factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
@@ -153,4 +155,4 @@ def depthwise_conv2d(
         sums += np.tile(bias, size[1])
     if sums.size:
         (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
-    return stage.outputs(sums.reshape(-1, outputs)).reshape(inputs.shape[0], *size, outputs)
+    return stage.outputs(sums.reshape(-1, outputs), notes).reshape(inputs.shape[0], *size, outputs)

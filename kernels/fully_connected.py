@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
-from mcusim.kernels.output_stage import check_bias, output_stage
+from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
 from mcusim.kernels.products import padded_rows, sums_of_products, widened
 
 Array = npt.NDArray[Any]
@@ -29,6 +29,7 @@ def fully_connected(
     activation_min: int | None = None,
     activation_max: int | None = None,
     keep_dims: bool = False,
+    passed: Array | None = None,
 ) -> Array:
     """Multiply by a matrix; int8 or int16 (..., depth), int8 (units, depth) -> (rows, units) of the inputs' dtype.
 
@@ -67,5 +68,5 @@ def fully_connected(
     sums = sums_of_products(rows, padded_rows(widened(weights, weights_point)), bits)
     if bias is not None:
         sums += bias
-    outputs = stage.outputs(sums)
-    return outputs.reshape(*inputs.shape[:-1], units) if keep_dims else outputs
+    shape = (*inputs.shape[:-1], units) if keep_dims else sums.shape
+    return stage.outputs(sums, check_passed(passed, shape)).reshape(shape)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.kernels.checks import INT32_MAX, check_activation, check_array, check_zero_point
+from mcusim.kernels.checks import INT32_MAX, INT32_MIN, check_activation, check_array, check_zero_point
 from mcusim.kernels.requantize import (
     ROUNDINGS,
     SHIFT_MAX,
@@ -47,18 +47,29 @@ class OutputStage:
     shifts: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float32] | None
 
-    def outputs(self, sums: Array) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64."""
-        limits = (self.zero_point, self.activation_min, self.activation_max)
+    def outputs(self, sums: Array, passed: Array | None = None) -> Array:
+        """Return outputs of sums (rows, channels), int32 or int64; `passed`, if given, gets where none was clamped."""
+        least, most = self.activation_min, self.activation_max
         if sums.dtype == np.int64:
             scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
-            return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
-        results = np.empty(sums.shape, self.dtype)
+            unclamped: Array = scaled + self.zero_point
+        elif passed is None:
+            results = np.empty(sums.shape, self.dtype)
+            self._requantize(sums, least, most, results)
+            return results
+        else:
+            unclamped = np.empty(sums.shape, np.int32)
+            self._requantize(sums, INT32_MIN, INT32_MAX, unclamped)
+        if passed is not None:
+            passed[...] = (unclamped >= least) & (unclamped <= most)
+        return np.clip(unclamped, least, most).astype(self.dtype)
+
+    def _requantize(self, sums: Array, least: int, most: int, results: Array) -> None:
+        limits = (self.zero_point, least, most)
         if self.scales is not None:
             requantize_rows_float_scale(sums, self.scales, *limits, results)
         else:
             requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
-        return results
 
 
 def output_stage(
@@ -94,6 +105,18 @@ def output_stage(
         multiplier_row = per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
         shift_row = per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
     return OutputStage(dtype, zero_point, least, most, rounding == "single", multiplier_row, shift_row, scale_row)
+
+
+def check_passed(passed: Array | None, shape: tuple[int, ...]) -> Array | None:
+    """Return an array that is to be filled with where nothing was clamped as rows of channels; None stays None."""
+    if passed is None:
+        return None
+    check_array("passed", passed, ("bool",))
+    if passed.shape != shape:
+        raise ValueError(f"passed: shape is {passed.shape}, that of the outputs is {shape}")
+    if not (passed.flags.c_contiguous and passed.flags.writeable):
+        raise ValueError("passed: must be contiguous and writable, it is filled")
+    return passed.reshape(-1, shape[-1]) if passed.size else passed.reshape(0, shape[-1])
 
 
 def check_bias(bias: Array | None, channels: int, inputs: Array, stage: OutputStage) -> int:
