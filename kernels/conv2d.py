@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
-from mcusim.kernels.output_stage import check_bias, output_stage
+from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
 from mcusim.kernels.products import LANES, padded_depth, padded_rows, sums_of_products, sums_of_real_products
 from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image, tap
 
@@ -36,6 +36,7 @@ def conv2d(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
 ) -> Array:
     """Convolve; int8 or int16 (n, h, w, c), int8 (out, kh, kw, c / groups) -> (n, oh, ow, out) of the inputs' dtype.
 
@@ -46,7 +47,8 @@ def conv2d(
     with g = o // (out / groups); what lies outside of the image counts as its zero point. `weights.shape[3]` says how
     many groups there are. `bias` is int32 (out,) or None; with int16 inputs also int64, and None means 64-bit sums.
     `multipliers` and `shifts` (int32) or `scales` (float32) are one number, or one for each output channel
-    (`scaling.py` makes them). Padding: see `shapes.py`.
+    (`scaling.py` makes them). Padding: see `shapes.py`. `passed`, a bool array of the outputs' shape, is overwritten:
+    what was not clamped, which training keeps (`output_gradient.pack_mask`).
 
     Raises ValueError naming the operand. Source: TensorFlow Lite kernels/internal/reference/integer_ops/conv.h
     (ConvPerChannel, for int8_t and for int16_t).
@@ -76,6 +78,10 @@ def conv2d(
     spread, sides = check_pair("dilations", dilations), check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), kernel, steps, spread, sides)
 
+    shape = (inputs.shape[0], *size, outputs)
+    check_passed(passed, shape)
+    masks = None if passed is None else passed.reshape(-1, outputs)
+
     # int8 takes the fast way of products.py; its rows need no zeros at the end.
     dtype, lanes = (np.dtype(np.float32), 1) if inputs.dtype == np.int8 else (np.dtype(np.int16), LANES)
     image: Any = inputs.astype(dtype)
@@ -98,8 +104,9 @@ def conv2d(
                 sums[:, part] = products
         if bias is not None:
             sums += bias
-        results[start : start + unrolled.shape[1]] = stage.outputs(sums)
-    return results.reshape(inputs.shape[0], *size, outputs)
+        here = slice(start, start + unrolled.shape[1])
+        results[here] = stage.outputs(sums, None if masks is None else masks[here])
+    return results.reshape(shape)
 
 
 def _unroll(

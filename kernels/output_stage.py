@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.kernels.checks import INT32_MAX, check_activation, check_array, check_zero_point
+from mcusim.kernels.checks import INT32_MAX, INT32_MIN, check_activation, check_array, check_zero_point
 from mcusim.kernels.requantize import (
     ROUNDINGS,
     SHIFT_MAX,
@@ -47,13 +47,29 @@ class OutputStage:
     shifts: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float32] | None
 
-    def outputs(self, sums: Array) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64."""
+    def outputs(self, sums: Array, passed: npt.NDArray[np.bool_] | None = None) -> Array:
+        """Return outputs of sums (rows, channels), int32 or int64; note in `passed` which ones were not clamped."""
+        if passed is not None:
+            wide = self._unclamped(sums)
+            np.logical_and(wide >= self.activation_min, wide <= self.activation_max, out=passed)
+            return np.clip(wide, self.activation_min, self.activation_max).astype(self.dtype)
         limits = (self.zero_point, self.activation_min, self.activation_max)
         if sums.dtype == np.int64:
             scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
             return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
         results = np.empty(sums.shape, self.dtype)
+        if self.scales is not None:
+            requantize_rows_float_scale(sums, self.scales, *limits, results)
+        else:
+            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+        return results
+
+    def _unclamped(self, sums: Array) -> Array:
+        """Return outputs before they are clamped: int64, or int32 where what does not fit is cut."""
+        if sums.dtype == np.int64:
+            scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding)
+            return np.asarray(scaled.astype(np.int64) + self.zero_point)
+        results, limits = np.empty_like(sums), (self.zero_point, INT32_MIN, INT32_MAX)
         if self.scales is not None:
             requantize_rows_float_scale(sums, self.scales, *limits, results)
         else:
@@ -94,6 +110,17 @@ def output_stage(
         multiplier_row = per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
         shift_row = per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
     return OutputStage(dtype, zero_point, least, most, rounding == "single", multiplier_row, shift_row, scale_row)
+
+
+def check_passed(passed: npt.NDArray[np.bool_] | None, shape: tuple[int, ...]) -> None:
+    """Check the array that says what was not clamped: bool, contiguous, writable, of the outputs' shape; or None."""
+    if passed is None:
+        return
+    check_array("passed", passed, ("bool",))
+    if passed.shape != shape:
+        raise ValueError(f"passed: shape is {passed.shape}, it must be that of the outputs, {shape}")
+    if not (passed.flags.c_contiguous and passed.flags.writeable):
+        raise ValueError("passed: must be contiguous and writable")
 
 
 def check_bias(bias: Array | None, channels: int, inputs: Array, stage: OutputStage) -> int:
