@@ -36,7 +36,7 @@ def conv2d(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
-    passed: Array | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
 ) -> Array:
     """Convolve; int8 or int16 (n, h, w, c), int8 (out, kh, kw, c / groups) -> (n, oh, ow, out) of the inputs' dtype.
 
@@ -47,8 +47,8 @@ def conv2d(
     with g = o // (out / groups); what lies outside of the image counts as its zero point. `weights.shape[3]` says how
     many groups there are. `bias` is int32 (out,) or None; with int16 inputs also int64, and None means 64-bit sums.
     `multipliers` and `shifts` (int32) or `scales` (float32) are one number, or one for each output channel
-    (`scaling.py` makes them). Padding: see `shapes.py`. For training, `passed` is a bool array of the outputs' shape
-    that is filled with True where nothing was clamped (`output_gradient.pack_mask` packs it).
+    (`scaling.py` makes them). Padding: see `shapes.py`. `passed`, a bool array of the outputs' shape, is overwritten:
+    what was not clamped, which training keeps (`output_gradient.pack_mask`).
 
     Raises ValueError naming the operand. Source: TensorFlow Lite kernels/internal/reference/integer_ops/conv.h
     (ConvPerChannel, for int8_t and for int16_t).
@@ -77,7 +77,10 @@ def conv2d(
     kernel, steps = (kernel_height, kernel_width), check_pair("strides", strides)
     spread, sides = check_pair("dilations", dilations), check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), kernel, steps, spread, sides)
-    notes = check_passed(passed, (inputs.shape[0], *size, outputs))
+
+    shape = (inputs.shape[0], *size, outputs)
+    check_passed(passed, shape)
+    masks = None if passed is None else passed.reshape(-1, outputs)
 
     # int8 takes the fast way of products.py; its rows need no zeros at the end.
     dtype, lanes = (np.dtype(np.float32), 1) if inputs.dtype == np.int8 else (np.dtype(np.int16), LANES)
@@ -102,8 +105,8 @@ def conv2d(
         if bias is not None:
             sums += bias
         here = slice(start, start + unrolled.shape[1])
-        results[here] = stage.outputs(sums, None if notes is None else notes[here])
-    return results.reshape(inputs.shape[0], *size, outputs)
+        results[here] = stage.outputs(sums, None if masks is None else masks[here])
+    return results.reshape(shape)
 
 
 def _unroll(

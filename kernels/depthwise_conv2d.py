@@ -107,7 +107,7 @@ def depthwise_conv2d(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
-    passed: Array | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
 ) -> Array:
     """Convolve each channel; int8 or int16 (n, h, w, c), int8 (1, kh, kw, c * m) -> (n, oh, ow, c * m), inputs' dtype.
 
@@ -116,7 +116,7 @@ def depthwise_conv2d(
         outputs = clamp(requantise(sum + bias) + output_zero_point)
 
     m, the depth multiplier, follows from the shapes. `bias` is int32 (c * m,) or None; with int16 inputs int64 or None,
-    as TensorFlow Lite has no other. The rest is as in `conv2d`.
+    as TensorFlow Lite has no other. The rest is as in `conv2d`, `passed` too.
 
     Raises ValueError naming the operand. Source: TensorFlow Lite
     kernels/internal/reference/integer_ops/depthwise_conv.h (DepthwiseConvPerChannel, for int8_t and for int16_t).
@@ -146,7 +146,9 @@ def depthwise_conv2d(
     steps, spread = check_pair("strides", strides), check_pair("dilations", dilations)
     sides = check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), (kernel_height, kernel_width), steps, spread, sides)
-    notes = check_passed(passed, (inputs.shape[0], *size, outputs))
+
+    shape = (inputs.shape[0], *size, outputs)
+    check_passed(passed, shape)
 
     lines = _lines(inputs, zero_point, sides, steps[1], outputs // channels)
     factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
@@ -155,4 +157,6 @@ def depthwise_conv2d(
         sums += np.tile(bias, size[1])
     if sums.size:
         (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
-    return stage.outputs(sums.reshape(-1, outputs), notes).reshape(inputs.shape[0], *size, outputs)
+    return stage.outputs(sums.reshape(-1, outputs), None if passed is None else passed.reshape(-1, outputs)).reshape(
+        shape
+    )

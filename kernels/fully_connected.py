@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
@@ -28,8 +29,8 @@ def fully_connected(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
     keep_dims: bool = False,
-    passed: Array | None = None,
 ) -> Array:
     """Multiply by a matrix; int8 or int16 (..., depth), int8 (units, depth) -> (rows, units) of the inputs' dtype.
 
@@ -38,7 +39,7 @@ def fully_connected(
 
     The inputs are read as rows of `depth`, whatever their shape; with `keep_dims` their last axis must be `depth` and
     the others stay. `bias` is int32 (units,) or None; with int16 inputs also int64, and None means 64-bit sums. The
-    rest is as in `conv2d`, per tensor or per unit. Raises ValueError naming the operand.
+    rest is as in `conv2d`, per tensor or per unit, `passed` too. Raises ValueError naming the operand.
 
     Source: TensorFlow Lite kernels/internal/reference/integer_ops/fully_connected.h (FullyConnected,
     FullyConnectedPerChannel). LiteRT rounds once here where TensorFlow Lite Micro rounds twice.
@@ -64,9 +65,11 @@ def fully_connected(
         activation_max=activation_max,
     )
     bits = check_bias(bias, units, inputs, stage)
+    shape = (*inputs.shape[:-1], units) if keep_dims else (inputs.size // depth, units)
+    check_passed(passed, shape)
     rows = padded_rows(widened(inputs, zero_point).reshape(-1, depth))
     sums = sums_of_products(rows, padded_rows(widened(weights, weights_point)), bits)
     if bias is not None:
         sums += bias
-    shape = (*inputs.shape[:-1], units) if keep_dims else sums.shape
-    return stage.outputs(sums, check_passed(passed, shape)).reshape(shape)
+    outputs = stage.outputs(sums, None if passed is None else passed.reshape(sums.shape))
+    return outputs.reshape(shape)

@@ -70,7 +70,7 @@ class Step:
         """Return the value of an input that holds sizes, axes or indices."""
         return tuple(int(number) for number in np.ravel(self.value(place)))
 
-    def activation(self) -> dict[str, int]:
+    def activation(self) -> dict[str, Any]:
         """Return the range of the fused activation as kernels take it."""
         result = self.result()
         number = self.option("FusedActivationFunction")

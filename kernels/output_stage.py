@@ -47,29 +47,34 @@ class OutputStage:
     shifts: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float32] | None
 
-    def outputs(self, sums: Array, passed: Array | None = None) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64; `passed`, if given, gets where none was clamped."""
-        least, most = self.activation_min, self.activation_max
+    def outputs(self, sums: Array, passed: npt.NDArray[np.bool_] | None = None) -> Array:
+        """Return outputs of sums (rows, channels), int32 or int64; note in `passed` which ones were not clamped."""
+        if passed is not None:
+            wide = self._unclamped(sums)
+            np.logical_and(wide >= self.activation_min, wide <= self.activation_max, out=passed)
+            return np.clip(wide, self.activation_min, self.activation_max).astype(self.dtype)
+        limits = (self.zero_point, self.activation_min, self.activation_max)
         if sums.dtype == np.int64:
             scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
-            unclamped: Array = scaled + self.zero_point
-        elif passed is None:
-            results = np.empty(sums.shape, self.dtype)
-            self._requantize(sums, least, most, results)
-            return results
-        else:
-            unclamped = np.empty(sums.shape, np.int32)
-            self._requantize(sums, INT32_MIN, INT32_MAX, unclamped)
-        if passed is not None:
-            passed[...] = (unclamped >= least) & (unclamped <= most)
-        return np.clip(unclamped, least, most).astype(self.dtype)
-
-    def _requantize(self, sums: Array, least: int, most: int, results: Array) -> None:
-        limits = (self.zero_point, least, most)
+            return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
+        results = np.empty(sums.shape, self.dtype)
         if self.scales is not None:
             requantize_rows_float_scale(sums, self.scales, *limits, results)
         else:
             requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+        return results
+
+    def _unclamped(self, sums: Array) -> Array:
+        """Return outputs before they are clamped: int64, or int32 where what does not fit is cut."""
+        if sums.dtype == np.int64:
+            scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding)
+            return np.asarray(scaled.astype(np.int64) + self.zero_point)
+        results, limits = np.empty_like(sums), (self.zero_point, INT32_MIN, INT32_MAX)
+        if self.scales is not None:
+            requantize_rows_float_scale(sums, self.scales, *limits, results)
+        else:
+            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+        return results
 
 
 def output_stage(
@@ -107,16 +112,15 @@ def output_stage(
     return OutputStage(dtype, zero_point, least, most, rounding == "single", multiplier_row, shift_row, scale_row)
 
 
-def check_passed(passed: Array | None, shape: tuple[int, ...]) -> Array | None:
-    """Return an array that is to be filled with where nothing was clamped as rows of channels; None stays None."""
+def check_passed(passed: npt.NDArray[np.bool_] | None, shape: tuple[int, ...]) -> None:
+    """Check the array that says what was not clamped: bool, contiguous, writable, of the outputs' shape; or None."""
     if passed is None:
-        return None
+        return
     check_array("passed", passed, ("bool",))
     if passed.shape != shape:
-        raise ValueError(f"passed: shape is {passed.shape}, that of the outputs is {shape}")
+        raise ValueError(f"passed: shape is {passed.shape}, it must be that of the outputs, {shape}")
     if not (passed.flags.c_contiguous and passed.flags.writeable):
-        raise ValueError("passed: must be contiguous and writable, it is filled")
-    return passed.reshape(-1, shape[-1]) if passed.size else passed.reshape(0, shape[-1])
+        raise ValueError("passed: must be contiguous and writable")
 
 
 def check_bias(bias: Array | None, channels: int, inputs: Array, stage: OutputStage) -> int:

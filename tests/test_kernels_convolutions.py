@@ -24,6 +24,16 @@ DTYPES = st.sampled_from(("int8", "int8", "int16"))
 HALF: dict[str, Any] = {"multipliers": 1 << 30, "shifts": 0}
 
 
+def check_with_passed(kernel: Any, twin: Any, operands: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Hold a kernel against its twin: outputs, and what was not clamped."""
+    noted: list[bool] = []
+    expected = twin(*operands, **options, noted=noted)
+    assert_array_equal(kernel(*operands, **options), expected, strict=True)
+    passed = np.zeros(expected.shape, bool)
+    assert_array_equal(kernel(*operands, **options, passed=passed), expected, strict=True)
+    assert passed.ravel().tolist() == noted
+
+
 @draws.few
 @given(st.data(), DTYPES, draws.windows())
 def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> None:
@@ -34,9 +44,7 @@ def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> 
     weights = data.draw(draws.values("int8", (outputs, *kernel, depth)))
     bias = data.draw(draws.biases(dtype, outputs))
     options |= data.draw(draws.output_options(dtype, outputs))
-    assert_array_equal(
-        conv2d(inputs, weights, bias, **options), naive_kernels.conv2d(inputs, weights, bias, **options), strict=True
-    )
+    check_with_passed(conv2d, naive_kernels.conv2d, (inputs, weights, bias), options)
 
 
 @draws.few
@@ -49,8 +57,7 @@ def test_depthwise_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn
     weights = data.draw(draws.values("int8", (1, *kernel, outputs)))
     bias = data.draw(draws.biases(dtype, outputs, narrow=False))
     options |= data.draw(draws.output_options(dtype, outputs))
-    expected = naive_kernels.depthwise_conv2d(inputs, weights, bias, **options)
-    assert_array_equal(depthwise_conv2d(inputs, weights, bias, **options), expected, strict=True)
+    check_with_passed(depthwise_conv2d, naive_kernels.depthwise_conv2d, (inputs, weights, bias), options)
 
 
 @draws.few
@@ -62,8 +69,7 @@ def test_fully_connected_equals_its_twin(data: st.DataObject, dtype: str, outer:
     bias = data.draw(draws.biases(dtype, units))
     options = data.draw(draws.output_options(dtype, units))
     options |= {"weights_zero_point": data.draw(draws.zero_points), "keep_dims": keep}
-    expected = naive_kernels.fully_connected(inputs, weights, bias, **options)
-    assert_array_equal(fully_connected(inputs, weights, bias, **options), expected, strict=True)
+    check_with_passed(fully_connected, naive_kernels.fully_connected, (inputs, weights, bias), options)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])

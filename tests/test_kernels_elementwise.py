@@ -67,6 +67,12 @@ def test_mul_equals_its_twin(data: st.DataObject, dtype: str, shapes: Any) -> No
     assert_array_equal(mul(first, second, **options), naive_elementwise.mul(first, second, **options), strict=True)
 
 
+def test_tinyengine_multiplies_towards_zero() -> None:
+    first, second = np.array([[10, -10, 127, -128]], np.int8), np.array([3, 3, 127, 127], np.int8)
+    options = {"scale": 0.09, "input1_zero_point": 1, "output_zero_point": -2}
+    assert mul(first, second, **options).tolist() == [[0, -4, 127, -128]]  # 2.43, -2.97, and beyond
+
+
 @draws.few
 @given(st.data(), DTYPES, SCALES, SCALES)
 def test_scaled_arithmetic_is_what_real_numbers_give(data: st.DataObject, dtype: str, one: float, two: float) -> None:
@@ -88,8 +94,10 @@ def test_tinyengine_adds_in_single_precision() -> None:
     options: dict[str, Any] = {"input1_scale": 0.5, "input2_scale": 0.25, "output_scale": 0.5}
     expected = [9, -9, 127, -128]  # 8.5, -8.5, and beyond
     assert add_float_scale(first, second, **options).tolist() == expected
-    cut = add_float_scale(first, second, **options, activation_min=-3, activation_max=8)
-    assert cut.tolist() == [8, -3, 8, -3]
+    passed = np.zeros(4, bool)
+    cut = add_float_scale(first, second, **options, activation_min=-9, activation_max=8, passed=passed)
+    assert cut.tolist() == [8, -9, 8, -9]
+    assert passed.tolist() == [False, True, False, False]
     options |= {"input1_zero_point": 10, "output_zero_point": -1}
     assert add_float_scale(first, second, **options).tolist() == [-3, -20, 127, -128]  # -2.5, -19.5
 

@@ -68,6 +68,11 @@ STAGE: list[tuple[str, dict[str, Any]]] = [
     ("bias", {"bias": zeros(5, dtype=I32)}),
     ("bias", {"bias": zeros(6, dtype=np.int64)}),
 ]
+PASSED: list[tuple[str, dict[str, Any]]] = [
+    ("passed", {"passed": zeros(1, 2, 2, 5, dtype=bool)}),
+    ("passed", {"passed": zeros(1, 2, 2, 6)}),
+    ("passed", {"passed": zeros(1, 2, 2, 12, dtype=bool)[..., ::2]}),
+]
 BINARY: list[tuple[str, dict[str, Any]]] = [
     ("inputs1", {"inputs1": zeros(6, dtype=np.uint8)}),
     ("inputs2", {"inputs2": zeros(6, dtype=I16)}),
@@ -84,7 +89,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
     "conv2d": (
         {"inputs": IMAGE, "weights": zeros(6, 3, 3, 6), "bias": None, **SUMS},
         [
-            *IMAGES, *WINDOWS, *STAGE,
+            *IMAGES, *WINDOWS, *STAGE, *PASSED,
             ("dilations", {"dilations": (1, 1, 1)}),
             ("weights", {"weights": zeros(6, 3, 3, 4)}),
             ("weights", {"weights": zeros(6, 3, 3, 0)}),
@@ -98,7 +103,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
     "depthwise_conv2d": (
         {"inputs": IMAGE, "weights": zeros(1, 3, 3, 6), "bias": None, **SUMS},
         [
-            *IMAGES, *WINDOWS, *STAGE,
+            *IMAGES, *WINDOWS, *STAGE, *PASSED,
             ("weights", {"weights": zeros(2, 3, 3, 6)}),
             ("weights", {"weights": zeros(1, 3, 3, 8)}),
             ("bias", {"inputs": WIDE, "bias": zeros(6, dtype=I32)}),
@@ -119,6 +124,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
         {"inputs": zeros(2, 8), "weights": zeros(6, 8), "bias": None, **SUMS},
         [
             *STAGE,
+            ("passed", {"passed": zeros(2, 5, dtype=bool)}),
             ("weights", {"weights": zeros(6, 7)}),
             ("weights", {"weights": zeros(6, 0)}),
             ("weights", {"inputs": zeros()}),
@@ -164,7 +170,11 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
         )
         for name in ("add", "sub")
     },
-    "mul": ({"inputs1": zeros(6), "inputs2": zeros(6), **FACTOR}, [*BINARY, *RESCALED]),
+    "mul": (
+        {"inputs1": zeros(6), "inputs2": zeros(6), **FACTOR},
+        [*BINARY, *RESCALED, ("scale", {"scale": 0.5}), ("shift", {"shift": None}),
+         ("scale", {"scale": -1.0, "multiplier": None, "shift": None})],
+    ),
     "maximum": ({"inputs1": zeros(6), "inputs2": zeros(6)}, BINARY),
     "minimum": ({"inputs1": zeros(6), "inputs2": zeros(6)}, BINARY),
     **{
