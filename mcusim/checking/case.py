@@ -94,7 +94,7 @@ def output_scales(rng: np.random.Generator, channels: int, products: int, extrem
     """
     spread = 64.0 / (74.0 * 74.0 * max(products, 1) ** 0.5)  # 74: the standard deviation of evenly drawn int8
     octaves = rng.uniform(-8.0, 6.0, channels) if extreme else rng.uniform(-1.5, 1.0, channels)
-    return np.minimum(spread * 2.0**octaves, 4.0)
+    return np.asarray(np.minimum(spread * 2.0**octaves, 4.0))
 
 
 def quantised(rng: np.random.Generator, channels: int, products: int, style: Style, *, per_channel: bool) -> Values:

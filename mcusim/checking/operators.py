@@ -9,8 +9,6 @@ import numpy as np
 
 from mcusim.checking import mistakes
 from mcusim.checking.case import (
-    INT8_MAX,
-    INT8_MIN,
     Array,
     Operator,
     Style,
@@ -22,6 +20,7 @@ from mcusim.checking.case import (
     tensor,
     zero_point,
 )
+from mcusim.checking.space import Space
 from mcusim.kernels.add import add, add_float_scale
 from mcusim.kernels.average_pool2d import average_pool2d
 from mcusim.kernels.conv2d import conv2d
@@ -32,9 +31,9 @@ from mcusim.kernels.scaling import add_scaling
 from mcusim.kernels.shapes import output_size, same_padding
 from mcusim.kernels.softmax import difference_scaling, softmax
 
-_SIZES = {"batches": (1, 2), "input_h": tuple(range(1, 11)), "input_w": tuple(range(1, 11))}
-_WINDOW = {"kernel_h": (1, 2, 3), "kernel_w": (1, 2, 3), "stride_h": (1, 2), "stride_w": (1, 2)}
-_DILATION = {"dilation_h": (1, 1, 1, 2), "dilation_w": (1, 1, 1, 2)}
+_SIZES: Space = {"batches": (1, 2), "input_h": tuple(range(1, 11)), "input_w": tuple(range(1, 11))}
+_WINDOW: Space = {"kernel_h": (1, 2, 3), "kernel_w": (1, 2, 3), "stride_h": (1, 2), "stride_w": (1, 2)}
+_DILATION: Space = {"dilation_h": (1, 1, 1, 2), "dilation_w": (1, 1, 1, 2)}
 
 
 def _window(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
@@ -116,7 +115,7 @@ def _draw_pool(sizes: dict[str, int], rng: np.random.Generator, style: Style) ->
 def _draw_add(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     scales = [float(np.float32(each)) for each in rng.uniform(0.005, 0.5, 3)]
     scales[2] = float(np.float32(max(scales[:2]) * rng.uniform(0.5, 3)))
-    values: Values = {"size": sizes["size"], "rounding": style.rounding, **add_scaling(*scales)}
+    values: Values = {"size": sizes["size"], "rounding": style.rounding, **add_scaling(scales[0], scales[1], scales[2])}
     for number in (1, 2):
         values[f"input{number}"] = tensor(rng, (sizes["size"],))
         values[f"input{number}_scale"] = np.float32(scales[number - 1])
@@ -171,7 +170,7 @@ def _pooling(values: Values) -> dict[str, Any]:
 def _add(values: Values) -> Array:
     zeros = {name: values[name] for name in ("input1_zero_point", "input2_zero_point", "output_zero_point")}
     if values["rounding"] == "float":
-        scales = {name: float(values[name]) for name in ("input1_scale", "input2_scale", "output_scale")}
+        scales: dict[str, Any] = {n: float(values[n]) for n in ("input1_scale", "input2_scale", "output_scale")}
         return add_float_scale(values["input1"], values["input2"], **zeros, **scales)
     rest = ("left_shift", "rounding", "activation_min", "activation_max")
     scaled = [f"{name}_{what}" for name in ("input1", "input2", "output") for what in ("multiplier", "shift")]
@@ -183,7 +182,7 @@ def _softmax(values: Values) -> Array:
     return softmax(values["input"], input_scale=values["input_scale"])
 
 
-_CHANNELS = {"input_c": (1, 2, 3, 4, 5, 7, 8, 12, 16)}
+_CHANNELS: Space = {"input_c": (1, 2, 3, 4, 5, 7, 8, 12, 16)}
 OPERATORS = {
     operator.name: operator
     for operator in (
@@ -200,5 +199,3 @@ OPERATORS = {
         Operator("softmax", {"rows": (1, 2, 3), "row_size": tuple(range(1, 40))}, _draw_softmax, _softmax),
     )
 }  # fmt: skip
-
-__all__ = ["INT8_MAX", "INT8_MIN", "OPERATORS"]

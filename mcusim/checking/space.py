@@ -28,10 +28,12 @@ def choices(name: str, given: Given) -> Choices:
         if found is None:
             raise McusimError(f"{name}: '{given}' is no range: write 1..16, or 4..64:4 for every fourth")
         numbers = tuple(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1) or 1))
-    elif isinstance(given, bool) or not isinstance(given, (int, Sequence)):
-        raise McusimError(f"{name}: {given!r} is neither a number, nor a list of them, nor a range such as 1..16")
+    elif isinstance(given, (list, tuple)):
+        numbers = tuple(given)
+    elif isinstance(given, int) and not isinstance(given, bool):
+        numbers = (given,)
     else:
-        numbers = (given,) if isinstance(given, int) else tuple(given)
+        raise McusimError(f"{name}: {given!r} is neither a number, nor a list of them, nor a range such as 1..16")
     if not numbers or len(numbers) > LARGEST or any(not isinstance(n, int) or not 0 <= n <= LARGEST for n in numbers):
         raise McusimError(f"{name}: {given!r} is empty, or not between 0 and {LARGEST}")
     return numbers

@@ -2,8 +2,8 @@
 """Check kernels of a firmware against the reference kernels, bit for bit.
 
 FIRMWARE is a linked ELF; it needs no main. Without --suite, all functions that the bindings to CMSIS-NN and TinyEngine
-know are called with drawn sizes and values (docs/check.md). The exit code is 1 where a result is wrong, a call fails, or
-a case takes more cycles or stack than the baseline allows.
+know are called with drawn sizes and values (docs/check.md). The exit code is 1 where a result is wrong, a call fails,
+or a case takes more cycles or stack than the baseline allows.
 
 Examples:
   mcusim check kernels.elf --board nucleo-l4r5zi                       all functions of known libraries

@@ -47,17 +47,17 @@ _LIBRARY = "cmsis-nn"
 
 def _conv_scratch(values: Values) -> int:
     """Return bytes that hold two columns of int16 (arm_convolve_get_buffer_sizes_s8.c), with room to spare."""
-    return 4 * (values["kernel_h"] * values["kernel_w"] * values["input_c"] + 32) + 4 * int(values["output_c"])
+    return 4 * int(values["kernel_h"] * values["kernel_w"] * values["input_c"] + values["output_c"] + 32)
 
 
 def _depthwise_scratch(values: Values) -> int:
     """Return bytes that hold the window of all channels as int16 (arm_depthwise_conv_get_buffer_sizes_s8.c)."""
-    return 4 * (values["kernel_h"] * values["kernel_w"] * values["output_c"] + 32)
+    return 4 * int(values["kernel_h"] * values["kernel_w"] * values["output_c"] + 32)
 
 
 def _channels_scratch(values: Values) -> int:
     """Return bytes that hold a 32-bit sum for each channel, of input or output."""
-    return 4 * max(values["input_c"], values["output_c"]) + 16
+    return 4 * int(max(values["input_c"], values["output_c"])) + 16
 
 
 def _convolution(function: str, *size: Spec, **options: Any) -> Binding:
@@ -82,6 +82,7 @@ def _pool(function: str, operator: str, **options: Any) -> Binding:
 
 _ONE_BY_ONE = {"kernel_h": 1, "kernel_w": 1, "dilation_h": 1, "dilation_w": 1}
 _NO_DILATION = {"dilation_h": 1, "dilation_w": 1}
+_SINGLE = _NO_DILATION | {"batches": 1, "channel_multiplier": 1}
 
 BINDINGS = (
     _convolution("arm_convolve_wrapper_s8"),
@@ -92,9 +93,8 @@ BINDINGS = (
                                                                 "batches": 1, "input_c": [4, 8, 12]}),
     _depthwise("arm_depthwise_conv_wrapper_s8", space={"batches": 1}),
     _depthwise("arm_depthwise_conv_s8", space={"batches": 1}),
-    _depthwise("arm_depthwise_conv_s8_opt", _INPUT, _DEPTHWISE_FILTER, space=_NO_DILATION | {"batches": 1, "channel_multiplier": 1}),
-    _depthwise("arm_depthwise_conv_3x3_s8", space=_NO_DILATION | {"batches": 1, "channel_multiplier": 1, "kernel_h": 3,
-                                                                  "kernel_w": 3}),
+    _depthwise("arm_depthwise_conv_s8_opt", _INPUT, _DEPTHWISE_FILTER, space=_SINGLE),
+    _depthwise("arm_depthwise_conv_3x3_s8", space=_SINGLE | {"kernel_h": 3, "kernel_w": 3}),
     Binding(
         "arm_fully_connected_s8", "fully_connected",
         (_CONTEXT, _FC, _TENSOR_QUANT, _FC_INPUT, "input", _FC_FILTER, "weights", _BIAS, "bias", _FC_OUTPUT, "output"),
