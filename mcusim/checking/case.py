@@ -74,6 +74,21 @@ def tensor(rng: np.random.Generator, shape: tuple[int, ...], low: int = INT8_MIN
     return rng.integers(low, INT8_MAX + 1, shape, np.int8)
 
 
+def small_or_large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return weights, not -128; in a third of the cases -1, 0 and 1 alone.
+
+    The sums of such are small, and so are the shifts to the right: halves are frequent, and how they are rounded shows.
+    """
+    if rng.integers(3) == 0:
+        return rng.integers(-1, 2, shape, np.int8)
+    return tensor(rng, shape, -127)
+
+
+def reach_of(weights: Array, outputs: int) -> float:
+    """Return how large sums are: the standard deviation of those with evenly drawn int8 inputs (74)."""
+    return max(74.0 * float(np.sqrt((weights.astype(np.float64) ** 2).sum() / outputs)), 1.0)
+
+
 def zero_point(rng: np.random.Generator) -> int:
     """Return a zero point; the ends of the range are likely, as they are in models (after ReLU)."""
     return int(rng.choice([INT8_MIN, 0, INT8_MAX, *rng.integers(INT8_MIN, INT8_MAX + 1, 5)]))
@@ -87,22 +102,24 @@ def activation(rng: np.random.Generator, allowed: bool) -> tuple[int, int]:
     return low, high
 
 
-def output_scales(rng: np.random.Generator, channels: int, products: int, extreme: bool) -> npt.NDArray[np.float64]:
-    """Return a factor for each channel that spreads sums of so many products of int8 over int8, more or less.
+def output_scales(rng: np.random.Generator, channels: int, reach: float, extreme: bool) -> npt.NDArray[np.float64]:
+    """Return a factor for each channel that spreads sums of this size over int8, more or less.
 
     With `extreme`, from all to zero up to nearly all saturated.
     """
-    spread = 64.0 / (74.0 * 74.0 * max(products, 1) ** 0.5)  # 74: the standard deviation of evenly drawn int8
     octaves = rng.uniform(-8.0, 6.0, channels) if extreme else rng.uniform(-1.5, 1.0, channels)
-    return np.asarray(np.minimum(spread * 2.0**octaves, 4.0))
+    octaves += np.log2(64.0 / reach)
+    # Of powers of two the halves are exact, and the ways of rounding them differ often; of others hardly ever.
+    octaves = np.where(rng.integers(3, size=channels) == 0, np.round(octaves), octaves)
+    return np.asarray(np.minimum(2.0**octaves, 4.0))
 
 
-def quantised(rng: np.random.Generator, channels: int, products: int, style: Style, *, per_channel: bool) -> Values:
+def quantised(rng: np.random.Generator, channels: int, reach: float, style: Style, *, per_channel: bool) -> Values:
     """Return multipliers and shifts, or scales, and zero points and activation, for an operator with sums."""
     from mcusim.kernels.quantization import quantize_multipliers
 
     extreme = style.extremes and not rng.integers(4)
-    factors = output_scales(rng, channels if per_channel else 1, products, extreme)
+    factors = output_scales(rng, channels if per_channel else 1, reach, extreme)
     multipliers, shifts = quantize_multipliers(factors)
     low, high = activation(rng, style.activations)
     inside = zero_point(rng) if style.input_zero_point is None else style.input_zero_point
@@ -114,10 +131,9 @@ def quantised(rng: np.random.Generator, channels: int, products: int, style: Sty
     return values
 
 
-def bias(rng: np.random.Generator, channels: int, products: int) -> npt.NDArray[np.int32]:
+def bias(rng: np.random.Generator, channels: int, reach: float) -> npt.NDArray[np.int32]:
     """Return int32 biases about as large as the sums."""
-    reach = int(74 * 74 * max(products, 1) ** 0.5)
-    return rng.integers(-reach, reach + 1, channels, np.int32)
+    return rng.integers(-int(reach), int(reach) + 1, channels, np.int32)
 
 
 def stage_of(values: Values) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from mcusim.checking.case import (
     activation,
     bias,
     quantised,
+    reach_of,
+    small_or_large,
     stage_of,
     tensor,
     zero_point,
@@ -67,16 +69,17 @@ def _window(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Va
 def _draw_conv2d(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     values = _window(sizes, rng, style)
     products = values["kernel_h"] * values["kernel_w"] * values["input_c"]
-    values |= quantised(rng, values["output_c"], products, style, per_channel=True)
     shape = (values["output_c"], values["kernel_h"], values["kernel_w"], values["input_c"])
-    values["weights"] = tensor(rng, shape, -127)
-    return _finish(values, rng, products)
+    values["weights"] = small_or_large(rng, shape)
+    return _finish(values, rng, style, products)
 
 
-def _finish(values: Values, rng: np.random.Generator, products: int) -> Values:
-    """Add what convolutions have in common: input, bias, output, products."""
+def _finish(values: Values, rng: np.random.Generator, style: Style, products: int) -> Values:
+    """Add what convolutions have in common: quantisation, input, bias, output, products."""
+    reach = reach_of(values["weights"], values["output_c"])
+    values |= quantised(rng, values["output_c"], reach, style, per_channel=True)
     values["input"] = tensor(rng, tuple(values[name] for name in ("batches", "input_h", "input_w", "input_c")))
-    values["bias"] = bias(rng, values["output_c"], products)
+    values["bias"] = bias(rng, values["output_c"], reach)
     values["output"] = np.zeros(tuple(values[n] for n in ("batches", "output_h", "output_w", "output_c")), np.int8)
     return values | {"macs": values["output"].size * products}
 
@@ -85,18 +88,19 @@ def _draw_depthwise(sizes: dict[str, int], rng: np.random.Generator, style: Styl
     values = _window(sizes, rng, style)
     values["output_c"] = values["input_c"] * values["channel_multiplier"]
     products = values["kernel_h"] * values["kernel_w"]
-    values |= quantised(rng, values["output_c"], products, style, per_channel=True)
-    values["weights"] = tensor(rng, (1, values["kernel_h"], values["kernel_w"], values["output_c"]), -127)
-    return _finish(values, rng, products)
+    values["weights"] = small_or_large(rng, (1, values["kernel_h"], values["kernel_w"], values["output_c"]))
+    return _finish(values, rng, style, products)
 
 
 def _draw_fully_connected(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     values: Values = dict(sizes)
-    values |= quantised(rng, values["output_c"], values["input_c"], style, per_channel=False)
+    weights = small_or_large(rng, (values["output_c"], values["input_c"]))
+    reach = reach_of(weights, values["output_c"])
+    values |= quantised(rng, values["output_c"], reach, style, per_channel=False)
     values |= {
         "input": tensor(rng, (values["batches"], values["input_c"])),
-        "weights": tensor(rng, (values["output_c"], values["input_c"]), -127),
-        "bias": bias(rng, values["output_c"], values["input_c"]),
+        "weights": weights,
+        "bias": bias(rng, values["output_c"], reach),
         "output": np.zeros((values["batches"], values["output_c"]), np.int8),
         "macs": values["batches"] * values["output_c"] * values["input_c"],
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seed: int = 1
     tolerance_cycles_percent: float = 0.0
     tolerance_stack_bytes: int = 0
-    target: tuple[_Target, ...] = field(default=())
+    target: tuple[_Target, ...] = ()
 
 
 def load_suite(path: Path) -> Suite:
@@ -177,9 +177,18 @@ def chosen(suite: Suite, names: Sequence[str]) -> Suite:
     return replace(suite, targets=tuple(target for target in suite.targets if target.function in names))
 
 
-def changed(suite: Suite, *, cases: int | None = None, seed: int | None = None) -> Suite:
-    """Return a suite with another number of cases, another seed; None: as it is."""
+def changed(suite: Suite, *, cases: int | None = None, seed: int | None = None, rounding: str | None = None) -> Suite:
+    """Return a suite with another number of cases, another seed, another rounding of integers; None: as it is."""
     targets = suite.targets
+    if rounding is not None:
+        targets = tuple(
+            target if target.binding.style.rounding == "float" else _rounded(target, rounding) for target in targets
+        )
     if cases is not None:
         targets = tuple(replace(target, cases=cases) for target in targets)
     return replace(suite, targets=targets, seed=suite.seed if seed is None else seed)
+
+
+def _rounded(target: Target, rounding: str) -> Target:
+    style = replace(target.binding.style, rounding=rounding)
+    return replace(target, binding=replace(target.binding, style=style))

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait-states", type=options.wait_states, metavar="N", help="of the flash (default: none)")
     parser.add_argument("--cases", type=options.count, metavar="N", help="cases of each function (default: 20)")
     parser.add_argument("--seed", type=options.count_or_zero, metavar="N", help="what cases are drawn with")
+    parser.add_argument(
+        "--rounding", choices=("double", "single"), help="how sums are scaled (default: the suite's, or double)"
+    )
     parser.add_argument("--show", type=options.count, default=CASES_SHOWN, metavar="N", help="wrong cases to tell")
     group = parser.add_argument_group("cycles and stack")
     group.add_argument("--baseline", type=Path, metavar="FILE", help="compare with what is kept in FILE")
@@ -95,7 +98,9 @@ def _narrowed(args: argparse.Namespace, suite: Suite | None, image: Image) -> Su
     from mcusim.checking.suite import changed, chosen, suite_of_bindings
 
     suite = suite if suite is not None else suite_of_bindings(image)
-    return changed(chosen(suite, args.only) if args.only else suite, cases=args.cases, seed=args.seed)
+    return changed(
+        chosen(suite, args.only) if args.only else suite, cases=args.cases, seed=args.seed, rounding=args.rounding
+    )
 
 
 def _check(args: argparse.Namespace, suite: Suite, firmware: Firmware) -> list[TargetOutcome]:
