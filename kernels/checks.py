@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+# What operators that only move elements take, and those that only compare them.
+ANY_DTYPE = ("int8", "int16", "int32", "int64", "uint8", "float32", "bool")
+INTEGER_DTYPES = ("int8", "int16", "int32")
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
@@ -81,3 +84,17 @@ def check_axes(name: str, axes: Sequence[int] | int, rank: int) -> tuple[int, ..
     """Return distinct axes counted from the front, sorted; one that is named twice counts once."""
     given = [axes] if isinstance(axes, (int, np.integer)) else list(axes)
     return tuple(sorted({check_axis(name, axis, rank) for axis in given}))
+
+
+def check_indices(name: str, indices: Array, length: int) -> None:
+    """Check that all indices lie on an axis of that length."""
+    wrong = indices[(indices < 0) | (indices >= length)]
+    if wrong.size:
+        raise ValueError(f"{name}: {wrong.flat[0]} is not between 0 and {length - 1}")
+
+
+def check_output_dtype(name: str, known: Sequence[str]) -> np.dtype[Any]:
+    """Return the dtype of that name, one of those known."""
+    if name not in known:
+        raise ValueError(f"output_dtype: '{name}' is not one of {', '.join(known)}")
+    return np.dtype(name)

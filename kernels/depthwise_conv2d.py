@@ -12,50 +12,83 @@ import numpy.typing as npt
 from mcusim.kernels.checks import check_array, check_zero_point
 from mcusim.kernels.compiled import compiled
 from mcusim.kernels.output_stage import check_bias, output_stage
-from mcusim.kernels.products import Int16Array, Int32Array, Int64Array, widened
-from mcusim.kernels.shapes import NO_STEP, VALID, check_padding, check_pair, output_size, pad_image
+from mcusim.kernels.products import Int16Array, Int32Array, Int64Array
+from mcusim.kernels.shapes import NO_STEP, VALID, Padding, Pair, check_padding, check_pair, output_size
 
 Array = npt.NDArray[Any]
 
 
 @compiled
 def _sums_int32(
-    image: Int16Array, weights: Int16Array, strides: tuple[int, int], dilations: tuple[int, int], sums: Int32Array
+    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int32Array
 ) -> None:
-    """image (n, padded h, padded w, c), weights (kh, kw, c) -> sums (n, oh, ow, c), which wrap."""
+    """lines of `_lines`, weights (kh, kw, ow * c) are added to sums (n, oh, ow * c), which wrap.
+
+    A whole line of outputs at a time: its products are independent of each other, so the compiler makes vector
+    instructions of the inner loop.
+    """
+    length = sums.shape[2]
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
-            for column in range(sums.shape[2]):
-                total = sums[batch, row, column]
-                total[:] = 0
-                for filter_row in range(weights.shape[0]):
-                    line = image[batch, row * strides[0] + filter_row * dilations[0]]
-                    for filter_column in range(weights.shape[1]):
-                        pixel = line[column * strides[1] + filter_column * dilations[1]]
-                        factor = weights[filter_row, filter_column]
-                        for channel in range(total.shape[0]):
-                            total[channel] = np.int32(
-                                total[channel] + np.int32(pixel[channel]) * np.int32(factor[channel])
-                            )
+            total = sums[batch, row]
+            for filter_row in range(weights.shape[0]):
+                for filter_column in range(weights.shape[1]):
+                    column = filter_column * dilations[1]
+                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
+                    first = column // strides[1] * channels
+                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                    for index in range(length):
+                        total[index] = np.int32(total[index] + np.int32(seen[index]) * np.int32(factor[index]))
 
 
 @compiled
 def _sums_int64(
-    image: Int16Array, weights: Int16Array, strides: tuple[int, int], dilations: tuple[int, int], sums: Int64Array
+    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int64Array
 ) -> None:
     """As `_sums_int32`, with 64-bit sums."""
+    length = sums.shape[2]
     for batch in range(sums.shape[0]):
         for row in range(sums.shape[1]):
-            for column in range(sums.shape[2]):
-                total = sums[batch, row, column]
-                total[:] = 0
-                for filter_row in range(weights.shape[0]):
-                    line = image[batch, row * strides[0] + filter_row * dilations[0]]
-                    for filter_column in range(weights.shape[1]):
-                        pixel = line[column * strides[1] + filter_column * dilations[1]]
-                        factor = weights[filter_row, filter_column]
-                        for channel in range(total.shape[0]):
-                            total[channel] += np.int64(pixel[channel]) * np.int64(factor[channel])
+            total = sums[batch, row]
+            for filter_row in range(weights.shape[0]):
+                for filter_column in range(weights.shape[1]):
+                    column = filter_column * dilations[1]
+                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
+                    first = column // strides[1] * channels
+                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                    for index in range(length):
+                        total[index] += np.int64(seen[index]) * np.int64(factor[index])
+
+
+@compiled
+def _fill_lines(inputs: Array, zero_point: int, top: int, left: int, multiplier: int, lines: Int16Array) -> None:
+    """Write inputs (n, h, w, c), less the zero point, into what `_lines` returns."""
+    stride, channels = lines.shape[1], inputs.shape[3]
+    for batch in range(inputs.shape[0]):
+        for row in range(inputs.shape[1]):
+            for column in range(inputs.shape[2]):
+                pixel, place = inputs[batch, row, column], column + left
+                first = place // stride * channels * multiplier
+                line = lines[batch, place % stride, row + top, first : first + channels * multiplier]
+                if multiplier == 1:
+                    for channel in range(channels):
+                        line[channel] = np.int16(pixel[channel]) - zero_point
+                else:
+                    for channel in range(channels * multiplier):
+                        line[channel] = np.int16(pixel[channel // multiplier]) - zero_point
+
+
+def _lines(inputs: Array, zero_point: int, padding: Padding, stride: int, multiplier: int) -> Int16Array:
+    """Return (n, stride, padded h, columns * c * m): every `stride`-th column of the padded image, from 0, 1 and so on.
+
+    So the columns that neighbouring outputs see lie side by side. Each channel is there m times.
+    """
+    batches, height, width, channels = inputs.shape
+    (top, bottom), (left, right) = padding
+    columns = -(-(left + width + right) // stride)
+    lines = np.zeros((batches, stride, top + height + bottom, columns * channels * multiplier), np.int16)
+    _fill_lines(inputs, zero_point, top, left, multiplier, lines)
+    return lines
 
 
 def depthwise_conv2d(
@@ -113,12 +146,11 @@ def depthwise_conv2d(
     sides = check_padding(padding)
     size = output_size((inputs.shape[1], inputs.shape[2]), (kernel_height, kernel_width), steps, spread, sides)
 
-    image = pad_image(widened(inputs, zero_point), sides, 0)
-    if outputs != channels:
-        image = np.repeat(image, outputs // channels, axis=3)
-    sums: Array = np.empty((inputs.shape[0], *size, outputs), np.int64 if bits == 64 else np.int32)
-    loop = _sums_int64 if bits == 64 else _sums_int32
-    loop(np.ascontiguousarray(image), np.ascontiguousarray(weights[0].astype(np.int16)), steps, spread, sums)
+    lines = _lines(inputs, zero_point, sides, steps[1], outputs // channels)
+    factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
+    sums: Array = np.zeros((inputs.shape[0], size[0], size[1] * outputs), np.int64 if bits == 64 else np.int32)
     if bias is not None:
-        sums += bias
-    return stage.outputs(sums.reshape(-1, outputs)).reshape(sums.shape)
+        sums += np.tile(bias, size[1])
+    if sums.size:
+        (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
+    return stage.outputs(sums.reshape(-1, outputs)).reshape(inputs.shape[0], *size, outputs)

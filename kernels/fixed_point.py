@@ -135,3 +135,35 @@ def reciprocal(values: Any, integer_bits: int) -> tuple[Int64Array, Int64Array]:
     headroom = leading_zeros(values)
     fraction = (int64s(values) << headroom) - (1 << 31)
     return one_over_one_plus(fraction), integer_bits - headroom
+
+
+# log(2), (1/2)^(1/4), (1/2)^(1/2) and the factors of a rational approximation, with no integer bits.
+_LOG_2, _SQRT_SQRT_HALF, _SQRT_HALF, _QUARTER = 1488522236, 1805811301, 1518500250, 536870912
+_ALPHA_N, _ALPHA_D, _ALPHA_I, _ALPHA_F = 117049297, 127690142, 1057819769, 638450708
+
+
+def log_of_at_least_one(values: Any, integer_bits: int, output_bits: int) -> Int64Array:
+    """Return log(values) for values >= 1, with `output_bits` integer bits.
+
+    A power of two is taken out so that the rest is near (1/2)^(1/4), from above or below, whichever is smaller; the
+    logarithm of the rest is a quotient of polynomials.
+    """
+    numbers = int64s(values)
+    bits = output_bits + 1  # one more, since the first product may saturate
+    quarter = divide_by_power_of_two(_QUARTER, bits)
+    headroom = leading_zeros(numbers)
+    rest_a = saturating_shift(high_mul(numbers << (headroom - 1), _SQRT_HALF), 1)
+    power_a = np.minimum(saturating_shift(integer_bits - headroom, 31 - bits) + quarter, INT32_MAX)
+    headroom_b = leading_zeros(high_mul(numbers, _SQRT_HALF)) - 1
+    rest_b = np.clip(numbers << headroom_b, INT32_MIN, INT32_MAX)
+    power_b = np.maximum(saturating_shift(integer_bits - headroom_b, 31 - bits) - quarter, INT32_MIN)
+    rest, power = np.minimum(rest_a, rest_b), np.maximum(power_a, power_b)
+
+    total = rest + _SQRT_SQRT_HALF
+    p = np.sign(total) * ((np.abs(total) + 1) >> 1)
+    q = wrap(2 * (rest - _SQRT_SQRT_HALF))
+    square = high_mul(q, q)
+    numerator = high_mul(q, rest) + high_mul(high_mul(q, square), _ALPHA_N)
+    denominator = high_mul(p, _ALPHA_I + q + high_mul(_ALPHA_D, square)) + high_mul(_ALPHA_F, q)
+    ratio = high_mul(divide_by_power_of_two(numerator, bits), one_over_one_plus(denominator))
+    return saturating_shift(high_mul(power, _LOG_2) + ratio, bits - output_bits)

@@ -48,16 +48,17 @@ class OutputStage:
     scales: npt.NDArray[np.float32] | None
 
     def outputs(self, sums: Array) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64; int32 sums are used up."""
+        """Return outputs of sums (rows, channels), int32 or int64."""
         limits = (self.zero_point, self.activation_min, self.activation_max)
         if sums.dtype == np.int64:
             scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
             return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
+        results = np.empty(sums.shape, self.dtype)
         if self.scales is not None:
-            requantize_rows_float_scale(sums, self.scales, *limits, sums)
+            requantize_rows_float_scale(sums, self.scales, *limits, results)
         else:
-            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, sums)
-        return sums.astype(self.dtype)
+            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+        return results
 
 
 def output_stage(

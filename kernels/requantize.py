@@ -111,12 +111,12 @@ def requantize_rows(
     zero_point: int,
     low: int,
     high: int,
-    results: Int32Array,
+    results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    """Requantise rows of channels, add the zero point, clamp; in place if `results` is `sums`. Not checked.
+    """Requantise rows of channels, add the zero point, clamp. Not checked; `results` must not share memory with `sums`.
 
-    The same as the scalar functions above, written without branches: multipliers are not negative, so the one product
-    that does not fit does not occur.
+    (The compiler makes no vector instructions where it does.) The same as the scalar functions above, written without
+    branches: multipliers are not negative, so the one product that does not fit does not occur.
     """
     for row in range(sums.shape[0]):
         for channel in range(sums.shape[1]):
@@ -153,9 +153,14 @@ def requantize_values(values: Int32Array, multiplier: int, shift: int, single: b
 
 @compiled
 def requantize_rows_float_scale(
-    sums: Int32Array, scales: Float32Array, zero_point: int, low: int, high: int, results: Int32Array
+    sums: Int32Array,
+    scales: Float32Array,
+    zero_point: int,
+    low: int,
+    high: int,
+    results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    """Multiply rows of channels by float scales, add the zero point, clamp; in place if asked. Not checked."""
+    """Multiply rows of channels by float scales, add the zero point, clamp. Not checked; no shared memory."""
     for row in range(sums.shape[0]):
         for channel in range(sums.shape[1]):
             value = multiply_by_float_scale(int(sums[row, channel]), scales[channel]) + zero_point

@@ -94,6 +94,65 @@ def mul_scaling(input1_scale: float, input2_scale: float, output_scale: float) -
     return {"multiplier": multiplier, "shift": shift}
 
 
+def leaky_relu_scaling(input_scale: float, alpha: float, output_scale: float) -> dict[str, int | bool]:
+    """Return what `leaky_relu` takes: factors of single precision for values from zero up, and below it."""
+    first, last = check_scale("input_scale", input_scale), check_scale("output_scale", output_scale)
+    if not -(2.0**20) < alpha < 2.0**20:
+        raise ValueError(f"alpha: {alpha} is not a number of reasonable size")
+    below = float(np.float32(first) * np.float32(alpha) / np.float32(last))
+    multiplier, shift = quantize_multiplier(abs(below))
+    return rescaling(first, last, single_precision=True) | {
+        "alpha_multiplier": multiplier,
+        "alpha_shift": shift,
+        "alpha_is_negative": below < 0,
+    }
+
+
+def prelu_scaling(input_scale: float, alpha_scale: float, output_scale: float) -> dict[str, int]:
+    """Return what `prelu` takes: the factors of values from zero up, and of products with alphas below it."""
+    below = mul_scaling(input_scale, check_scale("alpha_scale", alpha_scale), output_scale)
+    return rescaling(input_scale, output_scale) | {
+        "alpha_multiplier": below["multiplier"],
+        "alpha_shift": below["shift"],
+    }
+
+
+def svdf_scaling(
+    input_scale: float, feature_scale: float, state_scale: float, time_scale: float, output_scale: float
+) -> dict[str, int]:
+    """Return what `svdf` takes: both factors are computed in single precision."""
+    f = np.float32
+    first, middle = f(check_scale("input_scale", input_scale)), f(check_scale("state_scale", state_scale))
+    features = first * f(check_scale("feature_scale", feature_scale)) / middle
+    result = middle * f(check_scale("time_scale", time_scale)) / f(check_scale("output_scale", output_scale))
+    feature_multiplier, feature_shift = quantize_multiplier(float(features))
+    multiplier, shift = quantize_multiplier(float(result))
+    return {
+        "feature_multiplier": feature_multiplier,
+        "feature_shift": feature_shift,
+        "multiplier": multiplier,
+        "shift": shift,
+    }
+
+
+def lstm_gate_factor(scale: float, weights_scale: float) -> tuple[int, int]:
+    """Return a factor of a `unidirectional_lstm` gate: the product of scales, in single precision, to 2^-12."""
+    product = np.float32(check_scale("scale", scale)) * np.float32(check_scale("weights_scale", weights_scale))
+    return quantize_multiplier(float(product) * 4096)
+
+
+def lstm_scaling(cell_scale: float, hidden_scale: float) -> dict[str, Any]:
+    """Return the other factors of `unidirectional_lstm`; the cell's scale is taken as a power of two."""
+    cell, hidden = check_scale("cell_scale", cell_scale), check_scale("hidden_scale", hidden_scale)
+    unit = 2.0**-15
+    return {
+        "forget_factor": quantize_multiplier(unit * cell / cell),
+        "input_factor": quantize_multiplier(unit * unit / cell),
+        "hidden_factor": quantize_multiplier(unit * unit / hidden),
+        "cell_scale_power": round(float(np.log2(cell))),
+    }
+
+
 def _many(factors: list[float]) -> dict[str, npt.NDArray[np.int32]]:
     multipliers, shifts = quantize_multipliers(factors)
     return {"multipliers": multipliers, "shifts": shifts}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.kernels.checks import check_integer
+from mcusim.kernels.checks import check_array, check_integer
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -83,3 +83,11 @@ def tap(image: Array, position: Pair, size: Pair, strides: Pair, dilations: Pair
     rows = slice(row, row + (size[0] - 1) * strides[0] + 1, strides[0])
     columns = slice(column, column + (size[1] - 1) * strides[1] + 1, strides[1])
     return image[:, rows, columns]
+
+
+def check_image(inputs: Array, size: Sequence[int]) -> tuple[int, int]:
+    """Return (height, width) of the output, having checked it and an NHWC image that has elements."""
+    check_array("inputs", inputs, ("int8", "int16"), 4)
+    if not inputs.shape[1] or not inputs.shape[2]:
+        raise ValueError(f"inputs: shape is {inputs.shape}, the image has no elements")
+    return check_pair("size", size)

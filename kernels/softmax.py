@@ -88,7 +88,7 @@ def exps_of_differences(differences: Int64Array, factor: tuple[int, int], least:
 
 def sums_of_exps(exps: Int64Array) -> Int64Array:
     """Return the sum of each row with twelve integer bits, as a column; ValueError where it leaves 32 bits."""
-    sums = np.sum(divide_by_power_of_two(exps, SUM_BITS), axis=1, keepdims=True, dtype=np.int64)
+    sums: Int64Array = np.sum(divide_by_power_of_two(exps, SUM_BITS), axis=1, keepdims=True, dtype=np.int64)
     if sums.size and int(sums.max()) > INT32_MAX:
         raise ValueError(f"inputs: the exps of a row of {exps.shape[1]} add up to more than {(1 << SUM_BITS) - 1}")
     return sums

@@ -191,7 +191,7 @@ def _operator(schema: Any, model: Any, operator: Any, index: int) -> Operator:
 
 def _name_of(enumeration: Any, number: int) -> str:
     """Return the name of a number in an enumeration of the schema."""
-    names = {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+    names: dict[int, str] = {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
     if number not in names:
         raise ValueError(f"{enumeration.__name__} {number} is not in the schema of the installed package 'tflite'")
     return names[number]

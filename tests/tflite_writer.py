@@ -56,7 +56,7 @@ OPTIONS = {
 # The interpreters pick an operator's kernel by its version, which says what types it takes. 1 where nothing is said.
 VERSIONS = {
     "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2,
-    "MEAN": 2, "MUL": 2, "SOFTMAX": 2, "SUB": 2, "SVDF": 3, "UNIDIRECTIONAL_SEQUENCE_LSTM": 3,
+    "MEAN": 2, "MUL": 2, "SOFTMAX": 2, "SUB": 2, "SUM": 2, "SVDF": 3, "UNIDIRECTIONAL_SEQUENCE_LSTM": 3,
 }  # fmt: skip
 DTYPES = {"float32": "FLOAT32", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
           "bool": "BOOL"}  # fmt: skip
