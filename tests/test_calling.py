@@ -423,3 +423,19 @@ def test_copies_that_the_compiler_made_are_refused() -> None:
     path = EXAMPLES / "two_tasks" / "two_tasks-nucleo-l4r5zi.elf"
     with pytest.raises(McusimError, match=r"a copy that the compiler made for some callers"):
         Firmware(path).call("sort.constprop.0", None)
+
+
+@pytest.mark.parametrize("board", ["nucleo-u575ziq", "nucleo-h743zi", "nucleo-f446re"])
+def test_other_cores(board: str) -> None:
+    fw = Firmware(path_of("hard"), board)
+    assert fw.add64(1, 2, 3 << 40, 4).value == 7 + (3 << 40)
+    assert fw.mixed(1, 2.0, 3.0, 4.0, 5).value == 129
+    fw.stub("sensor", lambda channel: channel + 1)
+    assert fw.read_all(4).value == 10
+
+
+def test_cycles_are_those_of_the_instructions() -> None:
+    """`add` is ADD and BX: one cycle, and one with the refill of the pipeline (1 + P, DDI 0439D 3.3.1)."""
+    result = firmware().add(1, 2)
+    assert result.instructions == 2
+    assert 1 + 1 + 1 <= result.cycles <= 1 + 1 + 3

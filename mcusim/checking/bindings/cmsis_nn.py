@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CMSIS-NN, int8 functions, versions 4 to 7 (Include/arm_nnfunctions.h, arm_nn_types.h of ARM-software/CMSIS-NN).
+"""CMSIS-NN, int8 functions (Include/arm_nnfunctions.h, arm_nn_types.h of ARM-software/CMSIS-NN, commit 99f736a).
 
 Dimensions are n, h, w, c; offsets of inputs are negated zero points, those of outputs are not. Rounding is double
 unless the library was built with CMSIS_NN_USE_SINGLE_ROUNDING (`rounding = "single"` in a suite).
