@@ -142,6 +142,13 @@ def test_a_structure_may_point_to_arrays() -> None:
         firmware().view_sum({"cuont": 1})
 
 
+@pytest.mark.parametrize("variant", DEBUG)
+def test_enumerations_have_the_sign_of_their_values(variant: str) -> None:
+    fw = firmware(variant)
+    assert [fw.status_of(x).value for x in (-1, 1)] == [-3, 0]
+    assert [fw.is_wrong(x).value for x in (-3, 0)] == [1, 0]
+
+
 def test_ctypes_are_laid_out_as_on_the_target() -> None:
     class Mixed(ctypes.Structure):
         _fields_ = (("a", ctypes.c_int8), ("p", ctypes.c_void_p), ("b", ctypes.c_int8), ("d", ctypes.c_double))
