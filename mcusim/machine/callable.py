@@ -119,7 +119,7 @@ class CallLoop(RunLoop):
         machine.engine.leave_it_block()
         for name, value in kept.registers.items():
             machine.engine.write_register(name, value)
-        machine.flash.forget()
+        machine.forget_history()
 
     def _writable(self) -> list[tuple[int, npt.NDArray[np.uint8]]]:
         """Return the writable memories, those with aliases once."""

@@ -373,6 +373,12 @@ class Machine:
         cpi = inside - self.instructions() - lsu + folded
         return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)
 
+    def forget_history(self) -> None:
+        """Empty what remembers accesses and branches (buffers, caches, branch targets), so that what runs next takes
+        what it would take as the first."""
+        self.flash.forget()
+        self.system.scb.invalidate_branches()
+
     def instructions(self) -> int:
         """Return the instructions issued so far."""
         entries, outcomes = self.tables.arrays["entries"], self.tables.arrays["outcomes"]
