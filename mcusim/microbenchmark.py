@@ -169,6 +169,8 @@ def _check(file: CaseFile, name: str) -> None:
             raise McusimError(f"{where}: no cause is named '{case.cause}': there are {', '.join(CAUSES)}")
     listed: set[str] = set()
     for group in file.missed:
+        if not group.explanation.strip():
+            raise McusimError(f"{name}: 'missed' lists {', '.join(group.cases)} without an explanation: say why")
         for missing in group.cases:
             if missing not in seen:
                 raise McusimError(f"{name}: 'missed' lists '{missing}', which is no case: take it out")

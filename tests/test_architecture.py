@@ -44,7 +44,7 @@ LAYERS = (
     ("trace",),
     ("machine",),
     ("calling", "gdb"),
-    ("testing",),
+    ("testing", "checking"),
     ("pytest_plugin",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
@@ -78,12 +78,13 @@ OWNERS = {
     "itanium_demangler": {"image"},
     "llvmlite": {"jit"},
     "matplotlib": {"plots"},
-    "msgspec": {"board", "board_timing", "core", "figures", "microbenchmark", "overlay", "profile_io"},
+    "msgspec": {"board", "board_timing", "checking", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
     "numpy": {
         "access_trace",
         "attribution",
         "calling",
+        "checking",
         "core",
         "differences",
         "engine",
@@ -174,7 +175,7 @@ def of_ours(module: str) -> str | None:
 
 
 def test_imports_point_one_way() -> None:
-    height = {name: level for level, names in enumerate(LAYERS) for name in names}
+    height = {"kernels": -1} | {name: level for level, names in enumerate(LAYERS) for name in names}
     wrong = []
     for each in imports():
         target = of_ours(each.module)
@@ -217,6 +218,11 @@ def test_kernels_work_without_the_package_that_reads_models() -> None:
     )
     said = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert said == "reading a .tflite file needs the package 'tflite': pip install 'mcusim[models]'\n"
+
+
+def test_only_the_check_looks_at_the_kernels() -> None:
+    users = {each.package for each in imports() if of_ours(each.module) == "kernels"}
+    assert users - {"kernels"} == {"checking"}
 
 
 def test_data_folders_hold_no_code() -> None:

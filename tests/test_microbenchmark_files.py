@@ -55,6 +55,7 @@ def test_a_good_file_is_read(folder: Path) -> None:
         ("cycles = 2", 'cycles = 2\ncause = "luck"', "case 'one': no cause is named 'luck': there are issue, "),
         ("[sources]", '[[missed]]\ncases = ["two"]\nexplanation = "x"\n[sources]', "'missed' lists 'two', which is no"),
         ("[sources]", '[[missed]]\ncases = ["one", "one"]\nexplanation = "x"\n[sources]', "'missed' lists 'one' twice"),
+        ("[sources]", '[[missed]]\ncases = ["one"]\nexplanation = " "\n[sources]', "'missed' lists one without an"),
         ("[[case]]", '[[case]]\nname = "one"\ncode = "nop"\ncycles = 1\nsource = "trm"\n[[case]]',
          "two cases are named 'one'"),
     ],

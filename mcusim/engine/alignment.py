@@ -36,6 +36,7 @@ class Alignments:
     def __init__(self, tables: Tables, transfer_cycles: int, byte_transfers: int = 2) -> None:
         self.tables = tables
         self.transfer_cycles = transfer_cycles
+        self.eager = False  # check all loads always: slower, and no run depends on what ran before it
         self.loads: dict[int, Loads] = {}  # block -> its loads, where there are any
         tables.m["transfer_cycles"], tables.m["byte_transfers"] = transfer_cycles, byte_transfers
 
@@ -52,7 +53,7 @@ class Alignments:
             shown = None if op["flags"] & isa.CONDITIONAL else end_address(ops, index)
             if shown is None:
                 op["further_transfers"] = transfers  # its registers do not last: as it was when it was met
-            elif transfers or not shown.steady:
+            elif transfers or not shown.steady or (self.eager and shown.base != isa.SP):
                 loads.checked[index] = shown
             elif shown.base != isa.SP:
                 loads.watched[index] = shown

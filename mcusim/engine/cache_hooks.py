@@ -33,6 +33,8 @@ from mcusim.jit import (
 CACHES, RANGE, MISS, CACHE = c.CACHES, c.RANGE, c.MISS, c.CACHE
 LINE, FETCH, MOMENT = f.LINE, f.FETCH, f.MOMENT
 RECENT_LINES = c.RECENT_LINES
+KNOWN_PLACE, KNOWN_PLACES, PLACE_BITS = c.KNOWN_PLACE, c.KNOWN_PLACES, c.PLACE_BITS
+FIRST_LOOK, ALWAYS_ASK = c.FIRST_LOOK, c.ALWAYS_ASK
 MACHINE, INDEX, ENTRY, BLOCK = rec.MACHINE, rec.INDEX, rec.ENTRY, rec.BLOCK
 LINE_SHIFT, LINE_BYTES, NO_LINE, NO_CACHE, DIRTY, THROUGH = (
     c.LINE_SHIFT, c.LINE_BYTES, c.NO_LINE, c.NO_CACHE, c.DIRTY, c.THROUGH,
@@ -155,13 +157,41 @@ def _moment(m: Any, pc: int) -> int:
 
 
 @njit
+def _program_counter(m: Any, caches: Any) -> int:
+    """Return the address of the instruction that makes this access: as its place is known, or as the engine says.
+
+    Where pointers of a block move between hooked memory and other, a wait may for a while go to another access of the
+    block.
+    """
+    place = m.accesses - m.accesses_before
+    if place >> PLACE_BITS or carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[m.current_entry].in_it:
+        return register(m, REG_PC) & ~1
+    key = m.current_entry << PLACE_BITS | place
+    slot = first_slot(key, KNOWN_PLACES - 1)
+    known = carray(as_pointer(caches.known_places), (KNOWN_PLACES,), KNOWN_PLACE)[slot]
+    if known.key != key:
+        known.key, known.uses, known.look_at = key, 0, FIRST_LOOK
+        known.pc = register(m, REG_PC) & ~1
+        return int64(known.pc)
+    known.uses += 1
+    if known.pc != ALWAYS_ASK and known.uses != known.look_at:
+        return int64(known.pc)
+    pc = register(m, REG_PC) & ~1
+    if known.uses == known.look_at:
+        known.look_at *= FIRST_LOOK
+        if pc != known.pc:
+            known.pc = ALWAYS_ASK
+    return pc
+
+
+@njit
 def _access(m: Any, caches: Any, address: int, size_bytes: int, writes: bool) -> None:
     """Make an access within a line that may have to wait, and charge that."""
     number = model.range_at(caches, address)
     if number < 0:
         return
     memory = carray(as_pointer(caches.ranges), (caches.range_count,), RANGE)[number]
-    pc = register(m, REG_PC) & ~1
+    pc = _program_counter(m, caches)
     now = _moment(m, pc)
     kept = memory.data_cache != NO_CACHE and caches.caches[memory.data_cache].on
     missed = kept and model.find(caches.caches[memory.data_cache], address >> LINE_SHIFT) < 0
@@ -217,6 +247,7 @@ def on_data_read(uc: Any, kind: int, address: int, size_bytes: int, value: int, 
     m = carray(as_pointer(caches.machine), (1,), MACHINE)[0]
     entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[uint64(m.current_entry)]
     entry.reads += 1
+    m.accesses += 1
     if entry.in_it:
         clear_it_state(m)
     line = int64(address) >> LINE_SHIFT
@@ -237,6 +268,7 @@ def on_data_write(uc: Any, kind: int, address: int, size_bytes: int, value: int,
     m = carray(as_pointer(caches.machine), (1,), MACHINE)[0]
     entry = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)[uint64(m.current_entry)]
     entry.writes += 1
+    m.accesses += 1
     if entry.in_it:
         clear_it_state(m)
     line = int64(address) >> LINE_SHIFT

@@ -97,12 +97,19 @@ CACHES = np.dtype(
         ("stream_written", np.int64),  # bytes of it
         ("burst_end", np.int64),  # behind the last uncached read, by
         ("burst_pc", np.int64),
+        ("known_places", np.uint64),  # KNOWN_PLACE, KNOWN_PLACES of them
         ("store_entries", np.int64),
         ("store_slot", np.int64),
         ("store_ends", np.int64, MOST_STORES),  # when each entry of the store buffer is free
     ],
     align=True,
 )
+# Which instruction makes an access, by its place among those of a block's run that are hooked. To ask the engine for
+# the program counter takes microseconds in a long block; what it said is believed, and asked again after 4, 16, 64 ...
+# uses.
+KNOWN_PLACE = np.dtype([("key", np.int64), ("pc", np.int64), ("uses", np.int64), ("look_at", np.int64)], align=True)
+KNOWN_PLACES, PLACE_BITS, FIRST_LOOK = 1 << 13, 12, 4
+ALWAYS_ASK = 0  # as `pc`: it was not the same each time
 # What an instruction has waited for data, and how often; by its address.
 MISS = np.dtype(
     [
@@ -119,6 +126,8 @@ MISS = np.dtype(
 # What the machine's record holds of it.
 CACHE_FIELDS = (
     ("caches", np.uint64),  # CACHES, where they are modelled and not ideal; else 0
+    ("accesses", np.int64),  # that hooks have seen,
+    ("accesses_before", np.int64),  # and as many when the running block was entered
     ("miss_index", np.uint64),  # address of an instruction -> its row in `misses`
     ("miss_index_mask", np.int64),
     ("miss_count", np.int64),
@@ -137,6 +146,8 @@ class CacheRecord:
         self._tags: dict[int, npt.NDArray[np.int64]] = {}
         self._flags: dict[int, npt.NDArray[np.uint8]] = {}
         row = self.row
+        self._known_places = np.full(KNOWN_PLACES, NO_LINE, KNOWN_PLACE)
+        row["known_places"] = address_of(self._known_places)
         row["machine"], row["ranges"] = machine_address, address_of(self._ranges)
         row["store_entries"] = store_entries
         row["caches"]["random"] = FIRST_RANDOM

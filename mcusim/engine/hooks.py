@@ -257,6 +257,7 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
 def on_block_cached(uc: Any, address: int, size_bytes: int, user: Any) -> None:
     """Do what `on_block` does, on a core with caches: what fetching a block has waited is charged with it."""
     m = carray(user, (1,), MACHINE)[0]
+    m.accesses_before = m.accesses
     if 4 * m.miss_count > m.miss_index_mask:
         stop(m, rec.FULL)
         return

@@ -91,6 +91,7 @@ class Machine:
         self.host.remarks.update(what_if(settings, board, core, self.timing_core))
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
+        self.eager_probes = rec.EAGER_PROBES
         self._cause_cycles: dict[int, Counts] = {}  # outcome -> its cycles by cause, and instructions without any
         self.guesses = Guesses(self.tables, self.pricer, self.engine, self.functions, image.name, settings.strict_mmio)
         self.guesses.svd = settings.svd
@@ -290,7 +291,7 @@ class Machine:
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
         registers = [self.engine.read_register(name) for name in CORE_REGISTERS]
         number = self.pricer.add_block(start, size_bytes, pending_it, function, called, registers)
-        if self.pricer.decoded[number].assumed and self.tables.probe_count < rec.EAGER_PROBES:
+        if self.pricer.decoded[number].assumed and self.tables.probe_count < self.eager_probes:
             self.add_probes(number)
             number = self.tables.find_block(start, size_bytes)
         return number
@@ -372,6 +373,12 @@ class Machine:
         inside = int(self.tables.m["clock_cycles"]) - sum(outside.values())
         cpi = inside - self.instructions() - lsu + folded
         return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)
+
+    def forget_history(self) -> None:
+        """Empty what remembers accesses and branches (buffers, caches, branch targets), so that what runs next takes
+        what it would take as the first."""
+        self.flash.forget()
+        self.system.scb.invalidate_branches()
 
     def instructions(self) -> int:
         """Return the instructions issued so far."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
+from elftools.elf.sections import SymbolTableSection
 
 from mcusim.core import load_core
 from mcusim.microbenchmark import Case, CaseFile, Encoded, assembly, cores_with_cases, file_stem, load_cases
@@ -46,12 +47,16 @@ def assemble(file: CaseFile, case: Case, folder: Path) -> Encoded:
     done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{core_name}: case '{case.name}': {done.stderr}\n{text}")
-    with objects.open("rb") as stream:  # read here: three more processes for each case would take longer than all cases
+    # Read here: three more processes for each case would take longer than all cases.
+    with objects.open("rb") as stream:
         elf = ELFFile(stream)
-        if any(isinstance(section, RelocationSection) for section in elf.iter_sections()):
+        table, section = elf.get_section_by_name(".symtab"), elf.get_section_by_name(".text")
+        if any(isinstance(part, RelocationSection) for part in elf.iter_sections()):
             sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
-        symbols = {symbol.name: symbol["st_value"] for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
-        code = elf.get_section_by_name(".text").data()
+        if not isinstance(table, SymbolTableSection) or section is None:
+            sys.exit(f"{core_name}: case '{case.name}': the assembler left no symbols or no code in {objects}")
+        symbols = {symbol.name: int(symbol["st_value"]) for symbol in table.iter_symbols()}
+        code = bytes(section.data())
     return Encoded(text=text, hex=code.hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"])
 
 
