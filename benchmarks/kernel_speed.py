@@ -9,7 +9,7 @@ Convolutions of the shapes of MobileNet (v1, width 1, images of 224 x 224) are r
     reference   LiteRT with its reference kernels
     XNNPACK     LiteRT with its optimised ones, the delegate that it uses unless told otherwise
 
-each on one thread, on the same layer and input. The best of each counts, in wall time, from input to output; compiling,
+each on one thread, on the same layer and input. The best of each counts, in CPU time, from input to output; compiling,
 and what is prepared once for a model, come before. Results must be equal to the reference kernels'; XNNPACK's may
 differ by a step.
 
@@ -134,9 +134,9 @@ def best_of(functions: list[Callable[[], Any]], repetitions: int) -> list[float]
     best = [float("inf")] * len(functions)
     for _ in range(repetitions):
         for number, function in enumerate(functions):
-            start = time.perf_counter()
+            start = time.process_time()
             function()
-            best[number] = min(best[number], time.perf_counter() - start)
+            best[number] = min(best[number], time.process_time() - start)
     return best
 
 

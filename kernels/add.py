@@ -17,6 +17,7 @@ from mcusim.kernels.elementwise import (
     differences,
     requantized,
 )
+from mcusim.kernels.output_stage import check_passed
 
 Array = npt.NDArray[Any]
 
@@ -91,15 +92,20 @@ def add_float_scale(
     input1_zero_point: int = 0,
     input2_zero_point: int = 0,
     output_zero_point: int = 0,
+    activation_min: int | None = None,
+    activation_max: int | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
 ) -> Array:
     """Add as TinyEngine does, in single precision; two int8 arrays whose shapes broadcast -> int8.
 
         outputs = clamp(round(((inputs1 - z1) * s1 + (inputs2 - z2) * s2) / output_scale + output_zero_point))
 
-    Each operation is rounded to float32, none is fused; round() takes halves away from zero. Raises ValueError naming
-    the operand. Source: TinyEngine src/kernels/fp_requantize_op/add_fpreq.c (mit-han-lab).
+    Each operation is rounded to float32; none is fused or reordered (-ffp-contract=off, and no -ffast-math). round()
+    takes halves away from zero. `passed` as in `conv2d`. Raises ValueError naming the operand.
+    Source: TinyEngine src/kernels/fp_requantize_op/add_fpreq.c (mit-han-lab).
     """
-    check_pair_of_inputs(inputs1, inputs2, ("int8",))
+    check_passed(passed, check_pair_of_inputs(inputs1, inputs2, ("int8",)))
+    limits = check_activation(activation_min, activation_max, inputs1.dtype)
     parts = []
     for number, (values, scale, zero_point) in enumerate(
         ((inputs1, input1_scale, input1_zero_point), (inputs2, input2_scale, input2_zero_point)), 1
@@ -112,4 +118,6 @@ def add_float_scale(
         total = (parts[0] + parts[1]) / np.float32(check_scale("output_scale", output_scale)) + last
     wide = np.nan_to_num(total.astype(np.float64), nan=0.0)
     rounded = np.copysign(np.floor(np.abs(wide) + 0.5), wide)
-    return np.clip(rounded, -128, 127).astype(np.int8)
+    if passed is not None:
+        np.logical_and(rounded >= limits[0], rounded <= limits[1], out=passed)
+    return np.clip(rounded, *limits).astype(np.int8)

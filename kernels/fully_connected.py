@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
-from mcusim.kernels.output_stage import check_bias, output_stage
+from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
 from mcusim.kernels.products import padded_rows, sums_of_products, widened
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,7 @@ def fully_connected(
     scales: Array | float | None = None,
     activation_min: int | None = None,
     activation_max: int | None = None,
+    passed: npt.NDArray[np.bool_] | None = None,
     keep_dims: bool = False,
 ) -> Array:
     """Multiply by a matrix; int8 or int16 (..., depth), int8 (units, depth) -> (rows, units) of the inputs' dtype.
@@ -37,7 +39,7 @@ def fully_connected(
 
     The inputs are read as rows of `depth`, whatever their shape; with `keep_dims` their last axis must be `depth` and
     the others stay. `bias` is int32 (units,) or None; with int16 inputs also int64, and None means 64-bit sums. The
-    rest is as in `conv2d`, per tensor or per unit. Raises ValueError naming the operand.
+    rest is as in `conv2d`, per tensor or per unit, `passed` too. Raises ValueError naming the operand.
 
     Source: TensorFlow Lite kernels/internal/reference/integer_ops/fully_connected.h (FullyConnected,
     FullyConnectedPerChannel). LiteRT rounds once here where TensorFlow Lite Micro rounds twice.
@@ -63,9 +65,11 @@ def fully_connected(
         activation_max=activation_max,
     )
     bits = check_bias(bias, units, inputs, stage)
+    shape = (*inputs.shape[:-1], units) if keep_dims else (inputs.size // depth, units)
+    check_passed(passed, shape)
     rows = padded_rows(widened(inputs, zero_point).reshape(-1, depth))
     sums = sums_of_products(rows, padded_rows(widened(weights, weights_point)), bits)
     if bias is not None:
         sums += bias
-    outputs = stage.outputs(sums)
-    return outputs.reshape(*inputs.shape[:-1], units) if keep_dims else outputs
+    outputs = stage.outputs(sums, None if passed is None else passed.reshape(sums.shape))
+    return outputs.reshape(shape)

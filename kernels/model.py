@@ -62,7 +62,7 @@ def run_model(
     """Run a model on its inputs and return all tensors, exactly as TensorFlow Lite Micro computes them.
 
     `source` is a `.tflite` file, its bytes, or what `read_model` returns. `inputs` is an array, a sequence of them in
-    the model's order, or a mapping by name. Variables (the state of SVDF and LSTM) begin as zeros. `rounding`
+    the model's order, or a mapping by name. Variables (the state of SVDF and LSTM) begin as real zeros. `rounding`
     "single" is for interpreters built with it (see `requantize.py`).
 
     Raises ValueError for what is no model, for inputs of the wrong number, shape or dtype, and for an operator that
@@ -76,13 +76,17 @@ def run_model(
     values = {tensor.index: tensor.data for tensor in model.tensors if tensor.data is not None}
     for tensor in model.tensors:
         if tensor.variable:
-            values[tensor.index] = np.zeros(tensor.shape, tensor.dtype)
+            real_zero = tensor.zero_point if tensor.dtype == "int8" else 0  # as TensorFlow Lite Micro resets them
+            values[tensor.index] = np.full(tensor.shape, real_zero, tensor.dtype)
     values.update(_inputs(model, inputs))
     for operator in model.operators:
         missing = [index for index in operator.inputs if index != LEFT_OUT and index not in values]
         if missing:
             raise ValueError(f"{operator.label}: nothing writes {model.tensors[missing[0]].label} before it")
-        results = OPERATORS[operator.code](Step(model, operator, values, rounding))
+        try:
+            results = OPERATORS[operator.code](Step(model, operator, values, rounding))
+        except ValueError as error:
+            raise ValueError(f"{operator.label}: {error}") from error
         for index, result in zip(operator.outputs, results, strict=True):
             values[index] = _fitting(model.tensors[index], result, operator.label)
     return Tensors(model, values)

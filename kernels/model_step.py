@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from mcusim.kernels.shapes import VALID, Padding, Pair, same_padding
 from mcusim.kernels.tflite_file import LEFT_OUT, Model, Operator, Tensor
 
 Array = npt.NDArray[Any]
+Results = tuple[Array, ...]
 SAME = 0
 
 
@@ -24,13 +25,13 @@ class Step:
 
     model: Model
     operator: Operator
-    values: Mapping[int, Array]
+    values: MutableMapping[int, Array]
     rounding: str
 
     def tensor(self, place: int) -> Tensor:
         """Return what the file says of an input. Raises ValueError if it is left out."""
         if not self.has(place):
-            raise ValueError(f"{self.operator.label}: input {place} is missing")
+            raise ValueError(f"input {place} is missing")
         return self.model.tensors[self.operator.inputs[place]]
 
     def has(self, place: int) -> bool:
@@ -61,18 +62,19 @@ class Step:
         """Return an option by its name in the schema's classes."""
         return self.operator.option(name)
 
+    def keep(self, place: int, value: Array) -> None:
+        """Replace the value of an input that is a variable."""
+        self.values[self.tensor(place).index] = value
+
     def integers(self, place: int) -> tuple[int, ...]:
         """Return the value of an input that holds sizes, axes or indices."""
         return tuple(int(number) for number in np.ravel(self.value(place)))
 
-    def activation(self) -> dict[str, int]:
+    def activation(self) -> dict[str, Any]:
         """Return the range of the fused activation as kernels take it."""
         result = self.result()
         number = self.option("FusedActivationFunction")
-        try:
-            low, high = activation_range(number, float(result.scale), result.zero_point, result.dtype)
-        except ValueError as error:
-            raise ValueError(f"{self.operator.label}: {error}") from error
+        low, high = activation_range(number, float(result.scale), result.zero_point, result.dtype)
         return {"activation_min": low, "activation_max": high}
 
     def pair(self, name: str) -> Pair:

@@ -36,7 +36,9 @@ def unpack_mask(mask: Mask, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return np.unpackbits(mask, count=size, bitorder="little").astype(np.bool_).reshape(shape)
 
 
-def output_gradient(gradients: Float32Array, scales: Array | float, mask: Mask | None = None) -> Float32Array:
+def output_gradient(
+    gradients: Float32Array, scales: Array | np.float32 | float, mask: Mask | None = None
+) -> Float32Array:
     """Return the gradient of the sums for that of the outputs; float32 (..., c) -> the same shape.
 
         result = gradients * scales where not clamped, 0 where clamped
@@ -71,5 +73,5 @@ def add_gradients(
     Raises ValueError naming the operand.
     """
     last = check_scale("output_scale", output_scale)
-    first = output_gradient(gradients, np.float32(check_scale("input1_scale", input1_scale) / last), mask)
-    return first, output_gradient(gradients, np.float32(check_scale("input2_scale", input2_scale) / last), mask)
+    first = output_gradient(gradients, float(np.float32(check_scale("input1_scale", input1_scale) / last)), mask)
+    return first, output_gradient(gradients, float(np.float32(check_scale("input2_scale", input2_scale) / last)), mask)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.kernels.checks import INT32_MAX, check_activation, check_array, check_zero_point
+from mcusim.kernels.checks import INT32_MAX, INT32_MIN, check_activation, check_array, check_zero_point
 from mcusim.kernels.requantize import (
     ROUNDINGS,
     SHIFT_MAX,
@@ -47,18 +47,43 @@ class OutputStage:
     shifts: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float32] | None
 
-    def outputs(self, sums: Array) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64."""
-        limits = (self.zero_point, self.activation_min, self.activation_max)
+    def outputs(
+        self,
+        sums: Array,
+        passed: npt.NDArray[np.bool_] | None = None,
+        *,
+        bias: Array | None = None,
+        results: Array | None = None,
+    ) -> Array:
+        """Return outputs of sums (rows, channels) plus a bias; note in `passed` which ones were not clamped.
+
+        Sums are int32, int64, or whole numbers in float32; 32 bits wrap. `results`, if given, is filled and returned.
+        """
+        if results is None:
+            results = np.empty(sums.shape, self.dtype)
+        if passed is None and sums.dtype != np.int64:
+            self._requantize(sums, bias, self.activation_min, self.activation_max, results)
+            return results
         if sums.dtype == np.int64:
-            scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
-            return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
-        results = np.empty(sums.shape, self.dtype)
-        if self.scales is not None:
-            requantize_rows_float_scale(sums, self.scales, *limits, results)
+            total = sums if bias is None else sums + bias
+            scaled = requantize_wide(total, self.multipliers, self.shifts, self.single_rounding)
+            wide: Array = scaled.astype(np.int64) + self.zero_point
         else:
-            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+            wide = np.empty(sums.shape, np.int32)
+            self._requantize(sums, bias, INT32_MIN, INT32_MAX, wide)
+        if passed is not None:
+            np.logical_and(wide >= self.activation_min, wide <= self.activation_max, out=passed)
+        results[...] = np.clip(wide, self.activation_min, self.activation_max)
         return results
+
+    def _requantize(self, sums: Array, bias: Array | None, least: int, most: int, results: Array) -> None:
+        """Write outputs, clamped to a range of int32, of sums of 32 bits."""
+        added = np.zeros(sums.shape[1], np.int32) if bias is None else bias
+        if self.scales is not None:
+            requantize_rows_float_scale(sums, added, self.scales, self.zero_point, least, most, results)
+        else:
+            factors = (self.multipliers, self.shifts, self.single_rounding)
+            requantize_rows(sums, added, *factors, self.zero_point, least, most, results)
 
 
 def output_stage(
@@ -94,6 +119,17 @@ def output_stage(
         multiplier_row = per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
         shift_row = per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
     return OutputStage(dtype, zero_point, least, most, rounding == "single", multiplier_row, shift_row, scale_row)
+
+
+def check_passed(passed: npt.NDArray[np.bool_] | None, shape: tuple[int, ...]) -> None:
+    """Check the array that says what was not clamped: bool, contiguous, writable, of the outputs' shape; or None."""
+    if passed is None:
+        return
+    check_array("passed", passed, ("bool",))
+    if passed.shape != shape:
+        raise ValueError(f"passed: shape is {passed.shape}, it must be that of the outputs, {shape}")
+    if not (passed.flags.c_contiguous and passed.flags.writeable):
+        raise ValueError("passed: must be contiguous and writable")
 
 
 def check_bias(bias: Array | None, channels: int, inputs: Array, stage: OutputStage) -> int:

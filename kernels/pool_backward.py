@@ -47,11 +47,11 @@ def _largest(
                 bottom, right = min(top + kernel[0], results.shape[1]), min(left + kernel[1], results.shape[2])
                 top, left = max(top, 0), max(left, 0)
                 for channel in range(results.shape[3]):
-                    largest, best_y, best_x = -129, -1, -1
+                    largest, best_y, best_x = np.int32(-129), -1, -1
                     for y in range(top, bottom):
                         for x in range(left, right):
                             if inputs[batch, y, x, channel] > largest:
-                                largest, best_y, best_x = np.int64(inputs[batch, y, x, channel]), y, x
+                                largest, best_y, best_x = np.int32(inputs[batch, y, x, channel]), y, x
                     if best_y >= 0:
                         results[batch, best_y, best_x, channel] += gradients[batch, row, column, channel]
 

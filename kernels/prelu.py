@@ -44,8 +44,9 @@ def prelu(
     factor, alpha = check_factor("", multiplier, shift), check_factor("alpha_", alpha_multiplier, alpha_shift)
     single, values = check_rounding(rounding), differences(inputs, first)
     try:
-        product = np.asarray(values * differences(alphas, middle))
+        slopes = np.broadcast_to(differences(alphas, middle), inputs.shape)
     except ValueError:
         raise ValueError(f"alphas: shape {alphas.shape} does not go with that of inputs, {inputs.shape}") from None
+    product = np.asarray(values * slopes)
     scaled = np.where(values >= 0, requantized(values, factor, single), requantized(product, alpha, single))
     return clamped(scaled, last, dtype_limits(inputs.dtype), inputs.dtype)

@@ -64,9 +64,10 @@ def unidirectional_lstm(
         hidden  = clamp(requantise(output * tanh(cell), hidden_factor) + hidden_zero_point)
 
     act is the logistic function, for the cell gate tanh; both are those of `logistic.py`. A `cell_clip` above 0 cuts
-    the cell to [-cell_clip, cell_clip]. With `time_major` inputs and outputs are (steps, n, ...).
-    `scaling.lstm_scaling` makes the factors. Raises ValueError naming the operand. Source: TensorFlow Lite Micro micro/kernels/lstm_eval.h,
-    lstm_eval_common.cc (no peepholes, projection, layer normalisation, nor coupled gates).
+    the cell to [-cell_clip, cell_clip]. With `time_major` inputs and outputs are (steps, n, ...). The factors come from
+    `scaling.lstm_scaling` and `scaling.lstm_gate_factor`. Raises ValueError naming the operand. Source: TensorFlow Lite
+    Micro micro/kernels/lstm_eval.h, lstm_eval_common.cc (no peepholes, projection, layer normalisation, nor coupled
+    gates).
     """
     check_array("inputs", inputs, ("int8", "int16"), 3)
     check_array("hidden", hidden, (inputs.dtype.name,), 2)

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from conftest import LONG
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 Array = npt.NDArray[Any]
+
+# Each example draws many numbers, and the twins take their time.
+few = settings(max_examples=200 if LONG else 40)
 
 small = st.integers(1, 4)
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))

@@ -175,3 +175,80 @@ def softmax_int16(row: list[int], multiplier: int, shift: int, exps: list[int], 
     ratio = look_up_int16(min(max(shifted - (1 << 15) - (1 << 16), -32768), 32767), ratios)
     right = 31 - headroom
     return [min(max((each * ratio + (1 << (right - 1))) >> right, 0), 32767) for each in found]
+
+
+def log_of_at_least_one(a: Fixed, output_bits: int) -> Fixed:
+    """log(a), a >= 1."""
+    bits = output_bits + 1
+    root = 2**0.25
+    quarter = constant(0.25, 0).rescale(bits)
+    half_root, quarter_root = constant(math.sqrt(0.5), 0), constant(0.5**0.25, 0)
+    z = Fixed(a.raw, 0)
+    headroom = 32 - z.raw.bit_length()
+    rest_a = times_power_of_two((Fixed(times_power_of_two(z.raw, headroom - 1), 0) * half_root).raw, 1)
+    power_a = min(times_power_of_two(a.bits - headroom, 31 - bits) + quarter.raw, MAX)
+    headroom_b = 32 - (z * half_root).raw.bit_length() - 1
+    rest_b = times_power_of_two(z.raw, headroom_b)
+    power_b = max(times_power_of_two(a.bits - headroom_b, 31 - bits) - quarter.raw, MIN)
+    rest, power = Fixed(min(rest_a, rest_b), 0), Fixed(max(power_a, power_b), bits)
+    total = rest.raw + quarter_root.raw
+    p = Fixed(naive.divide_towards_zero(total + (1 if total >= 0 else -1), 2), 0)
+    q = rest - quarter_root
+    q = q + q
+    square = q * q
+    numerator = q * rest + q * square * constant(11 / 240 * root, 0)
+    alpha_i, alpha_d, alpha_f = constant(2 / root - root, 0), constant(root / 20, 0), constant(root / 4, 0)
+    denominator = p * (alpha_i + q + alpha_d * square) + alpha_f * q
+    ratio = numerator.rescale(bits) * one_over_one_plus_x(denominator)
+    return (power * constant(math.log(2), 0) + ratio).rescale(output_bits)
+
+
+def log_softmax_int8(row: list[int], multiplier: int, shift: int, least: int, back: tuple[int, int]) -> list[int]:
+    """Logarithm of softmax of one row of int8; `back` is the factor from five integer bits to differences."""
+
+    def fixed(difference: int) -> Fixed:
+        return Fixed(naive.multiply_by_quantized_multiplier(difference, multiplier, shift), 5)
+
+    largest, total = max(row), Fixed(0, 12)
+    for value in row:
+        if value - largest >= least:
+            total = total + exp_on_negative_values(fixed(value - largest)).rescale(12)
+    log = log_of_at_least_one(total, 5)
+    smallest = max(least - 1, naive.multiply_by_quantized_multiplier(naive.wrap_int32(log.raw + MIN), *back))
+    results = []
+    for value in row:
+        result = -128
+        if value - largest > smallest:
+            difference = naive.wrap_int32(fixed(value - largest).raw - log.raw)
+            result = naive.rounding_divide_by_power_of_two(difference, 22) + 127
+        results.append(min(max(result, -128), 127))
+    return results
+
+
+def squash_int8(value: int, zero_point: int, scale: float, function: str) -> int:
+    """logistic or tanh of one int8 value."""
+    fraction, shift = math.frexp(float(np.float32(scale)) * 2**27)
+    radius = math.floor(15 * 2**27 / 2**shift)
+    difference = value - zero_point
+    if abs(difference) >= radius:
+        return 127 if difference > 0 else -128
+    x = Fixed(naive.multiply_by_quantized_multiplier(difference, min(rounded(fraction * 2**31), MAX), shift), 4)
+    if function == "logistic":
+        result = naive.rounding_divide_by_power_of_two(logistic(x).raw, 23) - 128
+    else:
+        result = naive.rounding_divide_by_power_of_two(tanh(x).raw, 24)
+    return min(max(result, -128), 127)
+
+
+def squash_int16(value: int, multiplier: int, shift: int, function: str, table: list[int]) -> int:
+    """logistic or tanh of one int16 value, from a table of the first on positive numbers."""
+    bits = 9 if function == "logistic" else 8
+    number = (value * multiplier + (1 << (shift - 1) if shift else 0)) >> shift
+    place, rest = divmod(abs(number), 1 << bits)
+    if place >= 255:
+        result = (0x7FFF << 10) if function == "logistic" else (0xFFFF << 8)
+    else:
+        result = (table[place] << bits) + rest * (table[place + 1] - table[place])
+    if function == "logistic":
+        return (result + 512 if number >= 0 else (1 << 25) - result + 511) >> 10
+    return (result - (1 << 23) + 128 if number >= 0 else (1 << 23) - result + 127) >> 8

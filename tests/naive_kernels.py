@@ -53,7 +53,10 @@ def finish(value: int, channel: int, dtype: Any, bits: int, options: dict[str, A
             result = rescale_wide(value, multiplier, shift)
         else:
             result = rescale(value, multiplier, shift, options.get("rounding", "double"))
-    return clamp(result + options.get("output_zero_point", 0), dtype, options)
+    result += options.get("output_zero_point", 0)
+    if "noted" in options:  # for twins of `passed`, in the order of the outputs
+        options["noted"].append(clamp(result, dtype, options) == result)
+    return clamp(result, dtype, options)
 
 
 def clamp(value: int, dtype: Any, options: dict[str, Any]) -> int:

@@ -256,6 +256,41 @@ def svdf(draw: Draw) -> Case:
     return run_case(draw, "SVDF", tensors, {"Rank": rank, "FusedActivationFunction": 1})
 
 
+def lstm(draw: Draw, dtype: str = "int8") -> Case:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM without peepholes, projection and normalisation; its states begin as zeros."""
+    batches, steps, features, units = draw.one(1, 2), draw.one(1, 4), draw.one(1, 6), draw.one(1, 5)
+    time_major = draw.chance()
+    scale = draw.scale(0.02, 0.1) if dtype == "int8" else draw.scale(1e-4, 1e-3)
+    hidden = Tensor((batches, units), dtype, draw.scale(0.004, 0.008), draw.zero_point(dtype), variable=True)
+    if dtype == "int16":
+        hidden = Tensor((batches, units), dtype, 2.0**-15, 0, variable=True)
+    cell = Tensor((batches, units), "int16", 2.0 ** -draw.one(10, 12), 0, variable=True)
+    leading = (steps, batches) if time_major else (batches, steps)
+    tensors: list[Tensor] = [draw.input((*leading, features), dtype, scale)]
+    inputs = [0] + [-1] * 23
+    for gate in range(4):
+        weight_scale = draw.scale(0.002, 0.01)
+        bias = draw.random.normal(0, 1 / (scale * weight_scale), units)
+        for place, tensor in (
+            (1 + gate, constant(draw.values((units, features), "int8", -127), weight_scale)),
+            (5 + gate, constant(draw.values((units, units), "int8", -127), draw.scale(0.002, 0.01))),
+            (12 + gate, constant(bias.astype(np.int32 if dtype == "int8" else np.int64), scale * weight_scale)),
+        ):
+            inputs[place] = len(tensors)
+            tensors.append(tensor)
+    for place, tensor in ((18, hidden), (19, cell)):
+        inputs[place] = len(tensors)
+        tensors.append(tensor)
+    result = len(tensors)
+    tensors.append(Tensor((*leading, units), dtype, hidden.scale, hidden.zero_point))
+    # LiteRT wants to know these; without projection and normalisation they say nothing new.
+    tensors += [Tensor((0,), "int16", 2.0**-12)] * 4 + [Tensor((0,), dtype, hidden.scale, hidden.zero_point)]
+    unused = tuple(range(result + 1, len(tensors)))
+    options = {"FusedActivationFunction": 4, "TimeMajor": time_major, "CellClip": 4.0 if draw.chance() else 0.0}
+    operator = Operator("UNIDIRECTIONAL_SEQUENCE_LSTM", tuple(inputs), (result,), options, unused)
+    return Case(write_model(tensors, [operator], (0,), (result,)), (random_input(draw, tensors[0]),))
+
+
 # Kind of operator -> a function that draws a case.
 PRODUCTS: dict[str, Callable[[Draw], Case]] = {
     "conv2d": conv2d,
@@ -271,4 +306,6 @@ PRODUCTS: dict[str, Callable[[Draw], Case]] = {
     "batch_matmul": batch_matmul,
     "batch_matmul int16": lambda draw: batch_matmul(draw, "int16"),
     "svdf": svdf,
+    "unidirectional_lstm": lstm,
+    "unidirectional_lstm int16": lambda draw: lstm(draw, "int16"),
 }

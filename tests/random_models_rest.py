@@ -223,12 +223,12 @@ def embedding_lookup(draw: Draw) -> Case:
     return run_case(draw, "EMBEDDING_LOOKUP", [constant(indices), table, Tensor((len(indices), width), "float32")])
 
 
-def argmax(draw: Draw) -> Case:
-    """ARG_MAX along an axis."""
+def argmax(draw: Draw, code: str) -> Case:
+    """ARG_MAX or ARG_MIN along an axis."""
     shape = random_shape(draw, 2)
     axis = draw.one(0, len(shape) - 1)
     result = Tensor(tuple(size for place, size in enumerate(shape) if place != axis), "int32")
-    return run_case(draw, "ARG_MAX", [draw.input(shape), ints(axis), result], {"OutputType": 2})
+    return run_case(draw, code, [draw.input(shape), ints(axis), result], {"OutputType": 2})
 
 
 def unary(draw: Draw, code: str, dtype: str = "int8", **options: float) -> Case:
@@ -322,7 +322,8 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "resize_bilinear": lambda draw: resize(draw, "RESIZE_BILINEAR"),
     "gather": gather,
     "embedding_lookup": embedding_lookup,
-    "argmax": argmax,
+    "argmax": lambda draw: argmax(draw, "ARG_MAX"),
+    "argmin": lambda draw: argmax(draw, "ARG_MIN"),
     "relu": lambda draw: unary(draw, "RELU"),
     "relu6": lambda draw: unary(draw, "RELU6"),
     "leaky_relu": lambda draw: unary(draw, "LEAKY_RELU", Alpha=draw.scale(0.01, 0.9)),

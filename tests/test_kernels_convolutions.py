@@ -24,6 +24,17 @@ DTYPES = st.sampled_from(("int8", "int8", "int16"))
 HALF: dict[str, Any] = {"multipliers": 1 << 30, "shifts": 0}
 
 
+def check_with_passed(kernel: Any, twin: Any, operands: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Hold a kernel against its twin: outputs, and what was not clamped."""
+    noted: list[bool] = []
+    expected = twin(*operands, **options, noted=noted)
+    assert_array_equal(kernel(*operands, **options), expected, strict=True)
+    passed = np.zeros(expected.shape, bool)
+    assert_array_equal(kernel(*operands, **options, passed=passed), expected, strict=True)
+    assert passed.ravel().tolist() == noted
+
+
+@draws.few
 @given(st.data(), DTYPES, draws.windows())
 def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -33,11 +44,10 @@ def test_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> 
     weights = data.draw(draws.values("int8", (outputs, *kernel, depth)))
     bias = data.draw(draws.biases(dtype, outputs))
     options |= data.draw(draws.output_options(dtype, outputs))
-    assert_array_equal(
-        conv2d(inputs, weights, bias, **options), naive_kernels.conv2d(inputs, weights, bias, **options), strict=True
-    )
+    check_with_passed(conv2d, naive_kernels.conv2d, (inputs, weights, bias), options)
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.windows())
 def test_depthwise_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -47,10 +57,10 @@ def test_depthwise_conv2d_equals_its_twin(data: st.DataObject, dtype: str, drawn
     weights = data.draw(draws.values("int8", (1, *kernel, outputs)))
     bias = data.draw(draws.biases(dtype, outputs, narrow=False))
     options |= data.draw(draws.output_options(dtype, outputs))
-    expected = naive_kernels.depthwise_conv2d(inputs, weights, bias, **options)
-    assert_array_equal(depthwise_conv2d(inputs, weights, bias, **options), expected, strict=True)
+    check_with_passed(depthwise_conv2d, naive_kernels.depthwise_conv2d, (inputs, weights, bias), options)
 
 
+@draws.few
 @given(st.data(), DTYPES, st.lists(draws.small, max_size=2), st.booleans())
 def test_fully_connected_equals_its_twin(data: st.DataObject, dtype: str, outer: list[int], keep: bool) -> None:
     units, depth = data.draw(draws.small), data.draw(st.integers(1, 20))
@@ -59,8 +69,7 @@ def test_fully_connected_equals_its_twin(data: st.DataObject, dtype: str, outer:
     bias = data.draw(draws.biases(dtype, units))
     options = data.draw(draws.output_options(dtype, units))
     options |= {"weights_zero_point": data.draw(draws.zero_points), "keep_dims": keep}
-    expected = naive_kernels.fully_connected(inputs, weights, bias, **options)
-    assert_array_equal(fully_connected(inputs, weights, bias, **options), expected, strict=True)
+    check_with_passed(fully_connected, naive_kernels.fully_connected, (inputs, weights, bias), options)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
@@ -100,6 +109,7 @@ def test_one_by_one_takes_the_short_way_in_batches() -> None:
     assert_array_equal(conv2d(inputs, weights, strides=(2, 3), **options), pixels[:, ::2, ::3])
 
 
+@draws.few
 @given(st.data(), DTYPES, draws.windows(dilated=False))
 def test_pools_equal_their_twins(data: st.DataObject, dtype: str, drawn: Any) -> None:
     size, kernel, options = drawn
@@ -131,6 +141,7 @@ def test_empty_outputs_have_a_shape(function: Any) -> None:
     assert average_pool2d(np.zeros((0, 4, 4, 3), np.int8), (3, 3)).shape == (0, 2, 2, 3)
 
 
+@draws.few
 @given(draws.pairs.map(lambda pair: (pair[0] * 5, pair[1] * 7)), draws.pairs, draws.pairs, draws.pairs)
 def test_same_padding_gives_the_size_that_it_promises(size: Any, kernel: Any, strides: Any, dilations: Any) -> None:
     padding = same_padding(size, kernel, strides, dilations)

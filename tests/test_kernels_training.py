@@ -13,6 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcusim.kernels import conv2d_backward, depthwise_conv2d_backward, fully_connected_backward, pool_backward, sgd
+from mcusim.kernels.average_pool2d import average_pool2d
+from mcusim.kernels.conv2d import conv2d
+from mcusim.kernels.depthwise_conv2d import depthwise_conv2d
+from mcusim.kernels.fully_connected import fully_connected
 from mcusim.kernels.gradients import bias_gradient
 from mcusim.kernels.output_gradient import add_gradients, output_gradient, pack_mask, unpack_mask
 from mcusim.kernels.shapes import output_size
@@ -215,6 +219,7 @@ def test_mean_gradient() -> None:
     np.testing.assert_array_equal(kept, expected)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), max_size=40))
 def test_masks_are_packed_lowest_bit_first(bits: list[bool]) -> None:
     mask = pack_mask(np.array(bits, np.bool_))
@@ -235,6 +240,7 @@ def test_gradients_through_the_output() -> None:
     assert second.tolist() == [[3, 0, 9], [12, 15, 0]]
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.floats(2.0**-10, 0.5, width=32))
 def test_cross_entropy_is_the_loss_and_its_derivative(seed: int, classes: int, scale: float) -> None:
     random = np.random.default_rng(seed)
@@ -256,6 +262,7 @@ numbers = st.floats(-(2.0**20), 2.0**20, width=32)
 positive = st.floats(2.0**-20, 2.0**20, width=32)
 
 
+@settings(max_examples=100)
 @given(
     st.integers(-128, 127),
     numbers,
@@ -279,6 +286,7 @@ def test_weights_are_updated_as_their_twin(
     assert found.tolist() == [[naive.update_weight(weight, gradient, factor, rate, *limits, wrap)]]
 
 
+@settings(max_examples=100)
 @given(st.integers(-(2**31), 2**31 - 1), numbers, positive, positive)
 def test_biases_are_updated_as_their_twin(bias: int, gradient: float, factor: float, rate: float) -> None:
     found = sgd.update_bias(
@@ -328,3 +336,61 @@ def test_what_does_not_fit_is_named() -> None:
         output_gradient(np.zeros((3, 3), np.float32), 1.0, np.zeros(1, np.uint8))
     with pytest.raises(ValueError, match="gradients: are not all finite"):
         sgd.update_weights(weights, np.full(weights.shape, np.nan, np.float32), np.ones(1, np.float32), 0.1)
+
+
+@pytest.mark.parametrize("rounding", ["double", "float"])
+@pytest.mark.parametrize("kernel", ["conv2d", "depthwise_conv2d", "fully_connected"])
+def test_forward_kernels_say_what_was_clamped(kernel: str, rounding: str) -> None:
+    """An output was clamped if and only if it differs from what a wider range gives, or lies beyond int8 in there."""
+    random = np.random.default_rng(8)
+    function = {"conv2d": conv2d, "depthwise_conv2d": depthwise_conv2d, "fully_connected": fully_connected}[kernel]
+    shape = {"conv2d": (4, 2, 2, 3), "depthwise_conv2d": (1, 2, 2, 3), "fully_connected": (4, 3)}[kernel]
+    inputs = int8s(random, (4, 8, 8, 3) if kernel != "fully_connected" else (200, 3))
+    factor: dict[str, Any] = {"multipliers": 1 << 30, "shifts": -7} if rounding == "double" else {"scales": 2.0**-8}
+    weights = int8s(random, shape)
+    common: dict[str, Any] = {"input_zero_point": 3, "output_zero_point": -20, **factor}
+    outputs = function(inputs, weights, activation_min=-20, activation_max=60, **common)
+    passed = np.zeros(outputs.shape, np.bool_)
+    again = function(inputs, weights, activation_min=-20, activation_max=60, passed=passed, **common)
+    np.testing.assert_array_equal(again, outputs)
+    wide = function(inputs, weights, **common)
+    np.testing.assert_array_equal(passed, (wide >= -20) & (wide <= 60))
+    assert {(-20, True), (-20, False)} <= set(zip(outputs.flat, passed.flat, strict=True))
+    with pytest.raises(ValueError, match="passed: shape is "):
+        function(inputs, weights, passed=passed[:1], **common)
+
+
+def test_a_small_network_learns() -> None:
+    """A convolution, a pool and a classifier: with int8 weights and these kernels alone, the loss falls."""
+    random = np.random.default_rng(9)
+    images = random.integers(-100, 101, (8, 6, 6, 2)).astype(np.int8)
+    labels = np.arange(8, dtype=np.int32) % 2
+    images[labels == 1, :3] //= 4  # the upper half is fainter: what there is to learn
+    scales = {"image": 0.05, "conv": 0.02, "map": 0.1, "head": 0.02, "logit": 0.1}
+    conv_weights, conv_bias = random.integers(-30, 31, (4, 3, 3, 2)).astype(np.int8), np.zeros(4, np.int32)
+    head_weights, head_bias = random.integers(-30, 31, (2, 16)).astype(np.int8), np.zeros(2, np.int32)
+    first = np.array([scales["image"] * scales["conv"] / scales["map"]], np.float32)
+    second = np.array([scales["map"] * scales["head"] / scales["logit"]], np.float32)
+    losses = []
+    for _ in range(12):
+        passed, kept = np.zeros((8, 4, 4, 4), np.bool_), np.zeros((8, 2), np.bool_)
+        maps = conv2d(images, conv_weights, conv_bias, scales=first, activation_min=0, passed=passed)
+        pooled = average_pool2d(maps, (2, 2), strides=(2, 2))
+        logits = fully_connected(pooled.reshape(8, 16), head_weights, head_bias, scales=second, passed=kept)
+        loss, gradient = softmax_cross_entropy(logits, labels, input_scale=scales["logit"])
+        losses.append(float(loss.mean()))
+        gradient = output_gradient(gradient, second, pack_mask(kept))
+        inner = fully_connected_backward.fully_connected_input_gradient(gradient, head_weights)
+        head = fully_connected_backward.fully_connected_weight_gradient(pooled.reshape(8, 16), gradient)
+        inner = pool_backward.average_pool2d_gradient(inner.reshape(8, 2, 2, 4), maps.shape, (2, 2), strides=(2, 2))
+        inner = output_gradient(inner, first, pack_mask(passed))
+        conv = conv2d_backward.conv2d_weight_gradient(images, inner, (3, 3))
+        head_weights = sgd.update_weights(head_weights, head, sgd.weight_factors(scales["head"]), 0.01)
+        head_bias = sgd.update_bias(
+            head_bias, bias_gradient(gradient), sgd.bias_factors(scales["map"], scales["head"]), 0.01
+        )
+        conv_weights = sgd.update_weights(conv_weights, conv, sgd.weight_factors(scales["conv"]), 0.01)
+        conv_bias = sgd.update_bias(
+            conv_bias, bias_gradient(inner), sgd.bias_factors(scales["image"], scales["conv"]), 0.01
+        )
+    assert losses[-1] < 0.5 * losses[0]

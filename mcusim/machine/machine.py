@@ -29,7 +29,7 @@ from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
-from mcusim.machine.flash import FlashTiming, parse_memory
+from mcusim.machine.flash import make_waits
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
@@ -70,9 +70,9 @@ class Machine:
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
         self.pricer = Pricer(self.timing_core, self.tables, self.memory)
-        self.flash = FlashTiming(
-            board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
-        )
+        self.flash = make_waits(
+            board, self.engine, self.tables, self.pricer, settings.wait_states, settings.memory
+        )  # fmt: skip
         self.observation = Observation(image, settings, self.tables)
         self.functions = Functions(image, self.observation.calls.note_function)
         self.clock = Clock(self.tables, board.clock.reset_hz, settings.clock_hz)
@@ -104,6 +104,7 @@ class Machine:
         if self.timing_core.file.predictor:
             prediction = BranchPrediction(self.tables)
             self.system.on_actlr, self.system.scb.invalidate_branches = prediction.set_actlr, prediction.invalidate
+        self.flash.follow(self.system.scb, self.clock, self.host.hz)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
@@ -264,7 +265,7 @@ class Machine:
         m = self.tables.m
         if reason == rec.NEW_ENTRY:
             entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
-            if m["flash"]:
+            if m["flash"] or m["caches"]:
                 self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
         elif reason == rec.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
