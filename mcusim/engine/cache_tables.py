@@ -150,7 +150,21 @@ class CacheRecord:
         row["known_places"] = address_of(self._known_places)
         row["machine"], row["ranges"] = machine_address, address_of(self._ranges)
         row["store_entries"] = store_entries
+        row["epoch"] = 1
         self.forget()
+
+    def forget(self) -> None:
+        """Empty the caches, the store buffer and what is on its way, as at the beginning; what is on stays on."""
+        row = self.row
+        row["caches"]["random"] = FIRST_RANDOM
+        for name in ("fetch_free_cycle", "read_free_cycle", "write_free_cycle", "evict_free_cycle"):
+            row[name] = LONG_AGO_CYCLE
+        for name in ("current", "stream_line", "burst_end", "last_chunk"):
+            row[name] = NO_LINE
+        row["fill"]["line"] = NO_LINE
+        row["store_ends"] = row["full_fills"] = row["streaming"] = 0
+        for number in range(len(row["caches"])):
+            self.invalidate(number)
 
     @property
     def row(self) -> Any:
@@ -164,23 +178,6 @@ class CacheRecord:
         self._tags[number], self._flags[number] = np.full(slots, NO_LINE, np.int64), np.zeros(slots, np.uint8)
         cache["ways"], cache["set_mask"], cache["slot_count"] = ways, slots // ways - 1, slots
         cache["tags"], cache["flags"] = address_of(self._tags[number]), address_of(self._flags[number])
-
-    def forget(self) -> None:
-        """Be as after reset: empty caches and buffers, nothing under way."""
-        row = self.row
-        for number in self._tags:
-            self.invalidate(number)
-        row["caches"]["random"] = FIRST_RANDOM
-        for name in ("fetch_free_cycle", "read_free_cycle", "write_free_cycle", "evict_free_cycle"):
-            row[name] = LONG_AGO_CYCLE
-        for name in ("current", "stream_line", "burst_end", "last_chunk"):
-            row[name] = NO_LINE
-        for name in ("full_fills", "streaming", "stream_written", "burst_pc", "store_slot"):
-            row[name] = 0
-        row["fill"] = 0
-        row["fill"]["line"] = NO_LINE
-        row["store_ends"] = 0
-        self._changed()
 
     def set_on(self, number: int, on: bool) -> None:
         """Turn a cache on or off; what it holds stays."""

@@ -236,7 +236,7 @@ class CacheTiming:
         return spans
 
     def forget(self) -> None:
-        """Empty caches and buffers, as after reset."""
+        """Empty the caches and buffers, as they are at the beginning."""
         self.record.forget()
 
     def charge_up_to(self, index: int) -> None:
