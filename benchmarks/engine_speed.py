@@ -133,7 +133,8 @@ class Stretch:
         make: Any = Uc  # untyped
         model = CPU_MODELS[self.machine.core.file.engine_cpu]
         bare = make(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, model)
-        for window in self.machine.memory._windows:
+        # The largest first, as mcusim does it: see mcusim/engine/engine.py.
+        for window in sorted(self.machine.memory._windows, key=lambda window: -len(window.array)):
             rights = unicorn_const.UC_PROT_ALL if window.writable else unicorn_const.UC_PROT_ALL & ~2
             bare.mem_map_ptr(window.start, len(window.array), rights, address_of(window.array))
         for start, end in (*device_ranges(self.machine.board), (PPB_START, PPB_START + PPB_BYTES)):

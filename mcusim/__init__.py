@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mcusim.attribution import attribute
     from mcusim.board import Board, load_board
+    from mcusim.calling import CallResult, Firmware, GuestPointer
     from mcusim.core import Core, load_core
     from mcusim.errors import McusimError
     from mcusim.guess import guess_board
@@ -37,6 +38,9 @@ _HOMES = {
     "attribute": "mcusim.attribution",
     "Board": "mcusim.board",
     "load_board": "mcusim.board",
+    "CallResult": "mcusim.calling",
+    "Firmware": "mcusim.calling",
+    "GuestPointer": "mcusim.calling",
     "Core": "mcusim.core",
     "load_core": "mcusim.core",
     "McusimError": "mcusim.errors",
@@ -57,7 +61,10 @@ _HOMES = {
 
 __all__ = [
     "Board",
+    "CallResult",
     "Core",
+    "Firmware",
+    "GuestPointer",
     "Image",
     "McusimError",
     "Profile",

@@ -22,6 +22,11 @@ from mcusim.pipelines import PIPELINES
 
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
 MULTIPLY_MODELS = {"fixed": 0, "early-termination": 1}
+# Of the `[predictor]` table, which only cores have that predict branches (`mcusim.engine.branches`): entries of the
+# cache of branch targets; the counter in each, from 0 to the highest, and where that of a conditional branch starts;
+# what a branch costs more that the decoder alone predicts and that is taken.
+PREDICTOR_NUMBERS = ("btac_entries", "counter_highest", "counter_first", "redirect_cycles")
+MOST_COUNTER = 7  # what a counter may go up to
 EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 
 
@@ -65,6 +70,7 @@ class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     rule: dict[str, Number]
     class_: dict[str, ClassTiming] = msgspec.field(name="class")
     exception: dict[str, Number]
+    predictor: dict[str, Number] = {}
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,8 @@ class Core:
                 f"{timing.cycles} + {timing.per_register} per register" if timing.per_register else str(timing.cycles)
             )
             classes.append((name, value, timing.source))
+        rows = [(name, str(number.value), number.source) for name, number in core.predictor.items()]
+        predictor = [("branch prediction", rows)] if rows else []
         accuracy = [("level", core.accuracy.level, ""), ("text", core.accuracy.text, "")]
         accuracy += [("not modelled", text, "") for text in core.accuracy.not_modelled]
         return [
@@ -158,6 +166,7 @@ class Core:
                 "exceptions (cycles)",
                 [(name, str(number.value), number.source) for name, number in core.exception.items()],
             ),
+            *predictor,
             ("accuracy", accuracy),
         ]
 
@@ -199,16 +208,31 @@ def _check(core: CoreFile, where: str) -> None:
         raise unknown_name(f"long_multiply in {where}", core.long_multiply, MULTIPLY_MODELS)
     _check_keys(where, "rule", core.rule, PIPELINES[core.pipeline].RULES)
     _check_keys(where, "exception", core.exception, EXCEPTION_NUMBERS)
+    if core.predictor:
+        _check_predictor(core, where)
     for key in core.class_:
         if key not in CLASS_NUMBER or key == "undefined":
             raise unknown_name(f"timing class in {where}", key, CLASSES[1:])
     for key, timing in core.class_.items():
         if timing.cycles < 0 or timing.per_register < 0:
             raise McusimError(f"{where}: class.{key}: cycles must not be negative")
-    for table, numbers in (("rule", core.rule), ("exception", core.exception)):
+    for table, numbers in (("rule", core.rule), ("exception", core.exception), ("predictor", core.predictor)):
         for key, number in numbers.items():
             if number.value < 0 or not number.source:
                 raise McusimError(f"{where}: {table}.{key}: needs a value of 0 or more and its source")
+
+
+def _check_predictor(core: CoreFile, where: str) -> None:
+    _check_keys(where, "predictor", core.predictor, PREDICTOR_NUMBERS)
+    if not hasattr(PIPELINES[core.pipeline], "MISPREDICTION"):
+        raise McusimError(f"{where}: [predictor]: pipeline {core.pipeline} does not price mispredictions")
+    numbers = {name: number.value for name, number in core.predictor.items()}
+    if not 1 <= numbers["counter_highest"] <= MOST_COUNTER or numbers["counter_first"] > numbers["counter_highest"]:
+        raise McusimError(
+            f"{where}: [predictor]: counter_highest is from 1 to {MOST_COUNTER}, and counter_first not above it"
+        )
+    if not numbers["btac_entries"]:
+        raise McusimError(f"{where}: predictor.btac_entries must be at least 1; without a predictor, omit the table")
 
 
 def _check_keys(where: str, table: str, given: dict[str, Number], wanted: tuple[str, ...]) -> None:

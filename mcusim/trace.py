@@ -131,7 +131,10 @@ class TaskUse:
 
 @dataclass
 class Trace:
-    """A finished run. `blocks`, `entries`, `outcomes`, `nodes`, `divisions`, `alignments`: rows of `engine.records`."""
+    """A finished run. `blocks`, `entries`, `outcomes`, `nodes`, `divisions`, `alignments`: rows of `engine.records`.
+
+    `branches` are rows of `engine.branch_tables`.
+    """
 
     image: Image
     board: Board
@@ -153,6 +156,7 @@ class Trace:
     probes: Array
     fetches: Array  # where each outcome's lines of flash stand in `lines`
     lines: Array
+    branches: Array  # those that are predicted
     data_stalls: dict[int, int]  # address of a load -> the cycles it waited for flash
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]

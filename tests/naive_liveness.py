@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bare_engine import NOWHERE, bare_engine
 from liveness import Activation, Life, Liveness
-from tracer import PERIPHERALS
 from unicorn import arm_const, unicorn_const
-from unicorn.unicorn_py3.unicorn import Uc
 
 from mcusim.board import Board
 from mcusim.image.model import Image
@@ -47,17 +46,8 @@ class Watch:
         self._now = 0
         self._names = {self._address(image, name): name for name in functions}
         self._begin, self._end = (self._address(image, name) if markers else None for name in (BEGIN, END))
-        self._stop, self._initial_sp, self._reset = (
-            self._address(image, STOP), image.vectors.initial_sp, image.vectors.reset
-        )  # fmt: skip
-        make: Any = Uc
-        self.uc: Any = make(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, arm_const.UC_CPU_ARM_CORTEX_M4)
-        for region in board.region:
-            self.uc.mem_map(region.start, region.size_bytes)
-        for start, size in PERIPHERALS:
-            self.uc.mmio_map(start, size, lambda *_: 0xFFFF_FFFF, None, lambda *_: None, None)
-        for segment in image.segments:
-            self.uc.mem_write(segment.load_address, segment.data)
+        self._stop, self._reset = self._address(image, STOP), image.vectors.reset
+        self.uc = bare_engine(image, board)
         self.uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._block)
         self.uc.hook_add(unicorn_const.UC_HOOK_MEM_READ, self._on_read, None, SRAM_START, SRAM_END - 1)
         self.uc.hook_add(unicorn_const.UC_HOOK_MEM_WRITE, self._on_write, None, SRAM_START, SRAM_END - 1)
@@ -70,8 +60,7 @@ class Watch:
 
     def run(self) -> Liveness:
         """Run to the end."""
-        self.uc.reg_write(arm_const.UC_ARM_REG_SP, self._initial_sp)
-        self.uc.emu_start(self._reset | 1, 0xFFFF_FFFE)
+        self.uc.emu_start(self._reset | 1, NOWHERE)
         assert not self._open
         lives = self._liveness.lives
         lives.update(Life(address, self._written[address], reader) for address, reader in self._read.items())

@@ -26,7 +26,8 @@ from mcusim.profile_io import dumps, loads
 
 MAX_CYCLES = 20_000
 ENDS = ("fault", "max-cycles", "reset", "loop", "sleep", "return", "breakpoint", "exit")
-EXAMPLES = 40 if LONG else 3  # of each way to break
+LONG_EXAMPLES = 25  # of each way to break
+EXAMPLES = LONG_EXAMPLES if LONG else 3
 BOARDS = ("nucleo-l4r5zi", "generic-cortex-m0plus")
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -66,7 +67,7 @@ def test_broken_firmware_ends_with_a_reason(
 
 
 def test_there_are_500_in_a_long_run() -> None:
-    assert 40 * len(BREAKAGES) >= 500
+    assert LONG_EXAMPLES * len(BREAKAGES) >= 500
 
 
 def test_breakages_are_reached(tmp_path: Path) -> None:

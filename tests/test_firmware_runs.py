@@ -17,6 +17,7 @@ from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
 
 NUCLEO, MPS2 = "nucleo-l4r5zi", "mps2-an386"
+H743, F746 = "nucleo-h743zi", "stm32f746-discovery"
 
 
 def run_firmware(name: str, board: str, **settings: object) -> RunLoop:
@@ -46,6 +47,12 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
         ("memory_plan_good", NUCLEO),
         ("heap", NUCLEO),
         ("patches", NUCLEO),
+        ("kernel_speed", NUCLEO),
+        ("kernel_speed", H743),
+        ("vww_layers", NUCLEO),
+        ("vww_patches", NUCLEO),
+        ("vww_layers", F746),
+        ("vww_patches", H743),
     ],
 )
 def test_examples_print_what_they_should(name: str, board: str) -> None:

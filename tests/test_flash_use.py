@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bare_engine import NOWHERE, bare_engine
 from machines import CODE, firmware_elf, prebuilt, run_profile, write_image
 from thumb_code import Code
-from tracer import PERIPHERALS
 from unicorn import arm_const, unicorn_const
-from unicorn.unicorn_py3.unicorn import Uc
 
 from mcusim.board import Board, load_board
 from mcusim.image import Image, load
@@ -37,19 +36,11 @@ class Watch:
         stop = image.find_symbol("_exit")
         assert stop is not None
         self._stop = stop.address
-        make: Any = Uc
-        self.uc: Any = make(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, arm_const.UC_CPU_ARM_CORTEX_M4)
-        for region in board.region:
-            self.uc.mem_map(region.start, region.size_bytes)
-        for start, size in PERIPHERALS:
-            self.uc.mmio_map(start, size, lambda *_: 0xFFFF_FFFF, None, lambda *_: None, None)
-        for segment in image.segments:
-            self.uc.mem_write(segment.load_address, segment.data)
-        self.uc.reg_write(arm_const.UC_ARM_REG_SP, image.vectors.initial_sp)
+        self.uc = bare_engine(image, board)
         self.uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._block)
         self.uc.hook_add(unicorn_const.UC_HOOK_MEM_READ, self._load, None, self.flash.start,
                          self.flash.start + self.flash.size_bytes - 1)  # fmt: skip
-        self.uc.emu_start(image.vectors.reset | 1, 0xFFFF_FFFE)
+        self.uc.emu_start(image.vectors.reset | 1, NOWHERE)
 
     @property
     def _current(self) -> int:

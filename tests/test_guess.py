@@ -12,7 +12,7 @@ from mcusim.errors import McusimError
 from mcusim.guess import check_fits, guess_board
 from mcusim.image import CpuHint, Image, Segment, VectorTable, load
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/*.elf"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/*-*.elf"))  # those with a board
 M4F = CpuHint("7E-M", "armv7e-m", "sp")
 
 

@@ -35,7 +35,7 @@ from mcusim.image import Image, load
 from mcusim.image.elf import read_elf
 
 TEXT = FLASH + 64
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/*.elf"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/*-*.elf"))  # those with a board
 
 
 def read(elf: Elf) -> Image:

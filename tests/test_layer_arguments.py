@@ -9,9 +9,21 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcusim.image import Array, Base, Member, Parameter, Place, Pointer, Signature, Struct, Type
+from mcusim.image import (
+    Array,
+    Base,
+    Location,
+    Member,
+    Parameter,
+    Place,
+    Pointer,
+    Signature,
+    Struct,
+    Type,
+    place_arguments,
+)
 from mcusim.image.debugtypes import alignment_bytes
-from mcusim.layers.arguments import SP, Location, View, place_arguments, read_arguments, view_at
+from mcusim.layers.arguments import SP, View, read_arguments, view_at
 from mcusim.layers.shapes import facts
 from mcusim.layers.values import Values, values_of
 

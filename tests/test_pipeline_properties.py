@@ -72,7 +72,7 @@ def assert_composes(core: Core, parts: list[bytes], offset: int) -> None:
 
 @pytest.mark.parametrize("name", CORES)
 @given(data=st.data(), offset=st.sampled_from([0, 2]))
-@settings(max_examples=2000 if LONG else 150)
+@settings(max_examples=600 if LONG else 150)
 def test_prices_compose(name: str, data: st.DataObject, offset: int) -> None:
     core = CORES[name]
     assert_composes(core, data.draw(blocks(core)), offset)
@@ -218,7 +218,7 @@ def check_program(folder: Path, code: bytes, symbols: dict[str, int]) -> Profile
 
 @given(program=programs())
 @settings(
-    max_examples=300 if LONG else 15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=100 if LONG else 15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @example(program=(_function(["3001"], 0, 3, last=True)[0], {}))
 def test_random_programs_add_up_and_repeat(program: tuple[bytes, dict[str, int]], tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def check_command(path: Path, capsys: pytest.CaptureFixture[str]) -> int:
 
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-EXAMPLES = 250 if LONG else 25
+EXAMPLES = 120 if LONG else 25
 
 
 @pytest.mark.parametrize("name", [name for name, _ in FIRMWARES])

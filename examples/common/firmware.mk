@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds one small firmware for one or more boards. A Makefile sets these and includes this file:
 #   NAME     the firmware's name
-#   BOARDS   to build for: nucleo-l4r5zi, mps2-an386
+#   BOARDS   to build for: nucleo-l4r5zi, mps2-an386, nucleo-h743zi, stm32f746-discovery
 #   SOURCES  its own C files, relative to its folder
 # and may set CFLAGS_EXTRA, LDFLAGS_EXTRA, LIBRARIES and PREBUILT_BOARDS (those with a committed ELF; all by default), and
 #   VARIANTS more than one image from the same sources, each with CFLAGS_<variant>: <name>_<variant>-<board>.elf
@@ -21,6 +21,9 @@ BUILD ?= build
 PREBUILT_BOARDS ?= $(BOARDS)
 
 ARCH := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16
+# A board with another core says so here; what comes later on the command line counts.
+ARCH_nucleo-h743zi := -mcpu=cortex-m7 -mfpu=fpv5-d16
+ARCH_stm32f746-discovery := -mcpu=cortex-m7 -mfpu=fpv5-sp-d16
 CFLAGS := $(ARCH) -std=c11 -O3 -g -ffreestanding -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -Werror $(CFLAGS_EXTRA)
 # Same bits from any folder: no absolute path and no command line in the debug information.
@@ -48,13 +51,13 @@ define IMAGE_RULES
 SOURCES_$(2)-$(1) := $$(COMMON_SOURCES) $$(COMMON)/board_$(1).c $$(SOURCES)
 OBJECTS_$(2)-$(1) := $$(patsubst %.c,$$(BUILD)/$(2)-$(1)/%.o,$$(notdir $$(SOURCES_$(2)-$(1))))
 $$(BUILD)/$(2)-$(1).elf: $$(OBJECTS_$(2)-$(1)) $$(COMMON)/$(1).ld $$(COMMON)/sections.ld
-	$$(CC) $$(LDFLAGS) -T $$(COMMON)/$(1).ld $$(OBJECTS_$(2)-$(1)) $$(LIBRARIES) -lgcc -o $$@
+	$$(CC) $$(LDFLAGS) $$(ARCH_$(1)) -T $$(COMMON)/$(1).ld $$(OBJECTS_$(2)-$(1)) $$(LIBRARIES) -lgcc -o $$@
 $$(BUILD)/$(2)-$(1)/%.o: %.c $$(RULES)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
+	$$(CC) $$(CFLAGS) $$(ARCH_$(1)) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
 $$(BUILD)/$(2)-$(1)/%.o: $$(COMMON)/%.c $$(RULES)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
+	$$(CC) $$(CFLAGS) $$(ARCH_$(1)) $(3) $$(INCLUDES) -MMD -c $$< -o $$@
 -include $$(OBJECTS_$(2)-$(1):.o=.d)
 endef
 $(foreach board,$(BOARDS),$(if $(VARIANTS),\

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
 from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
-from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, UNALIGNED
+from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, MISPREDICTION, UNALIGNED
 from mcusim.profile import InstructionCost
 from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
@@ -48,6 +48,8 @@ class Costs:
         divisions = trace.probes["kind"] == rec.PROBE_DIVISION
         for probe in trace.probes[divisions & (trace.probes["extra_cycles"] > 0)]:
             self._add_to(int(probe["address"]), DIVISION, int(probe["extra_cycles"]))
+        for branch in trace.branches[trace.branches["extra_cycles"] > 0]:
+            self._add_to(int(branch["address"]), MISPREDICTION, int(branch["extra_cycles"]))
         for address, cycles in trace.data_stalls.items():
             self._add_to(address, None, cycles)
 

@@ -31,6 +31,7 @@ class FlashUse:
         self._access: AccessTrace | None = trace.access
         self._executed_by: list[set[tuple[int, int]]] = [self._ops(spending) for spending in spent]
         self._executed = self._ops(everything)
+        self._masks: dict[int, npt.NDArray[np.bool_]] = {}  # by a region's start
         slot_of = places.slot_of if places is not None else []
         sets = self._access.layer_sets if self._access is not None else []
         self._slots = [frozenset(_slot(layer, slot_of) for layer in layers) for layers in sets]
@@ -96,10 +97,13 @@ class FlashUse:
         return found
 
     def _executed_mask(self, start: int, size_bytes: int) -> npt.NDArray[np.bool_]:
-        mask = np.zeros(size_bytes, np.bool_)
-        for address, size in self._executed:
-            if start <= address < start + size_bytes:
-                mask[address - start : address - start + size] = True
+        """Return which bytes of a region were executed. Not to be written to: it is kept."""
+        mask = self._masks.get(start)
+        if mask is None:
+            mask = self._masks[start] = np.zeros(size_bytes, np.bool_)
+            for address, size in self._executed:
+                if start <= address < start + size_bytes:
+                    mask[address - start : address - start + size] = True
         return mask
 
     def _reads(self) -> Iterable[tuple[frozenset[int], int, int]]:

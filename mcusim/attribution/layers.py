@@ -10,7 +10,7 @@ from mcusim.attribution.flash import FlashUse
 from mcusim.attribution.inferences import Places, find_places
 from mcusim.engine import records as rec
 from mcusim.layer_trace import LayerTrace, Spending
-from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, UNALIGNED
+from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, MISPREDICTION, UNALIGNED
 from mcusim.profile_memory import Activation, Layer, Layers, Outside
 from mcusim.trace import Trace
 
@@ -131,6 +131,7 @@ class Ledger:
         probes = spending.dense("probes", len(trace.probes))
         causes[DIVISION] += probes[trace.probes["kind"] == rec.PROBE_DIVISION].sum()
         causes[UNALIGNED] += spending.dense("alignments", len(trace.alignments)).sum()
+        causes[MISPREDICTION] += spending.dense("branches", len(trace.branches)).sum()
         causes[FLASH_FETCH] += spending.dense("lines", len(trace.lines)).sum()
         for address, cycles in spending.stalls.items():
             causes[self._costs.wait_cause(address)] += cycles

@@ -14,6 +14,9 @@ Habits we work around, found by trying:
   instruction in an IT block completes, and the engine stops at a block boundary behind it.
 - A memory hook on an instruction in an IT block leaves that IT state to the blocks after it, which then run under a
   condition that is not theirs: the hook has to clear it. (At the end of a block that ends in an IT block it is set.)
+- Memories that are mapped should come with the largest first. The engine keeps its memories by size and numbers the
+  bytes of a new one from the end of the smallest on; where two share numbers, a write to the one drops the translation
+  of code at the same place of the other, which is then translated again and again. (Nothing but speed suffers.)
 """
 
 from __future__ import annotations

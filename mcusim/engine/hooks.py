@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import records as rec
+from mcusim.engine.branches import is_quiet, penalty, resolve
 from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.guard_tables import NO_GUARD
@@ -76,6 +77,8 @@ def _settle(m: Any, address: int) -> bool:
         leave_block(m, index)
     outcome.count += 1
     m.clock_cycles += outcome.cycles
+    if outcome.branch >= 0:
+        m.clock_cycles += resolve(m, outcome, taken, address)
     if flags & rec.DIVIDES:
         m.clock_cycles += division_extra(m, block, predicates)
     if flags & rec.CHECKS_ALIGNMENT:
@@ -177,13 +180,18 @@ def _enter(m: Any, start: int, size: int) -> None:
 
 
 @njit
-def _follow_link(m: Any, outcome: Any) -> bool:
-    """Charge an outcome and go to the entry it links to. False: something has to be done first."""
+def _follow_link(m: Any, outcome: Any, taken: int, address: int) -> bool:
+    """Charge an outcome and go to the entry it links to, at an address. False: something has to be done first."""
     if outcome.link_guard >= 0 and not guards_hold(m, outcome.link_guard):
         return False
     clock = m.clock_cycles + outcome.cycles
+    predicted = outcome.branch < 0 or is_quiet(m, int64(outcome.branch), taken)
+    if not predicted:
+        clock += penalty(m, outcome, taken, address)
     if clock >= m.due_cycles or outcome.count + 1 == outcome.look_at:
         return False
+    if not predicted:
+        resolve(m, outcome, taken, address)
     m.clock_cycles = clock
     outcome.count += 1
     m.current_entry = outcome.link_entry
@@ -201,9 +209,11 @@ def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         # Two compares, not an index computed from "taken": the host predicts them, so that the next hook's loads need
         # not wait for this one's. The first never links elsewhere, the second never to the fall-through address.
         if outcomes[uint64(2 * entry)].link_key == key:
-            if _follow_link(m, outcomes[uint64(2 * entry)]):
+            if _follow_link(m, outcomes[uint64(2 * entry)], 0, int64(address)):
                 return
-        elif outcomes[uint64(2 * entry + 1)].link_key == key and _follow_link(m, outcomes[uint64(2 * entry + 1)]):
+        elif outcomes[uint64(2 * entry + 1)].link_key == key and _follow_link(
+            m, outcomes[uint64(2 * entry + 1)], 1, int64(address)
+        ):
             return
     _enter(m, int64(address), int64(size_bytes))
 
@@ -224,7 +234,7 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
             taken += 1
         # Waits come before the link: they may bring the clock to what is due. What is charged is not charged again.
         linked = outcomes[uint64(taken)].link_key == key and charge_lines(m, taken, ALL_OPS)
-        if linked and _follow_link(m, outcomes[uint64(taken)]):
+        if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
             leave_block(m, taken)
             return
     _enter(m, int64(address), int64(size_bytes))

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.core import Core
-from mcusim.engine import hooks
+from mcusim.engine import branches, hooks
 from mcusim.engine import records as rec
 from mcusim.engine.alignment import Alignments
+from mcusim.engine.branch_tables import NO_BRANCH, branch_kind
 from mcusim.engine.fetches import LineAt, fetch_lead, lines_needed, moments
 from mcusim.engine.guard_tables import PREDICATE_MASK
 from mcusim.engine.places import Places, is_steady
@@ -126,9 +127,12 @@ class Pricer:
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
+        self._branches: dict[tuple[int, int], int] = {}  # (address, opcode) -> number of a branch that is predicted
         self._states: list[npt.NDArray[np.int64]] = []
         self._state_numbers: dict[bytes, int] = {}
         self._operand_classes = ((_DIVIDE, core.divide_model), (_MULTIPLY_LONG, core.multiply_model))
+        if core.file.predictor:
+            tables.set_predictor(**{name: number.value for name, number in core.file.predictor.items()})
         self.reset_state = self.intern(self.pipeline.reset_state())
 
     def intern(self, state: npt.NDArray[np.int64]) -> int:
@@ -342,7 +346,10 @@ class Pricer:
     def costs(
         self, block: int, entry_state: int, predicates: int, taken: bool
     ) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Price a block: total cycles, cycles by instruction and cause, exit state."""
+        """Price a block: total cycles, cycles by instruction and cause, exit state.
+
+        That of a pipeline with `MISPREDICTION` still has in that place what a misprediction costs.
+        """
         ops = self.places.placed(block, self.decoded[block].ops, predicates)
         costs = np.zeros((len(ops), len(CAUSES)), np.int32)
         state = np.empty(self.pipeline.STATE_SIZE, np.int64)
@@ -358,6 +365,9 @@ class Pricer:
         block = int(entry["block"])
         total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
+        if self.core.file.predictor:
+            slot = self.pipeline.MISPREDICTION  # not part of what is in flight
+            row["branch"], row["mispredict_cycles"], state[slot] = self._branch_of(block), state[slot], 0
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
@@ -365,6 +375,18 @@ class Pricer:
             lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
             lines = lines_needed(ops, costs, words, self.line_at)
             self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
+
+    def _branch_of(self, block: int) -> int:
+        """Return the number of the branch that a block ends in; NO_BRANCH where it ends in none."""
+        ops = self.decoded[block].ops
+        if not self.tables.arrays["blocks"][block]["flags"] & rec.ENDS_IN_BRANCH:
+            return NO_BRANCH
+        key = (int(ops[-1]["address"]), int(ops[-1]["opcode"]))
+        number = self._branches.get(key)
+        if number is None:
+            number = self._branches[key] = self.tables.add_branch(key[0], branch_kind(ops[-1]))
+            branches.refresh(self.tables.machine, number, number + 1)
+        return number
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

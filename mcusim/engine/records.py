@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcusim.engine.branch_tables import BRANCH_FIELDS
 from mcusim.engine.flash_tables import FLASH_FIELDS
 from mcusim.engine.guard_tables import GUARD_FIELDS
 
@@ -127,8 +128,9 @@ OUTCOME = np.dtype(
         ("cycles", np.int32),  # NOT_PRICED until it is needed
         ("link_entry", np.int32),
         ("exit_state", np.int32),
-        ("end", np.uint32),  # of the block: going elsewhere means that its branch was taken
         ("link_guard", np.int32),  # first guard of the entry that the link leads to, -1: none
+        ("branch", np.int32),  # the block's last instruction, where a predictor predicts it; else NO_BRANCH
+        ("mispredict_cycles", np.int32),  # what that costs more when it went elsewhere than predicted
     ],
     align=True,
 )
@@ -264,6 +266,7 @@ MACHINE = np.dtype(
         ("child_index_mask", np.int64),
         *FLASH_FIELDS,
         *GUARD_FIELDS,
+        *BRANCH_FIELDS,
     ],
     align=True,
 )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.engine.branch_tables import ABSENT, BRANCH, NO_BRANCH
 from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
 from mcusim.engine.guard_tables import FIRST_PLACE_BIT, GUARD, MAX_WINDOWS, NO_GUARD, PLACE_BITS, WINDOW
 from mcusim.engine.records import (
@@ -69,6 +70,7 @@ class Tables:
         self.division_count = 0
         self.alignment_count = 0
         self.guard_count = 0
+        self.branch_count = 0
         self.m["scratch"] = address_of(self._scratch)
         self.m["current_entry"] = self.m["last_block"] = self.m["last_outcome"] = -1
         self.m["activation"] = self.m["stack_low_node"] = -1
@@ -81,6 +83,7 @@ class Tables:
             ("divisions", "division", DIVISION, 256),
             ("alignments", "alignment", ALIGNMENT, 256),
             ("guards", "guard", GUARD, 1024),
+            ("branches", "branch", BRANCH, 1024),
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
             ("moments", "moment", MOMENT, 1024),
@@ -166,7 +169,7 @@ class Tables:
         self.arrays["entries"][number] = (block, state, predicates, row["first_entry"], guard)
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
-            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, row["end"], NO_GUARD)
+            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, NO_GUARD, NO_BRANCH, 0)
             self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1)
         return number
 
@@ -240,6 +243,23 @@ class Tables:
             self.arrays["alignments"][first + offset] = (*row, 0)
         self.alignment_count += len(rows)
         return first
+
+    def set_predictor(self, btac_entries: int, counter_highest: int, counter_first: int, redirect_cycles: int) -> None:
+        """Say what a branch predictor is like; all its entries are empty and it is on."""
+        self._install("btac", "btac_entries", np.full(btac_entries, NO_BRANCH, np.int32))
+        self.m["counter_highest"], self.m["counter_first"] = counter_highest, counter_first
+        self.m["redirect_cycles"] = redirect_cycles
+        self.m["btac_next"], self.m["btac_reads"], self.m["btac_allocates"] = 0, 1, 1
+
+    def add_branch(self, address: int, kind: int) -> int:
+        """Append a branch that the predictor has not met (see `branch_tables` for kinds); return its number."""
+        number = self.branch_count
+        if number == len(self.arrays["branches"]):
+            self._double("branches", "branch_capacity")
+        self.branch_count += 1
+        row = self.arrays["branches"][number]
+        row["kind"], row["counter"], row["address"] = kind, ABSENT, address
+        return number
 
     def add_lines(
         self,

@@ -6,6 +6,7 @@ The only package that imports pyelftools, intelhex and itanium_demangler.
 
 from __future__ import annotations
 
+from mcusim.image.callstandard import Location, place_arguments, place_result, returned_in_memory
 from mcusim.image.debugtypes import Array, Base, Member, Parameter, Place, Pointer, Signature, Struct, Type
 from mcusim.image.loader import load
 from mcusim.image.model import CpuHint, Image, Section, Segment, SourceLine, Symbol, VectorTable
@@ -15,6 +16,7 @@ __all__ = [
     "Base",
     "CpuHint",
     "Image",
+    "Location",
     "Member",
     "Parameter",
     "Place",
@@ -28,4 +30,7 @@ __all__ = [
     "Type",
     "VectorTable",
     "load",
+    "place_arguments",
+    "place_result",
+    "returned_in_memory",
 ]

@@ -20,13 +20,14 @@ from mcusim.image.vectors import find_vectors
 LEVELS_ABOVE = 3  # folders above the ELF's in which sources are looked for
 
 
-def read_elf(path: Path, data: bytes) -> Image:
+def read_elf(path: Path, data: bytes, *, need_vectors: bool = True) -> Image:
     """Return the image in the bytes of an ELF file; `path` is used for names and messages only.
 
-    Raises McusimError for everything that is wrong with the file, whatever the library made of it.
+    `need_vectors` as in `load`. Raises McusimError for everything that is wrong with the file, whatever the library
+    made of it.
     """
     try:
-        return _read(path, data)
+        return _read(path, data, need_vectors)
     except McusimError:
         raise
     except Exception as error:  # pyelftools raises many types on damaged files; all of them mean this
@@ -34,14 +35,14 @@ def read_elf(path: Path, data: bytes) -> Image:
         raise McusimError(f"{path}: damaged ELF file ({type(error).__name__}: {detail}): build it again") from error
 
 
-def _read(path: Path, data: bytes) -> Image:
+def _read(path: Path, data: bytes, need_vectors: bool) -> Image:
     where = str(path)
     tables = read_tables(where, data)
     cpu = _cpu_hint(tables)
     segments = _segments(tables)
     raw_symbols = read_symbols(tables)
     sections = _sections(tables, segments)
-    vectors = find_vectors(where, segments, _loads(tables), raw_symbols, tables.entry or None)
+    vectors = find_vectors(where, segments, _loads(tables), raw_symbols, tables.entry or None, need_vectors)
     lines = LineTable(tables)
     return Image(
         name=path.name,

@@ -12,10 +12,12 @@ MAX_FILE_BYTES = 256 << 20  # a debug build of a large firmware has some tens of
 HEX_SUFFIXES = (".hex", ".ihex", ".ihx")
 
 
-def load(path: Path, *, base: int | None = None) -> Image:
+def load(path: Path, *, base: int | None = None, need_vectors: bool = True) -> Image:
     """Return the image in the firmware file at `path` (ELF, Intel HEX or raw binary).
 
     `base` is the load address of a raw binary, which has none of its own; it is an error for the other formats.
+    With `need_vectors` false an ELF may do without a vector table (`VectorTable.missing`): its functions can be called,
+    but nothing starts it.
     Raises McusimError when the file cannot be read, is damaged, or is not firmware for a Cortex-M.
     """
     path = Path(path)
@@ -27,7 +29,7 @@ def load(path: Path, *, base: int | None = None) -> Image:
     if kind == "elf":
         from mcusim.image.elf import read_elf
 
-        return read_elf(path, data)
+        return read_elf(path, data, need_vectors=need_vectors)
     from mcusim.image.rawfile import read_bin, read_hex
 
     return read_hex(path, data) if kind == "hex" else read_bin(path, data, base)

@@ -18,6 +18,7 @@ from functools import cached_property
 
 from mcusim.image.debugtypes import Signature
 
+NO_TABLE = "none"  # how a vector table was found that is not there
 SRAM_WINDOW = range(0x20000000, 0x40000000)  # RAM on every Cortex-M (Armv7-M ARM B3.1, system address map)
 
 
@@ -83,6 +84,11 @@ class VectorTable:
     initial_sp: int
     reset: int  # Thumb bit cleared
     found_by: str
+
+    @property
+    def missing(self) -> bool:
+        """True where the file has none (`load` with `need_vectors` false): the other numbers mean nothing."""
+        return self.found_by == NO_TABLE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mcusim.errors import McusimError
 from mcusim.image.headers import RawSection
-from mcusim.image.model import Segment, VectorTable
+from mcusim.image.model import NO_TABLE, Segment, VectorTable
 from mcusim.image.symbols import RawSymbol
 
 # How C libraries, vendors and RTOSes call it.
@@ -61,8 +61,9 @@ def find_vectors(
     sections: Sequence[tuple[RawSection, int]],
     symbols: Iterable[RawSymbol],
     entry: int | None,
+    needed: bool = True,
 ) -> VectorTable:
-    """Return the vector table of an image.
+    """Return the vector table of an image, or one that says that there is none where it is not `needed`.
 
     `sections` are those that occupy memory, with their load addresses; `entry` is the ELF entry point with its Thumb
     bit as the file has it. Raises McusimError naming what was tried when no candidate is a vector table.
@@ -76,6 +77,8 @@ def find_vectors(
             # The core ignores the two lowest bits (Armv7-M ARM, B1.4.1); some linker scripts give the last byte of RAM.
             return VectorTable(address, stack & ~3, reset & ~1, found_by)
         tried.append(f"{found_by}: {why_not}")
+    if not needed:
+        return VectorTable(0, 0, 0, NO_TABLE)
     shown = "; ".join(dict.fromkeys(tried[:4])) or "no candidate"
     raise McusimError(f"{where}: no vector table found ({shown}): link the start-up code with its vector table")
 

@@ -75,7 +75,7 @@ class LayerReader:
         bytes at an address, or None outside memory. For a marker the name is the text that it was given.
         """
         if address in self._rule.begin_markers:
-            text = _text_at(register(0), memory)
+            text = text_at(register(0), memory)
             return LayerFacts(text, kind_of(text), "", None)
         kernel = self._kernels.get(address)
         if kernel is None:
@@ -133,7 +133,7 @@ def _short(name: Name, symbol: Symbol) -> str:
     return _PREFIXES.sub("", base) or base
 
 
-def _text_at(address: int, memory: Callable[[int, int], bytes | None]) -> str:
+def text_at(address: int, memory: Callable[[int, int], bytes | None]) -> str:
     """Return the zero-terminated text at an address, '' where there is none; what does not print becomes a '?'."""
     data = bytearray()
     while len(data) < MAX_MARKER_BYTES:

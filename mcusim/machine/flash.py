@@ -141,6 +141,11 @@ class FlashTiming:
         m["fetch_refill_words"] = self._pricer.buffer_words - 1
         self._engine.time_waits(self._windows if self._on else [])
 
+    def forget(self) -> None:
+        """Empty buffers and caches, as they are when the flash has just been turned on."""
+        if self.timing is not None:
+            self.record.forget()
+
     def charge_up_to(self, index: int) -> None:
         """Charge what fetching the running block has waited up to its instruction `index`, which runs now."""
         if not self._on:

@@ -20,7 +20,7 @@ from mcusim.engine import records as rec
 from mcusim.engine.engine import Engine
 from mcusim.engine.tables import Tables
 from mcusim.layer_trace import Identity, LayerActivation, LayerTrace, Spending
-from mcusim.layers import LayerFacts, LayerReader, LayerRule
+from mcusim.layers import LayerFacts, LayerReader, LayerRule, text_at
 from mcusim.machine.calls import Calls, OnReturn
 from mcusim.machine.memory import Memory
 from mcusim.machine.spending import Meter
@@ -28,7 +28,6 @@ from mcusim.machine.stacks import Stack, Stacks
 from mcusim.profile_memory import ZONES
 
 MAX_ACTIVATIONS = 20_000
-MAX_NAME_BYTES = 64
 STACK = ZONES.index("stack")
 
 
@@ -249,12 +248,7 @@ class LayerRun:
 
     def _marked(self) -> OnReturn:
         """`mcusim_layer_begin(name)` runs: the layer begins when it has returned."""
-        address = self._engine.read_register("r0")
-        raw = b""
-        while len(raw) < MAX_NAME_BYTES and (byte := self._read_memory(address + len(raw), 1)) not in (None, b"\0"):
-            raw += byte or b""
-        text = raw.decode("utf-8", "replace")  # of whatever the pointer points to
-        name = "".join(letter if letter.isprintable() else "?" for letter in text) or "(no name)"
+        name = text_at(self._engine.read_register("r0"), self._read_memory) or "(no name)"
         site = self._engine.read_register("lr") & ~1
 
         def begin(returned: bool) -> None:

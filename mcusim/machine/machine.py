@@ -38,6 +38,7 @@ from mcusim.machine.observation import Observation
 from mcusim.machine.overlays import REMEMBERING, apply_overlays, declare_devices
 from mcusim.machine.parts import device_ranges, make_exceptions, what_if
 from mcusim.machine.polling import PollingLoops
+from mcusim.machine.prediction import BranchPrediction
 from mcusim.machine.rtt import Rtt, control_block
 from mcusim.machine.settings import Settings
 from mcusim.machine.stacks import Stacks
@@ -99,6 +100,9 @@ class Machine:
             self.host, self.memory.port.read, self.memory.port.write, *control_block(image, board, self.memory)
         )
         self.system = SystemControl(self.host, self.exceptions, core.file.engine_cpu, board.mpu_regions)
+        if self.timing_core.file.predictor:
+            prediction = BranchPrediction(self.tables)
+            self.system.on_actlr, self.system.scb.invalidate_branches = prediction.set_actlr, prediction.invalidate
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)

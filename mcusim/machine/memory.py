@@ -53,8 +53,10 @@ class Memory:
             for offset, word in region.words.items():
                 array[int(offset, 16) : int(offset, 16) + 4].view(np.uint32)[0] = word
             for start in (region.start, *region.aliases):
-                engine.map_memory(start, array, writable=writable)
                 self._windows.append(_Window(start, start + region.size_bytes, array, writable, place, late))
+        # The largest first, or writes to data may drop the translation of code: see `mcusim.engine.engine`.
+        for window in sorted(self._windows, key=lambda window: -len(window.array)):
+            engine.map_memory(window.start, window.array, writable=window.writable)
         self._windows.sort(key=lambda window: window.start)
         self._starts = [window.start for window in self._windows]
 

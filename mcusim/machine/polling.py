@@ -42,6 +42,8 @@ class PollingLoops:
         taken = arrays["outcomes"][2 * number + 1]
         if taken["link_entry"] != number or taken["cycles"] <= 0 or not self._is_polling_loop(block):
             return
+        if taken["branch"] >= 0 and not arrays["branches"][taken["branch"]]["quiet_taken"]:
+            return  # its turns are not the same yet: the predictor is still learning from them
         now, cycles = int(m["clock_cycles"]), int(taken["cycles"])
         goes_on = self._last_turn == (number, value, now - cycles)
         self._last_turn = (number, value, now)

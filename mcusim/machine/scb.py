@@ -30,8 +30,10 @@ MPU_TYPE, MPU_CTRL, MPU_RNR, MPU_RBAR, MPU_RASR = 0xD90, 0xD94, 0xD98, 0xD9C, 0x
 MPU_ALIASES = range(0xDA4, 0xDC0)
 STIR, FPCCR, FPCAR, FPDSCR, MVFR0, MVFR1, MVFR2 = 0xF00, 0xF34, 0xF38, 0xF3C, 0xF40, 0xF44, 0xF48
 CACHE_MAINTENANCE = range(0xF50, 0xF80)  # write-only
+BPIALL = 0xF78
 WRITABLE_CCR = 0x0007_031B  # STKALIGN, BFHFNMIGN, DIV_0_TRP, UNALIGN_TRP, USERSETMPEND, NONBASETHRDENA; DC, IC, BP
 CCR_RESET = 0x0000_0200  # STKALIGN
+CCR_BP = 1 << 18  # branch prediction: reads as one on the Cortex-M7, which always predicts (DDI 0489F, 3.2)
 CCR_DIVIDE_TRAP, CCR_UNALIGN_TRAP = 1 << 4, 1 << 3
 SCR_SEVONPEND, SCR_SLEEPONEXIT = 1 << 4, 1 << 1
 AIRCR_KEY = 0x05FA
@@ -81,7 +83,11 @@ class SystemControlBlock:
         self._remark = remark
         self.on_change: Callable[[int], None] = lambda _offset: None
         self.reset_requested = False
-        self.ccr = CCR_RESET if exceptions.mainline else 0x208  # Armv6-M: STKALIGN, UNALIGN_TRP read as one (DDI 0419)
+        self.invalidate_branches: Callable[[], None] = lambda: None  # called when BPIALL is written
+        self._ccr_ones = CCR_BP if self._m7 else 0
+        self.ccr = (
+            CCR_RESET | self._ccr_ones if exceptions.mainline else 0x208
+        )  # Armv6-M: STKALIGN, UNALIGN_TRP read as one (DDI 0419)
         self.unaligned_traps_since: int | None = None if exceptions.mainline else 0  # in cycles
         self.cfsr = self.hfsr = self.mmfar = self.bfar = 0
         self.registers: dict[int, int] = dict(self.identity.registers)
@@ -142,9 +148,11 @@ class SystemControlBlock:
                 exceptions.group_shift = value >> 8 & 7
                 self.reset_requested = bool(value & 4)
         elif offset == CCR:
-            self.ccr = value & WRITABLE_CCR if exceptions.mainline else self.ccr
+            self.ccr = value & WRITABLE_CCR | self._ccr_ones if exceptions.mainline else self.ccr
             if value & CCR_UNALIGN_TRAP and exceptions.mainline:
                 self._remark("UNALIGN_TRP is set: of single unaligned accesses that would trap only --sanitize speaks")
+        elif offset == BPIALL:
+            self.invalidate_branches()
         elif offset == SHCSR:
             self._write_shcsr(value)
         elif offset == CFSR:

@@ -17,7 +17,7 @@ from mcusim.layer_trace import Spending
 Counts = npt.NDArray[np.int64]
 # Native table -> its field that grows.
 SOURCES = {"outcomes": "count", "divisions": "extra_cycles", "alignments": "extra_cycles", "lines": "stall_cycles",
-           "probes": "extra_cycles"}  # fmt: skip
+           "branches": "extra_cycles",           "probes": "extra_cycles"}  # fmt: skip
 MOST_PIECES = 64  # of one activation that was interrupted so often, before they are added up
 
 
@@ -58,7 +58,7 @@ class Meter:
     def _rows(self, name: str) -> npt.NDArray[np.void]:
         tables = self._tables
         count = {"outcomes": 2 * tables.entry_count, "divisions": tables.division_count,
-                 "alignments": tables.alignment_count, "lines": tables.line_count,
+                 "alignments": tables.alignment_count, "lines": tables.line_count, "branches": tables.branch_count,
                  "probes": tables.probe_count}[name]  # fmt: skip
         array = tables.probes if name == "probes" else tables.arrays[name]
         return array[:count]

@@ -6,6 +6,8 @@ Registers without a meaning here remember what is written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mcusim.board import Device as DeviceEntry
 from mcusim.devices.base import NEVER, Host, RegisterFile
 from mcusim.machine.exceptions import FIRST_EXTERNAL, SYSTICK, Exceptions
@@ -70,6 +72,7 @@ class SystemControl(RegisterFile):
         super().__init__(_entry("SCS", SCS_START), host)
         self.exceptions = exceptions
         self.scb = SystemControlBlock(exceptions, cpu, host.remarks.add, mpu_regions)
+        self.on_actlr: Callable[[int], None] = lambda _value: None  # called when it is written
         self.counter = Counter()
         self._control = 0
         self._count_flag = False  # set when the counter reaches zero, cleared by reading it (B3.3.3)
@@ -122,6 +125,8 @@ class SystemControl(RegisterFile):
             self.scb.write(offset, value)
         else:
             super().write_register(offset, value)
+            if offset == self.ACTLR:
+                self.on_actlr(value)
 
     # SysTick (B3.3)
 

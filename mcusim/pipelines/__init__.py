@@ -8,6 +8,14 @@ Every pipeline is a module with
     reset_state()                       the state after reset, an exception or a pipeline flush
     skipping_matters(op)                what IT skips is cheaper for what follows, though the instruction has no access
     price(ops, executed, taken, state_in, class_cycles, class_register_cycles, rules, state_out, costs) -> cycles
+
+and, where its cores predict branches (`[predictor]` in the core's table),
+
+    MISPREDICTION  index of the state's number that `price` sets to what the block's last branch costs more when it went
+                   elsewhere than predicted, 0 where there is none. The price itself is that of a branch predicted
+                   rightly, and so is the state: behind a misprediction the bubble is longer than what was in flight,
+                   which therefore counts no more than behind one that was predicted. In states that come in the number
+                   is 0.
 """
 
 from __future__ import annotations
