@@ -8,7 +8,7 @@
 #define MODEL_CLASSES 3
 #define MODEL_CONVOLUTIONS 9
 #define MODEL_LAYERS (MODEL_CONVOLUTIONS + 1) /* the classifier is the last */
-#define MODEL_STEPS 12
+#define MODEL_STEPS 9
 #define MODEL_IMAGE_BYTES 768
 #define MODEL_LOGIT_SCALE 0x1.0000000000000p-4f
 

@@ -37,7 +37,7 @@ INPUT_ZERO_POINT, INPUT_SCALE = 0, 1 / 64
 ACTIVATION_ZERO_POINT, ACTIVATION_SCALE = -128, 4 / 255  # after a ReLU: zero is the smallest value
 LOGIT_ZERO_POINT, LOGIT_SCALE = 3, 1 / 16
 CLASSES = 3
-STEPS = 12  # of one image each, which come in turn
+STEPS = 9  # of one image each, which come in turn
 LEARNING_RATE = 0.02
 GRADIENT_MAX = 1.0  # weights' gradients are clamped to +-this
 # The convolutions: depthwise 3x3 or not, channels of the output, stride.

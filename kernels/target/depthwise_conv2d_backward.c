@@ -3,13 +3,11 @@
 #include "mcusim_training.h"
 #include "window.h"
 
-#include <string.h>
-
 void mk_depthwise_conv2d_input_gradient(const struct mk_conv2d *op, const float *gradients, float *result)
 {
     const int32_t channels = op->input.channels;
 
-    memset(result, 0, (size_t)(op->input.height * op->input.width * channels) * sizeof(float));
+    mk_zero(op->input.height * op->input.width * channels, result);
     for (int32_t y = 0; y < op->input.height; y++)
         for (int32_t x = 0; x < op->input.width; x++, result += channels)
             for (int32_t tap = 0; tap < op->kernel_height * op->kernel_width; tap++) {
@@ -31,7 +29,7 @@ void mk_depthwise_conv2d_weight_gradient(const struct mk_conv2d *op, const int8_
 {
     const int32_t channels = op->input.channels, taps = op->kernel_height * op->kernel_width;
 
-    memset(result, 0, (size_t)(taps * channels) * sizeof(float));
+    mk_zero(taps * channels, result);
     for (int32_t y = 0; y < op->output.height; y++)
         for (int32_t x = 0; x < op->output.width; x++, gradients += channels)
             for (int32_t tap = 0; tap < taps; tap++) {

@@ -3,6 +3,7 @@
    and is summed again. So the forward kernels need not know of masks. */
 #include "arithmetic.h"
 #include "mcusim_training.h"
+#include "window.h"
 
 #include <string.h>
 
@@ -22,24 +23,46 @@ MK_INLINE void note(uint8_t *mask, int32_t index, int32_t passed)
     mask[index >> 3] = (uint8_t)(mask[index >> 3] | passed << (index & 7));
 }
 
-/* One output's products. Its channel's weights are `weight_step` apart for each kernel element, `depth` channels of the
-   input from `first` on are read. */
-static int32_t sum_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t weight_step,
-                      int32_t pixel, int32_t first, int32_t depth)
+/* The products of one output of a convolution. What lies side by side in the input does so in the filter. */
+static int32_t sum_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top, int32_t left)
 {
-    const int32_t y = pixel / op->output.width, x = pixel % op->output.width;
-    const int32_t top = y * op->stride_height - op->pad_top, left = x * op->stride_width - op->pad_left;
+    const int32_t depth = op->input.channels, zero_point = op->input_zero_point;
     int32_t sum = 0;
 
-    for (int32_t ky = 0; ky < op->kernel_height; ky++)
-        for (int32_t kx = 0; kx < op->kernel_width; kx++, weights += weight_step) {
-            const int32_t row = top + ky * op->dilation_height, column = left + kx * op->dilation_width;
-            if (row < 0 || row >= op->input.height || column < 0 || column >= op->input.width)
+    for (int32_t ky = 0; ky < op->kernel_height; ky++, weights += op->kernel_width * depth) {
+        const int32_t row = top + ky * op->dilation_height;
+        if (row < 0 || row >= op->input.height)
+            continue;
+        for (int32_t kx = 0, together = 1; kx < op->kernel_width; kx += together) {
+            const int32_t column = left + kx * op->dilation_width;
+            together = 1;
+            if (column < 0 || column >= op->input.width)
                 continue;
-            const int8_t *const from = input + (row * op->input.width + column) * op->input.channels + first;
-            for (int32_t i = 0; i < depth; i++)
-                sum += (from[i] - op->input_zero_point) * weights[i];
+            if (op->dilation_width == 1)
+                together = mk_smaller(op->kernel_width - kx, op->input.width - column);
+            const int8_t *from = input + (row * op->input.width + column) * depth, *weight = weights + kx * depth;
+            for (const int8_t *const end = from + together * depth; from < end;)
+                sum += (*from++ - zero_point) * *weight++;
         }
+    }
+    return sum;
+}
+
+/* The same of a depthwise one. */
+static int32_t sum_of_channel_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top,
+                                 int32_t left)
+{
+    const int32_t channels = op->input.channels;
+    int32_t sum = 0;
+
+    for (int32_t ky = 0; ky < op->kernel_height; ky++) {
+        const int32_t row = top + ky * op->dilation_height;
+        for (int32_t kx = 0; kx < op->kernel_width; kx++, weights += channels) {
+            const int32_t column = left + kx * op->dilation_width;
+            if (row >= 0 && row < op->input.height && column >= 0 && column < op->input.width)
+                sum += (input[(row * op->input.width + column) * channels] - op->input_zero_point) * *weights;
+        }
+    }
     return sum;
 }
 
@@ -47,21 +70,23 @@ static void mask_of(const struct mk_conv2d *op, int32_t depthwise, const int8_t 
                     uint8_t *mask)
 {
     const struct mk_output *const to = &op->to_output;
-    const int32_t channels = op->output.channels, pixels = op->output.height * op->output.width;
-    const int32_t depth = depthwise ? 1 : op->input.channels, step = depthwise ? channels : depth;
-    const int32_t filter = depthwise ? 1 : op->kernel_height * op->kernel_width * depth;
+    const int32_t channels = op->output.channels, filter = op->kernel_height * op->kernel_width * op->input.channels;
+    int32_t index = 0;
 
-    memset(mask, 0, (size_t)mk_mask_bytes(pixels * channels));
-    for (int32_t pixel = 0, index = 0; pixel < pixels; pixel++)
-        for (int32_t channel = 0; channel < channels; channel++, index++) {
-            int32_t passed = 1;
-            if (is_at_an_end(to, output[index])) {
-                const int32_t first = depthwise ? channel : 0, bias = op->bias ? op->bias[channel] : 0;
-                const int8_t *const weights = op->weights + channel * filter;
-                passed = is_within(to, bias + sum_at(op, input, weights, step, pixel, first, depth), channel);
+    memset(mask, 0, (size_t)mk_mask_bytes(op->output.height * op->output.width * channels));
+    for (int32_t y = 0; y < op->output.height; y++)
+        for (int32_t x = 0; x < op->output.width; x++)
+            for (int32_t channel = 0; channel < channels; channel++, index++) {
+                const int32_t top = y * op->stride_height - op->pad_top, left = x * op->stride_width - op->pad_left;
+                int32_t passed = 1;
+                if (is_at_an_end(to, output[index])) {
+                    const int32_t sum =
+                        depthwise ? sum_of_channel_at(op, input + channel, op->weights + channel, top, left)
+                                  : sum_at(op, input, op->weights + channel * filter, top, left);
+                    passed = is_within(to, (op->bias ? op->bias[channel] : 0) + sum, channel);
+                }
+                note(mask, index, passed);
             }
-            note(mask, index, passed);
-        }
 }
 
 void mk_conv2d_mask(const struct mk_conv2d *op, const int8_t *input, const int8_t *output, uint8_t *mask)

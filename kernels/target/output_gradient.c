@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients through what follows a sum (kernels/output_gradient.py), and of what is added to it. */
 #include "mcusim_training.h"
-
-#include <string.h>
+#include "window.h"
 
 void mk_output_gradient(const struct mk_output *to, int32_t pixels, int32_t channels, const uint8_t *mask,
                         float *gradients)
@@ -16,7 +15,7 @@ void mk_output_gradient(const struct mk_output *to, int32_t pixels, int32_t chan
 
 void mk_bias_gradient(const float *gradients, int32_t pixels, int32_t channels, float *result)
 {
-    memset(result, 0, (size_t)channels * sizeof(float));
+    mk_zero(channels, result);
     for (; pixels > 0; pixels--, gradients += channels)
         for (int32_t channel = 0; channel < channels; channel++)
             result[channel] += gradients[channel];

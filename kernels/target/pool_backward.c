@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gradient of an average over windows (kernels/pool_backward.py). */
 #include "mcusim_training.h"
-
-#include <string.h>
-
-static int32_t larger(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
-
-static int32_t smaller(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
+#include "window.h"
 
 void mk_average_pool_gradient(const struct mk_pool *op, const float *gradients, float *result)
 {
     const int32_t channels = op->input.channels;
 
-    memset(result, 0, (size_t)(op->input.height * op->input.width * channels) * sizeof(float));
+    mk_zero(op->input.height * op->input.width * channels, result);
     for (int32_t y = 0; y < op->output.height; y++)
         for (int32_t x = 0; x < op->output.width; x++, gradients += channels) {
             const int32_t top = y * op->stride_height - op->pad_top, left = x * op->stride_width - op->pad_left;
-            const int32_t bottom = smaller(top + op->kernel_height, op->input.height);
-            const int32_t right = smaller(left + op->kernel_width, op->input.width);
-            const int32_t first = larger(top, 0), start = larger(left, 0);
+            const int32_t bottom = mk_smaller(top + op->kernel_height, op->input.height);
+            const int32_t right = mk_smaller(left + op->kernel_width, op->input.width);
+            const int32_t first = mk_larger(top, 0), start = mk_larger(left, 0);
             const float count = (float)((bottom - first) * (right - start));
             for (int32_t row = first; row < bottom; row++)
                 for (int32_t column = start; column < right; column++) {

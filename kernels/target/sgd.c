@@ -11,13 +11,17 @@ static float clamp(float value, float low, float high)
 void mk_update_weights(const struct mk_sgd *step, const float *factors, int32_t outer, int32_t channels, int32_t inner,
                        const float *gradients, int8_t *weights)
 {
+    const struct mk_sgd by = *step; /* stores of weights could change *step, to a compiler */
+
     for (; outer > 0; outer--)
-        for (int32_t channel = 0; channel < channels; channel++)
-            for (int32_t i = 0; i < inner; i++, gradients++, weights++) {
-                const float gradient = clamp(*gradients, step->gradient_min, step->gradient_max);
-                const float moved = (float)*weights - gradient * factors[channel] * step->learning_rate;
-                *weights = (int8_t)(int32_t)clamp(moved, -128.0f, 127.0f);
+        for (int32_t channel = 0; channel < channels; channel++) {
+            const float factor = factors[channel];
+            for (int32_t i = 0; i < inner; i++) {
+                const float gradient = clamp(*gradients++, by.gradient_min, by.gradient_max);
+                const float moved = (float)*weights - gradient * factor * by.learning_rate;
+                *weights++ = (int8_t)(int32_t)clamp(moved, -128.0f, 127.0f);
             }
+        }
 }
 
 /* Cut towards zero, and to the ends of int32, as VCVT does. */
