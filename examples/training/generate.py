@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes model_data.c, model_data.h, expected.txt and expected_full.txt; with --check, compares them with what is there.
+"""Writes model_data.c, model_data.h and what the images print; with --check, compares them with what is there.
 
 The network and its training are in reference.py, with the reference kernels of mcusim.kernels; where tensors lie in
 memory is in plan.py. Random numbers are integers from one seed, and floating point is IEEE's single operations in a
@@ -75,9 +75,8 @@ def c_convolution(index, layer):
 
 
 def c_trained(index):
-    row = (
-        f"    {{layer_{index}_weights, layer_{index}_bias, layer_{index}_weight_factors, layer_{index}_bias_factors}},\n"
-    )
+    parts = [f"layer_{index}_{part}" for part in ("weights", "bias", "weight_factors", "bias_factors")]
+    row = f"    {{{', '.join(parts)}}},\n"
     return f"#if MODEL_FIRST_TRAINED == 0\n{row}#else\n    {{0}},\n#endif\n" if index < SPARSE_FIRST else row
 
 
@@ -108,9 +107,7 @@ def model_header(layers):
     cases = []
     for name, first, reordered in VARIANTS:
         arena_bytes, _ = c_plan(name, layers, first, reordered)
-        cases.append(
-            f"defined({name})\n#define MODEL_FIRST_TRAINED {first}\n#define MODEL_ARENA_BYTES {arena_bytes}\n"
-        )
+        cases.append(f"defined({name})\n#define MODEL_FIRST_TRAINED {first}\n#define MODEL_ARENA_BYTES {arena_bytes}\n")
     choice = "#if " + "#elif ".join(cases) + '#else\n#error "define FULL, SPARSE or REORDERED"\n#endif\n'
     return f"""/* SPDX-License-Identifier: Apache-2.0 */
 /* Written by generate.py. */
@@ -159,7 +156,8 @@ extern const struct model_plan model_plan;
 def model_source(images, layers):
     convolutions, classifier = layers[:CLASSIFIER], layers[CLASSIFIER]
     height, width, channels = convolutions[-1].output_shape
-    parts = ["""/* SPDX-License-Identifier: Apache-2.0 */
+    parts = [
+        """/* SPDX-License-Identifier: Apache-2.0 */
 /* Written by generate.py. */
 #include "model_data.h"
 
@@ -168,14 +166,17 @@ def model_source(images, layers):
 #else
 #define FROZEN const
 #endif
-"""]
+"""
+    ]
     rows = [c_array("int8_t", "", image).split("{\n", 1)[1].removesuffix("};\n").rstrip() for image in images]
     pictures = "".join(f"    {{\n{row}\n    }},\n" for row in rows)
     parts.append(f"const int8_t model_images[MODEL_CLASSES][MODEL_IMAGE_BYTES] = {{\n{pictures}}};\n")
     parts += [c_parameters(index, layer) for index, layer in enumerate(layers)]
     body = "".join(c_convolution(index, layer) for index, layer in enumerate(convolutions))
     parts.append(f"const struct mk_conv2d model_convolutions[MODEL_CONVOLUTIONS] = {{\n{body}}};\n")
-    names = "".join(f'    "{layer.kind} {index}",\n' for index, layer in enumerate(convolutions)) + '    "classifier",\n'
+    names = (
+        "".join(f'    "{layer.kind} {index}",\n' for index, layer in enumerate(convolutions)) + '    "classifier",\n'
+    )
     parts.append(f"const char *const model_names[MODEL_LAYERS] = {{\n{names}}};\n")
     names = "".join(f'    "backward {layer.kind} {index}",\n' for index, layer in enumerate(convolutions))
     parts.append(f"const char *const model_backward_names[MODEL_CONVOLUTIONS] = {{\n{names}}};\n")

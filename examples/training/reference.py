@@ -138,7 +138,7 @@ def make_images(rng):
 
 def make_layer(rng, kind, tensor, zero_point, scale, channels, stride):
     """A layer with random weights whose sums for `tensor` (images, height, width, channels) it is calibrated to."""
-    images, height, width, depth = tensor.shape
+    height, width, depth = tensor.shape[1:]
     size = 1 if kind in ("pointwise", "classifier") else 3
     rows, top, bottom = same_padding(height, size, stride)
     columns, left, right = same_padding(width, size, stride)

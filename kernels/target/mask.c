@@ -23,10 +23,28 @@ MK_INLINE void note(uint8_t *mask, int32_t index, int32_t passed)
     mask[index >> 3] = (uint8_t)(mask[index >> 3] | passed << (index & 7));
 }
 
-/* The products of one output of a convolution. What lies side by side in the input does so in the filter. */
-static int32_t sum_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top, int32_t left)
+/* The functions below are not inlined into each other, or the inner loops would have no registers left. */
+#define APART __attribute__((noinline)) static
+
+APART int32_t products(const int8_t *from, int32_t zero_point, const int8_t *weights, int32_t count)
 {
-    const int32_t depth = op->input.channels, zero_point = op->input_zero_point;
+    int32_t sum = 0;
+
+    for (; count >= 4; count -= 4, from += 4, weights += 4) {
+        sum += (from[0] - zero_point) * weights[0];
+        sum += (from[1] - zero_point) * weights[1];
+        sum += (from[2] - zero_point) * weights[2];
+        sum += (from[3] - zero_point) * weights[3];
+    }
+    for (; count > 0; count--)
+        sum += (*from++ - zero_point) * *weights++;
+    return sum;
+}
+
+/* The products of one output of a convolution. What lies side by side in the input does so in the filter. */
+APART int32_t sum_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top, int32_t left)
+{
+    const int32_t depth = op->input.channels;
     int32_t sum = 0;
 
     for (int32_t ky = 0; ky < op->kernel_height; ky++, weights += op->kernel_width * depth) {
@@ -40,17 +58,16 @@ static int32_t sum_at(const struct mk_conv2d *op, const int8_t *input, const int
                 continue;
             if (op->dilation_width == 1)
                 together = mk_smaller(op->kernel_width - kx, op->input.width - column);
-            const int8_t *from = input + (row * op->input.width + column) * depth, *weight = weights + kx * depth;
-            for (const int8_t *const end = from + together * depth; from < end;)
-                sum += (*from++ - zero_point) * *weight++;
+            const int8_t *const from = input + (row * op->input.width + column) * depth;
+            sum += products(from, op->input_zero_point, weights + kx * depth, together * depth);
         }
     }
     return sum;
 }
 
 /* The same of a depthwise one. */
-static int32_t sum_of_channel_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top,
-                                 int32_t left)
+APART int32_t sum_of_channel_at(const struct mk_conv2d *op, const int8_t *input, const int8_t *weights, int32_t top,
+                                int32_t left)
 {
     const int32_t channels = op->input.channels;
     int32_t sum = 0;
@@ -106,10 +123,8 @@ void mk_fully_connected_mask(const struct mk_fully_connected *op, const int8_t *
     for (int32_t i = 0; i < op->outputs; i++) {
         int32_t passed = 1;
         if (is_at_an_end(&op->to_output, output[i])) {
-            int32_t sum = op->bias ? op->bias[i] : 0;
-            for (int32_t j = 0; j < op->inputs; j++)
-                sum += (input[j] - op->input_zero_point) * op->weights[i * op->inputs + j];
-            passed = is_within(&op->to_output, sum, i);
+            const int32_t sum = products(input, op->input_zero_point, op->weights + i * op->inputs, op->inputs);
+            passed = is_within(&op->to_output, (op->bias ? op->bias[i] : 0) + sum, i);
         }
         note(mask, i, passed);
     }
