@@ -3,6 +3,7 @@
 
     python benchmarks/engine_speed.py [ELF=STRETCH[*WEIGHT],... ...] [--repetitions N] [--least RATIO]
                                       [--wait-states N] [--memory | --sanitize]
+                                      [--board NAME|FILE] [--set KEY=VALUE]...
 
 A stretch is a function, from its first entry to its return, or START..END, two functions' entries. The firmware runs
 under mcusim up to the stretch, where registers and memory are kept. From there the same instructions are executed
@@ -11,6 +12,7 @@ again and again, in turns:
     bare     by Unicorn with the same memory and no hook at all
     mcusim   with the block hook that prices blocks, moves the clock and follows the call tree
 
+With caches (and not --set cache=ideal), Unicorn has an empty native hook on memory as well.
 With --wait-states the firmware's flash has them, so that mcusim looks at every data read of flash and at every line
 that is fetched; then `bare` has a native memory hook that does nothing, on all reads and writes: what any simulator on
 this engine pays that looks at data addresses.
@@ -93,14 +95,16 @@ def observed(memory: str) -> dict[str, bool]:
 class Stretch:
     """A firmware standing at the first instruction of START, able to run to END again and again."""
 
-    def __init__(self, path: Path, start: str, end: str | None, wait_states: int | None, memory: str) -> None:
+    def __init__(
+        self, path: Path, start: str, end: str | None, given: dict[str, Any], board_name: str | None, memory: str
+    ) -> None:
         image = mcusim.load(path)
-        board, _ = mcusim.guess_board(image)
+        board = board_of(image, board_name)
         # Arrive once with a watch on START, to learn when that is; then again without one, since a watch costs time.
-        found = mcusim.run(image, board, mcusim.Settings(until=start, wait_states=wait_states))
+        found = mcusim.run(image, board, mcusim.Settings(until=start, **given))
         if found.end.kind != "until":
             raise SystemExit(f"{path.name}: {start} was not reached: {found.end.text}")
-        settings = mcusim.Settings(max_cycles=found.clock_cycles, wait_states=wait_states, **observed(memory))
+        settings = mcusim.Settings(max_cycles=found.clock_cycles, **given, **observed(memory))
         self.loop = RunLoop(image, board, settings, None, None)
         self.loop.run()
         self.machine = self.loop.machine
@@ -115,7 +119,8 @@ class Stretch:
         self.end = end_symbol.address if end_symbol else self.engine.read_register("lr") & ~1
         self.engine.drop_translation(self.end, 2)
         self.bare = self._bare_engine(board)
-        if wait_states or memory != "off":
+        m = self.machine.tables.m
+        if m["flash"] or m["caches"] or memory != "off":
             hook_memory(self.bare)
         self._registers = {name: self.uc.reg_read(number) for name, number in REGISTERS.items()}
         self._arrays = [(w.array, w.array.copy()) for w in self.machine.memory._windows if w.writable]
@@ -127,6 +132,7 @@ class Stretch:
         """Return the fields of the machine's record that belong to the place in the program, not to its tables."""
         tables = {"uc", "scratch", "node_count", *self.machine.tables.arrays}
         names = self.machine.tables.machine.dtype.names or ()
+        tables |= {"miss_count", "stall_count"}
         return [name for name in names if name not in tables and not name.endswith(("_capacity", "_mask"))]
 
     def _bare_engine(self, board: mcusim.Board) -> Any:
@@ -203,9 +209,22 @@ def mean(run: Callable[[], float], passes: int) -> float:
     return sum(run() for _ in range(passes)) / passes
 
 
-def measure(path: Path, start: str, end: str | None, repetitions: int, wait_states: int | None, memory: str) -> Result:
+def board_of(image: Any, name: str | None) -> mcusim.Board:
+    """Return the board of that name or file, or the one that the image was built for."""
+    return mcusim.load_board(name) if name else mcusim.guess_board(image)[0]
+
+
+def measure(
+    path: Path,
+    start: str,
+    end: str | None,
+    repetitions: int,
+    given: dict[str, Any],
+    board: str | None,
+    memory: str,
+) -> Result:
     """Measure one stretch."""
-    stretch = Stretch(path, start, end, wait_states, memory)
+    stretch = Stretch(path, start, end, given, board, memory)
     first_s = stretch.run_hooked()
     stretch.check()
     before = stretch.count()
@@ -219,12 +238,12 @@ def measure(path: Path, start: str, end: str | None, repetitions: int, wait_stat
     return Result(after[0] - before[0], after[1] - before[1], min(bare_s), min(hooked_s), first_s)
 
 
-def whole(path: Path, memory: str) -> float:
+def whole(path: Path, given: dict[str, Any], board_name: str | None, memory: str) -> float:
     """Return million instructions per second of loading and running all of a firmware."""
     begin = time.perf_counter()
     image = mcusim.load(path)
-    board, _ = mcusim.guess_board(image)
-    loop = RunLoop(image, board, mcusim.Settings(**observed(memory)), None, None)
+    board = board_of(image, board_name)
+    loop = RunLoop(image, board, mcusim.Settings(**given, **observed(memory)), None, None)
     loop.run()
     return loop.machine.instructions() / 1e6 / (time.perf_counter() - begin)
 
@@ -253,7 +272,10 @@ def main() -> int:
     parser.add_argument(
         "--sanitize", dest="memory", action="store_const", const="sanitize", help="and look what is wrong"
     )
+    parser.add_argument("--board", metavar="NAME|FILE", help="to run on, instead of what the image was built for")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="cache=ideal, for one")
     args = parser.parse_args()
+    given = {"wait_states": args.wait_states, "memory": tuple(args.set)}
     print(f"million instructions per second, best of {args.repetitions}")
     print(f"{'bare':>8}{'mcusim':>8}{'ratio':>7}{'first':>8}{'whole':>8}{'instructions':>14}{'per block':>10}")
     worst = float("inf")
@@ -261,7 +283,7 @@ def main() -> int:
         path, stretches = parse(text)
         bare_s = hooked_s = instructions = 0.0
         for start, end, weight in stretches:
-            r = measure(path, start, end, args.repetitions, args.wait_states, args.memory)
+            r = measure(path, start, end, args.repetitions, given, args.board, args.memory)
             million = r.instructions / 1e6
             print(
                 f"{million / r.bare_s:8.0f}{million / r.hooked_s:8.0f}{r.bare_s / r.hooked_s:7.2f}"
@@ -276,7 +298,7 @@ def main() -> int:
         worst = min(worst, ratio)
         print(
             f"{instructions / 1e6 / bare_s:8.0f}{instructions / 1e6 / hooked_s:8.0f}{ratio:7.2f}{'':8}"
-            f"{whole(path, args.memory):8.1f}{int(instructions):14,}{'':10}  {path.name}",
+            f"{whole(path, given, args.board, args.memory):8.1f}{int(instructions):14,}{'':10}  {path.name}",
             flush=True,
         )
     print(f"worst ratio {worst:.2f}")

@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_zero_point
+from mcusim.kernels.compiled import compiled
 from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
-from mcusim.kernels.products import LANES, padded_depth, padded_rows, sums_of_products, sums_of_real_products
-from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image, tap
+from mcusim.kernels.products import LANES, RealProducts, padded_depth, padded_rows, sums_of_products
+from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image
 
 Array = npt.NDArray[Any]
 
-# How much of the input is unrolled at a time: it should stay in the second-level cache beside the weights.
-UNROLLED_BYTES = 512 << 10
+# How much is unrolled and summed at a time: it should stay in the second-level cache beside the weights.
+BLOCK_BYTES = 512 << 10
+LEAST_ROWS = 256  # but so many at least, as the weights are laid out anew each time
 
 
 def conv2d(
@@ -87,54 +89,85 @@ def conv2d(
     image: Any = inputs.astype(dtype)
     image -= np.asarray(zero_point, dtype)
     image = pad_image(image, sides, 0)
-    rows = padded_rows(weights.reshape(outputs, -1).astype(dtype), lanes)
+    flat = np.ascontiguousarray(weights).reshape(outputs, -1)
+    parts = [slice(start, start + outputs // groups) for start in range(0, outputs, max(outputs // groups, 1))]
+    rows: list[Any]
+    if dtype == np.float32:
+        rows = [RealProducts(flat[part], 128 + abs(zero_point)) for part in parts]
+    else:
+        rows = [padded_rows(flat[part].astype(dtype), lanes) for part in parts]
     results = np.empty((inputs.shape[0] * size[0] * size[1], outputs), inputs.dtype)
-    group_outputs = outputs // groups
-    for start, unrolled in _unroll(image, kernel, size, steps, spread, groups, lanes):
-        sums = np.empty((unrolled.shape[1], outputs), np.int64 if bits == 64 else np.int32)
-        for group in range(groups):
-            part = slice(group * group_outputs, (group + 1) * group_outputs)
-            if dtype == np.float32:
-                products = sums_of_real_products(unrolled[group], rows[part])
-            else:
-                products = sums_of_products(unrolled[group], rows[part], bits)
-            if groups == 1:
-                sums = products
-            else:
-                sums[:, part] = products
-        if bias is not None:
-            sums += bias
+    room = np.empty((0, outputs), np.int64 if bits == 64 else np.int32)
+    for start, unrolled in _unroll(image, kernel, size, steps, spread, groups, lanes, outputs):
         here = slice(start, start + unrolled.shape[1])
-        results[here] = stage.outputs(sums, None if masks is None else masks[here])
+        sums = rows[0].at_once(unrolled[0]) if dtype == np.float32 and groups == 1 else None
+        if sums is None:
+            if len(room) < unrolled.shape[1]:
+                room = np.empty((unrolled.shape[1], outputs), room.dtype)
+            sums = room[: unrolled.shape[1]]
+            sums[...] = 0
+            for part, seen, weight_rows in zip(parts, unrolled, rows, strict=True):
+                if dtype == np.float32:
+                    weight_rows.add_to(sums, seen, part.start)
+                else:
+                    sums[:, part] = sums_of_products(seen, weight_rows, bits)
+        stage.outputs(sums, None if masks is None else masks[here], bias=bias, results=results[here])
     return results.reshape(shape)
 
 
+@compiled
+def _copy_windows(lines: Array, strides: Pair, steps: Pair, sizes: Pair, unrolled: Array) -> None:
+    """Write what windows see of lines (h, w * c) to unrolled (rows, columns, depth and more).
+
+    Windows are `strides` (lines, elements) apart. `sizes` is how many runs there are in a window, in lines and in a
+    line, `steps` how far apart they are (lines, elements). All runs are equally long.
+    """
+    run = unrolled.shape[2] // (sizes[0] * sizes[1])
+    for row in range(unrolled.shape[0]):
+        for column in range(unrolled.shape[1]):
+            there, place = unrolled[row, column], 0
+            for above in range(sizes[0]):
+                line = lines[row * strides[0] + above * steps[0]]
+                for beside in range(sizes[1]):
+                    first = column * strides[1] + beside * steps[1]
+                    for index in range(run):
+                        there[place + index] = line[first + index]
+                    place += run
+
+
 def _unroll(
-    image: Array, kernel: Pair, size: Pair, strides: Pair, dilations: Pair, groups: int, lanes: int
+    image: Array, kernel: Pair, size: Pair, strides: Pair, dilations: Pair, groups: int, lanes: int, outputs: int
 ) -> Iterator[tuple[int, Array]]:
     """Yield (first output, (groups, outputs, padded depth)): what each output's window sees, some rows at a time."""
-    batches, _height, _width, channels = image.shape
+    batches, height, width, channels = image.shape
     depth = channels // groups
     taps = kernel[0] * kernel[1]
     if not (batches and size[0] and size[1] and taps):
         return
-    if taps == 1 and groups == 1 and strides == (1, 1) and padded_depth(depth, lanes) == depth:
+    length = padded_depth(taps * depth, lanes)
+    # Beside what is unrolled, its sums of two types.
+    each = groups * length * image.itemsize + 8 * outputs
+    if taps == 1 and groups == 1 and strides == (1, 1) and length == depth:
         pixels = np.ascontiguousarray(image[:, : size[0], : size[1]]).reshape(1, -1, depth)
-        step = max(UNROLLED_BYTES // (depth * image.itemsize), 1)
+        step = max(BLOCK_BYTES // each, LEAST_ROWS)
         for start in range(0, pixels.shape[1], step):
             yield start, pixels[:, start : start + step]
         return
-    length = padded_depth(taps * depth, lanes)
-    step = max(UNROLLED_BYTES // (groups * size[1] * length * image.itemsize), 1)
+    step = min(-(-max(BLOCK_BYTES // each, LEAST_ROWS) // size[1]), size[0])
     unrolled = np.zeros((groups, step, size[1], length), image.dtype)
+    lines = np.ascontiguousarray(image).reshape(batches, height, width * channels)
+    # Where taps of a line lie side by side they are one run.
+    runs, apart = (1, 0) if groups == 1 and dilations[1] == 1 else (kernel[1], dilations[1] * channels)
     for batch in range(batches):
         for row in range(0, size[0], step):
             count = min(step, size[0] - row)
-            band = image[batch : batch + 1, row * strides[0] :]
-            for number in range(taps):
-                seen = tap(band, divmod(number, kernel[1]), (count, size[1]), strides, dilations)[0]
-                for group in range(groups):
-                    there = unrolled[group, :count, :, number * depth : (number + 1) * depth]
-                    there[...] = seen[:, :, group * depth : (group + 1) * depth]
+            for group in range(groups):
+                _copy_windows(
+                    lines[batch, row * strides[0] :, group * depth :],
+                    (strides[0], strides[1] * channels),
+                    (dilations[0], apart),
+                    (kernel[0], runs),
+                    unrolled[group, :count, :, : taps * depth],
+                )
             flat = unrolled[:, :count].reshape(groups, count * size[1], length)
             yield (batch * size[0] + row) * size[1], flat

@@ -17,47 +17,62 @@ from mcusim.kernels.shapes import NO_STEP, VALID, Padding, Pair, check_padding, 
 
 Array = npt.NDArray[Any]
 
+# How much is summed at a time: it should stay in the second-level cache beside the weights.
+BLOCK_BYTES = 256 << 10
+
 
 @compiled
 def _sums_int32(
-    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int32Array
+    lines: Int16Array,
+    first_row: int,
+    weights: Int16Array,
+    strides: Pair,
+    dilations: Pair,
+    channels: int,
+    sums: Int32Array,
 ) -> None:
-    """lines of `_lines`, weights (kh, kw, ow * c) are added to sums (n, oh, ow * c), which wrap.
+    """lines of `_lines`, weights (kh, kw, ow * c) -> sums (rows, ow * c) from an output row on, which wrap.
 
     A whole line of outputs at a time: its products are independent of each other, so the compiler makes vector
     instructions of the inner loop.
     """
-    length = sums.shape[2]
-    for batch in range(sums.shape[0]):
-        for row in range(sums.shape[1]):
-            total = sums[batch, row]
-            for filter_row in range(weights.shape[0]):
-                for filter_column in range(weights.shape[1]):
-                    column = filter_column * dilations[1]
-                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
-                    first = column // strides[1] * channels
-                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
-                    for index in range(length):
-                        total[index] = np.int32(total[index] + np.int32(seen[index]) * np.int32(factor[index]))
+    length = sums.shape[1]
+    for row in range(sums.shape[0]):
+        total = sums[row]
+        total[:] = 0
+        for filter_row in range(weights.shape[0]):
+            for filter_column in range(weights.shape[1]):
+                column = filter_column * dilations[1]
+                line = lines[column % strides[1], (first_row + row) * strides[0] + filter_row * dilations[0]]
+                first = column // strides[1] * channels
+                seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                for index in range(length):
+                    total[index] = np.int32(total[index] + np.int32(seen[index]) * np.int32(factor[index]))
 
 
 @compiled
 def _sums_int64(
-    lines: Int16Array, weights: Int16Array, strides: Pair, dilations: Pair, channels: int, sums: Int64Array
+    lines: Int16Array,
+    first_row: int,
+    weights: Int16Array,
+    strides: Pair,
+    dilations: Pair,
+    channels: int,
+    sums: Int64Array,
 ) -> None:
     """As `_sums_int32`, with 64-bit sums."""
-    length = sums.shape[2]
-    for batch in range(sums.shape[0]):
-        for row in range(sums.shape[1]):
-            total = sums[batch, row]
-            for filter_row in range(weights.shape[0]):
-                for filter_column in range(weights.shape[1]):
-                    column = filter_column * dilations[1]
-                    line = lines[batch, column % strides[1], row * strides[0] + filter_row * dilations[0]]
-                    first = column // strides[1] * channels
-                    seen, factor = line[first : first + length], weights[filter_row, filter_column]
-                    for index in range(length):
-                        total[index] += np.int64(seen[index]) * np.int64(factor[index])
+    length = sums.shape[1]
+    for row in range(sums.shape[0]):
+        total = sums[row]
+        total[:] = 0
+        for filter_row in range(weights.shape[0]):
+            for filter_column in range(weights.shape[1]):
+                column = filter_column * dilations[1]
+                line = lines[column % strides[1], (first_row + row) * strides[0] + filter_row * dilations[0]]
+                first = column // strides[1] * channels
+                seen, factor = line[first : first + length], weights[filter_row, filter_column]
+                for index in range(length):
+                    total[index] += np.int64(seen[index]) * np.int64(factor[index])
 
 
 @compiled
@@ -152,11 +167,17 @@ def depthwise_conv2d(
 
     lines = _lines(inputs, zero_point, sides, steps[1], outputs // channels)
     factors = np.tile(weights[0].astype(np.int16), (1, 1, size[1]))
-    sums: Array = np.zeros((inputs.shape[0], size[0], size[1] * outputs), np.int64 if bits == 64 else np.int32)
-    if bias is not None:
-        sums += np.tile(bias, size[1])
-    if sums.size:
-        (_sums_int64 if bits == 64 else _sums_int32)(lines, factors, steps, spread, outputs, sums)
-    return stage.outputs(sums.reshape(-1, outputs), None if passed is None else passed.reshape(-1, outputs)).reshape(
-        shape
-    )
+    wide = np.dtype(np.int64 if bits == 64 else np.int32)
+    results = np.empty((inputs.shape[0] * size[0] * size[1], outputs), inputs.dtype)
+    masks = None if passed is None else passed.reshape(-1, outputs)
+    step = min(max(BLOCK_BYTES // max(size[1] * outputs * wide.itemsize, 1), 1), size[0])
+    room: Array = np.empty((step, size[1] * outputs), wide)
+    for batch in range(inputs.shape[0] if results.size else 0):
+        for row in range(0, size[0], step):
+            sums = room[: min(step, size[0] - row)]
+            (_sums_int64 if bits == 64 else _sums_int32)(lines[batch], row, factors, steps, spread, outputs, sums)
+            start = (batch * size[0] + row) * size[1]
+            here = slice(start, start + len(sums) * size[1])
+            mask = None if masks is None else masks[here]
+            stage.outputs(sums.reshape(-1, outputs), mask, bias=bias, results=results[here])
+    return results.reshape(shape)

@@ -83,7 +83,10 @@ def run_model(
         missing = [index for index in operator.inputs if index != LEFT_OUT and index not in values]
         if missing:
             raise ValueError(f"{operator.label}: nothing writes {model.tensors[missing[0]].label} before it")
-        results = OPERATORS[operator.code](Step(model, operator, values, rounding))
+        try:
+            results = OPERATORS[operator.code](Step(model, operator, values, rounding))
+        except ValueError as error:
+            raise ValueError(f"{operator.label}: {error}") from error
         for index, result in zip(operator.outputs, results, strict=True):
             values[index] = _fitting(model.tensors[index], result, operator.label)
     return Tensors(model, values)

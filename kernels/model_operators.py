@@ -158,9 +158,7 @@ def _gate(step: Step, number: int) -> Gate:
 def _lstm(step: Step) -> Results:
     extra = [place for place in (*range(9, 12), 16, 17, *range(20, 24)) if step.has(place)]
     if extra:
-        raise ValueError(
-            f"{step.operator.label}: input {extra[0]} (peephole, projection or normalisation) is not supported"
-        )
+        raise ValueError(f"input {extra[0]} (peephole, projection or normalisation) is not supported")
     cell_scale = step.scale(19)
     outputs, hidden, cell = unidirectional_lstm(
         step.value(0),

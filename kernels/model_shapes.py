@@ -50,7 +50,7 @@ def _transpose(step: Step) -> Results:
 
 def _concatenation(step: Step) -> Results:
     if step.option("FusedActivationFunction"):
-        raise ValueError(f"{step.operator.label}: a fused activation is not supported")
+        raise ValueError("a fused activation is not supported")
     return (concatenation([step.value(place) for place in range(len(step.operator.inputs))], step.option("Axis")),)
 
 
@@ -69,7 +69,7 @@ def _slice(step: Step) -> Results:
 def _strided_slice(step: Step) -> Results:
     for name in ("EllipsisMask", "NewAxisMask"):
         if step.option(name):
-            raise ValueError(f"{step.operator.label}: {name} is not supported")
+            raise ValueError(f"{name} is not supported")
     result = strided_slice(
         step.value(0),
         step.integers(1),

@@ -31,7 +31,7 @@ class Step:
     def tensor(self, place: int) -> Tensor:
         """Return what the file says of an input. Raises ValueError if it is left out."""
         if not self.has(place):
-            raise ValueError(f"{self.operator.label}: input {place} is missing")
+            raise ValueError(f"input {place} is missing")
         return self.model.tensors[self.operator.inputs[place]]
 
     def has(self, place: int) -> bool:
@@ -74,10 +74,7 @@ class Step:
         """Return the range of the fused activation as kernels take it."""
         result = self.result()
         number = self.option("FusedActivationFunction")
-        try:
-            low, high = activation_range(number, float(result.scale), result.zero_point, result.dtype)
-        except ValueError as error:
-            raise ValueError(f"{self.operator.label}: {error}") from error
+        low, high = activation_range(number, float(result.scale), result.zero_point, result.dtype)
         return {"activation_min": low, "activation_max": high}
 
     def pair(self, name: str) -> Pair:

@@ -47,34 +47,43 @@ class OutputStage:
     shifts: npt.NDArray[np.int32]
     scales: npt.NDArray[np.float32] | None
 
-    def outputs(self, sums: Array, passed: npt.NDArray[np.bool_] | None = None) -> Array:
-        """Return outputs of sums (rows, channels), int32 or int64; note in `passed` which ones were not clamped."""
-        if passed is not None:
-            wide = self._unclamped(sums)
-            np.logical_and(wide >= self.activation_min, wide <= self.activation_max, out=passed)
-            return np.clip(wide, self.activation_min, self.activation_max).astype(self.dtype)
-        limits = (self.zero_point, self.activation_min, self.activation_max)
+    def outputs(
+        self,
+        sums: Array,
+        passed: npt.NDArray[np.bool_] | None = None,
+        *,
+        bias: Array | None = None,
+        results: Array | None = None,
+    ) -> Array:
+        """Return outputs of sums (rows, channels) plus a bias; note in `passed` which ones were not clamped.
+
+        Sums are int32, int64, or whole numbers in float32; 32 bits wrap. `results`, if given, is filled and returned.
+        """
+        if results is None:
+            results = np.empty(sums.shape, self.dtype)
+        if passed is None and sums.dtype != np.int64:
+            self._requantize(sums, bias, self.activation_min, self.activation_max, results)
+            return results
         if sums.dtype == np.int64:
-            scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding).astype(np.int64)
-            return np.clip(scaled + self.zero_point, self.activation_min, self.activation_max).astype(self.dtype)
-        results = np.empty(sums.shape, self.dtype)
-        if self.scales is not None:
-            requantize_rows_float_scale(sums, self.scales, *limits, results)
+            total = sums if bias is None else sums + bias
+            scaled = requantize_wide(total, self.multipliers, self.shifts, self.single_rounding)
+            wide: Array = scaled.astype(np.int64) + self.zero_point
         else:
-            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
+            wide = np.empty(sums.shape, np.int32)
+            self._requantize(sums, bias, INT32_MIN, INT32_MAX, wide)
+        if passed is not None:
+            np.logical_and(wide >= self.activation_min, wide <= self.activation_max, out=passed)
+        results[...] = np.clip(wide, self.activation_min, self.activation_max)
         return results
 
-    def _unclamped(self, sums: Array) -> Array:
-        """Return outputs before they are clamped: int64, or int32 where what does not fit is cut."""
-        if sums.dtype == np.int64:
-            scaled = requantize_wide(sums, self.multipliers, self.shifts, self.single_rounding)
-            return np.asarray(scaled.astype(np.int64) + self.zero_point)
-        results, limits = np.empty_like(sums), (self.zero_point, INT32_MIN, INT32_MAX)
+    def _requantize(self, sums: Array, bias: Array | None, least: int, most: int, results: Array) -> None:
+        """Write outputs, clamped to a range of int32, of sums of 32 bits."""
+        added = np.zeros(sums.shape[1], np.int32) if bias is None else bias
         if self.scales is not None:
-            requantize_rows_float_scale(sums, self.scales, *limits, results)
+            requantize_rows_float_scale(sums, added, self.scales, self.zero_point, least, most, results)
         else:
-            requantize_rows(sums, self.multipliers, self.shifts, self.single_rounding, *limits, results)
-        return results
+            factors = (self.multipliers, self.shifts, self.single_rounding)
+            requantize_rows(sums, added, *factors, self.zero_point, least, most, results)
 
 
 def output_stage(

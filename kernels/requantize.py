@@ -104,7 +104,8 @@ def multiply_by_float_scale(value: int, scale: float) -> int:
 
 @compiled
 def requantize_rows(
-    sums: Int32Array,
+    sums: npt.NDArray[Any],
+    bias: Int32Array,
     multipliers: Int32Array,
     shifts: Int32Array,
     single: bool,
@@ -113,14 +114,15 @@ def requantize_rows(
     high: int,
     results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    """Requantise rows of channels, add the zero point, clamp. Not checked; `results` must not share memory with `sums`.
+    """Requantise rows of channels plus their bias, add the zero point, clamp. Not checked; no shared memory.
 
-    (The compiler makes no vector instructions where it does.) The same as the scalar functions above, written without
+    (The compiler makes no vector instructions where `results` and `sums` share it.) Sums are int32, or whole numbers in
+    float32 that fit; with the bias they wrap. The same as the scalar functions above, written without
     branches: multipliers are not negative, so the one product that does not fit does not occur.
     """
     for row in range(sums.shape[0]):
         for channel in range(sums.shape[1]):
-            value = np.int64(sums[row, channel])
+            value = np.int64(np.int32(np.int32(sums[row, channel]) + bias[channel]))
             multiplier = np.int64(multipliers[channel])
             shift: Any = np.int64(shifts[channel])  # untyped: to mypy, max() of these is not a number
             if single:
@@ -153,17 +155,19 @@ def requantize_values(values: Int32Array, multiplier: int, shift: int, single: b
 
 @compiled
 def requantize_rows_float_scale(
-    sums: Int32Array,
+    sums: npt.NDArray[Any],
+    bias: Int32Array,
     scales: Float32Array,
     zero_point: int,
     low: int,
     high: int,
     results: npt.NDArray[np.integer[Any]],
 ) -> None:
-    """Multiply rows of channels by float scales, add the zero point, clamp. Not checked; no shared memory."""
+    """Multiply rows of channels plus their bias by float scales, add the zero point, clamp. As `requantize_rows`."""
     for row in range(sums.shape[0]):
         for channel in range(sums.shape[1]):
-            value = multiply_by_float_scale(int(sums[row, channel]), scales[channel]) + zero_point
+            total = int(np.int32(np.int32(sums[row, channel]) + bias[channel]))
+            value = multiply_by_float_scale(total, scales[channel]) + zero_point
             results[row, channel] = min(max(value, low), high)
 
 
@@ -186,7 +190,8 @@ def requantize(
     multiplier_row = per_channel("multipliers", multipliers, channels, 0, INT32_MAX)
     shift_row = per_channel("shifts", shifts, channels, SHIFT_MIN, SHIFT_MAX)
     results = np.empty_like(rows)
-    requantize_rows(rows, multiplier_row, shift_row, rounding == "single", 0, INT32_MIN, INT32_MAX, results)
+    none = np.zeros(rows.shape[1], np.int32)
+    requantize_rows(rows, none, multiplier_row, shift_row, rounding == "single", 0, INT32_MIN, INT32_MAX, results)
     return results.reshape(accumulators.shape)
 
 
@@ -211,7 +216,8 @@ def requantize_float_scale(
     if minimum > maximum:
         raise ValueError(f"minimum: {minimum} is more than maximum, {maximum}")
     results = np.empty_like(rows)
-    requantize_rows_float_scale(rows, scale_row, zero_point, minimum, maximum, results)
+    none = np.zeros(rows.shape[1], np.int32)
+    requantize_rows_float_scale(rows, none, scale_row, zero_point, minimum, maximum, results)
     return results.astype(np.int8).reshape(accumulators.shape)
 
 

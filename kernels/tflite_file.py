@@ -88,7 +88,7 @@ class Operator:
         Raises ValueError if the operator has no options.
         """
         if self.options is None:
-            raise ValueError(f"{self.label}: the file has no options for it, {name} is needed")
+            raise ValueError(f"the file has no options for it, {name} is needed")
         if hasattr(self.options, f"{name}AsNumpy"):
             values = getattr(self.options, f"{name}AsNumpy")()
             return np.empty(0, np.int32) if isinstance(values, int) else np.array(values)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from mcusim.board_timing import NONE, Bus, Caches, Sourced, Timing, bus_problems, cache_problems, timing_problems
 from mcusim.errors import McusimError, unknown_name
 
 REGION_KINDS = ("flash", "sram", "tcm", "external", "rom")
@@ -36,42 +37,6 @@ MAX_FILE_BYTES = 1 << 20
 GENERIC_PREFIX = "generic-"  # boards that stand for any part with a core: memory, and no devices
 
 
-class Sourced(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A number with its source."""
-
-    value: int
-    source: str
-
-
-NONE = Sourced(value=0, source="")
-
-
-class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a flash answers when it is slower than the core; see `mcusim/engine/flash.py` for what the numbers do.
-
-    A cache of n lines, of which each holds `sectors` reads of the flash that are filled one by one; ways 0: fully
-    associative.
-    """
-
-    line_bytes: Sourced  # what one read of the flash delivers
-    wait_states: Sourced = NONE  # before the firmware programs others, or where it cannot
-    prefetch: Sourced = NONE  # 1: there is one
-    data_buffer: Sourced = NONE  # 1: the line that a data read has read last is kept
-    icache_on: Sourced = NONE  # 1: before the firmware programs it, or where it cannot
-    icache_lines: Sourced = NONE
-    icache_ways: Sourced = NONE
-    icache_sectors: Sourced = Sourced(value=1, source="")
-    dcache_lines: Sourced = NONE
-    dcache_ways: Sourced = NONE
-    dcache_sectors: Sourced = Sourced(value=1, source="")
-    unified: Sourced = NONE  # 1: data goes through the instruction cache
-
-    @property
-    def numbers(self) -> dict[str, Sourced]:
-        """Every number that is given, by its key."""
-        return {key: getattr(self, key) for key in self.__struct_fields__ if getattr(self, key).source}
-
-
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A range of memory on the bus. `aliases` are other start addresses at which the same bytes appear.
 
@@ -90,6 +55,9 @@ class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     timing: Timing | None = None  # of flash whose wait states are modelled
     # What an access takes more unless it follows one of the same memory closely; so does the way back to another.
     late_cycles: Sourced = NONE
+    # On a core with caches: what an access takes that no cache answers; left out, it is tightly coupled memory.
+    bus: Bus | None = None
+    alias_bus: Bus | None = None  # at its aliases, where they are on another bus
 
     @property
     def end(self) -> int:
@@ -170,6 +138,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sources: dict[str, str]  # short name -> document, so that `source` fields can be brief
     region: tuple[Region, ...]
     device: tuple[Device, ...] = ()
+    cache: Caches | None = None  # the core's caches as the part was made, where they are modelled
     multiplier: Multiplier | None = None  # default: what the core's table says (Cortex-M0, M0+: one cycle)
     interrupts: Interrupts | None = None  # default: two bits on Armv6-M (ARM DDI 0419 B1.5.4), else eight
     bit_band: bool = False  # the first MB of SRAM and of peripherals again, a word for each bit (Armv7-M ARM B3.1.1)
@@ -300,6 +269,13 @@ def _problems(board: Board) -> Iterator[str]:
         yield f"security: '{board.security}' is not one of {', '.join(SECURITY)}"
     if sum(region.timing is not None for region in board.region) > 1:
         yield "region: only one can have timing"
+    if board.cache is not None:
+        yield from cache_problems(board.cache)
+        if board.timed_flash is not None:
+            yield "cache: with it, flash has a bus, and no timing"
+    for region in board.region:
+        if region.bus is not None and board.cache is None:
+            yield f"region '{region.name}': bus: only a board with a [cache] table has it"
     consoles = [f"'{device.name}'" for device in board.device if device.console]
     if len(consoles) > 1:
         yield f"device: {' and '.join(consoles)} are both the console: only one can be"
@@ -346,7 +322,12 @@ def _region_problems(region: Region) -> Iterator[str]:
     elif len(bytes.fromhex(region.content)) > region.size_bytes:
         yield f"{where}: content: more than the region's {region.size_bytes} bytes"
     if region.timing is not None:
-        yield from _timing_problems(region, region.timing)
+        yield from timing_problems(f"{where}: timing", region.writable, region.timing)
+    for key, bus in (("bus", region.bus), ("alias_bus", region.alias_bus)):
+        if bus is not None:
+            yield from bus_problems(f"{where}: {key}", bus)
+    if region.alias_bus is not None and (region.bus is None or not region.aliases):
+        yield f"{where}: alias_bus: only a region with aliases and a bus has it"
     for offset, word in region.words.items():
         if region.kind != "rom":
             yield f"{where}: words: only a rom has them"
@@ -354,24 +335,6 @@ def _region_problems(region: Region) -> Iterator[str]:
             yield f"{where}: words: '{offset}' is not the offset of a word in it, such as \"0x10\""
         if not 0 <= word < 1 << 32:
             yield f"{where}: words: {word} is not a word"
-
-
-def _timing_problems(region: Region, timing: Timing) -> Iterator[str]:
-    where = f"region '{region.name}': timing"
-    if region.writable:
-        yield f"{where}: only flash has it"
-    for key, number in timing.numbers.items():
-        if not 0 <= number.value <= 1 << 16:
-            yield f"{where}: {key}: {number.value} is not between 0 and 65536"
-    if timing.line_bytes.value not in (4, 8, 16, 32):
-        yield f"{where}: line_bytes: {timing.line_bytes.value} is not 4, 8, 16 or 32"
-    for name in ("icache", "dcache"):
-        lines, ways, sectors = (getattr(timing, f"{name}_{key}").value for key in ("lines", "ways", "sectors"))
-        sets = lines // (ways or lines or 1)
-        if lines and (sets & sets - 1 or sets * (ways or lines) != lines):
-            yield f"{where}: {name}_lines: {lines} is not a power of two times {name}_ways"
-        if sectors not in (1, 2, 4, 8, 16, 32):
-            yield f"{where}: {name}_sectors: {sectors} is not a power of two up to 32"
 
 
 def _device_problems(device: Device) -> Iterator[str]:

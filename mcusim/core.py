@@ -23,9 +23,8 @@ from mcusim.pipelines import PIPELINES
 DIVISION_MODELS = {"none": 0, "early-termination": 1}
 MULTIPLY_MODELS = {"fixed": 0, "early-termination": 1}
 # Of the `[predictor]` table, which only cores have that predict branches (`mcusim.engine.branches`): entries of the
-# cache of branch targets; the counter in each, from 0 to the highest, and where that of a conditional branch starts;
-# what a branch costs more that the decoder alone predicts and that is taken.
-PREDICTOR_NUMBERS = ("btac_entries", "counter_highest", "counter_first", "redirect_cycles")
+# cache of branch targets; the counter in each, from 0 to the highest, and where that of a conditional branch starts.
+PREDICTOR_NUMBERS = ("btac_entries", "counter_highest", "counter_first")
 MOST_COUNTER = 7  # what a counter may go up to
 EXCEPTION_NUMBERS = ("entry_cycles", "return_cycles", "tail_chain_cycles", "fp_stacking_cycles")
 
@@ -121,6 +120,12 @@ class Core:
         """Cycles of each transfer that an unaligned load takes beyond its first; 0 where all accesses are aligned."""
         rule = self.file.rule.get("unaligned_transfer_cycles")
         return rule.value if rule is not None else 0
+
+    @property
+    def unaligned_byte_transfers(self) -> int:
+        """Transfers beyond its first that a word at an odd address takes: a halfword and a byte, unless a rule says."""
+        rule = self.file.rule.get("unaligned_byte_transfers")
+        return rule.value if rule is not None else 2
 
     @property
     def divide_model(self) -> int:

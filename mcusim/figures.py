@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from mcusim.errors import McusimError, unknown_name
-from mcusim.machine.flash import MAX_WAIT_STATES
+from mcusim.machine.settings import MAX_WAIT_STATES
 
 TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6}  # unit -> seconds
 UNITS = ("cycles", *TIMES, "bytes", "score")

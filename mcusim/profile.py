@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcusim.profile_caches import CacheUse
 from mcusim.profile_memory import Layers, MemoryProfile
 
 SCHEMA_VERSION = 3
@@ -185,7 +186,7 @@ class Accuracy:
     `interval_percent` is None where nothing was measured.
     """
 
-    level: str  # "measured", "estimate"
+    level: str  # "measured", "estimate", "ideal caches" (memory was taken to answer at once)
     interval_percent: float | None
     text: str
 
@@ -274,3 +275,4 @@ class Profile:
     fault: FaultInfo | None = None  # in which the run ended
     layers: Layers | None = None  # None: no rule found any
     memory: MemoryProfile | None = None  # None: memory was not tracked
+    caches: CacheUse | None = None  # None: the core has none, or they were not modelled

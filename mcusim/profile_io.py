@@ -19,10 +19,13 @@ import msgspec
 from mcusim import output
 from mcusim.errors import McusimError
 from mcusim.profile import SCHEMA_VERSION, Profile
+from mcusim.profile_caches import CacheUse
 from mcusim.profile_memory import ZONES, Heap, Layers, MemoryProfile, Timeline
 
 # Records that hold long lists themselves.
-_OPENED = (Layers, MemoryProfile, Timeline, Heap)
+_OPENED = (Layers, MemoryProfile, Timeline, Heap, CacheUse)
+# Keys that are left out where there is nothing to say: files of other boards stay as they were.
+_OPTIONAL = ("caches",)
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -46,7 +49,11 @@ def dumps(profile: Profile) -> bytes:
 
 def _keys(record: Any) -> bytes:
     """Return a record as JSON with one key per line."""
-    rows = [b'"%s": %s' % (field.name.encode(), _lines(getattr(record, field.name))) for field in fields(record)]
+    rows = [
+        b'"%s": %s' % (field.name.encode(), _lines(getattr(record, field.name)))
+        for field in fields(record)
+        if field.name not in _OPTIONAL or getattr(record, field.name) is not None
+    ]
     return b"{\n" + b",\n".join(rows) + b"\n}"
 
 

@@ -158,6 +158,8 @@ class Trace:
     lines: Array
     branches: Array  # those that are predicted
     data_stalls: dict[int, int]  # address of a load -> the cycles it waited for flash
+    misses: dict[int, Array]  # address of a load or store -> its row (engine.cache_tables.MISS)
+    cached: bool  # the core has caches, and they are modelled
     extra_cycles: dict[tuple[int, str], int]  # (function, cause) -> cycles spent outside instructions
     guessed: list[GuessedAccess]
     refused: list[str]  # semihosting calls and files that were not served

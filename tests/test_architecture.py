@@ -34,17 +34,17 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "headers", "profile_memory"),
+    ("errors", "exits", "headers", "profile_caches", "profile_memory"),
     ("output", "jit", "image", "layer_trace", "differences"),
     ("isa",),
-    ("pipelines",),
+    ("pipelines", "board_timing"),
     ("board", "core", "microbenchmark", "overlay", "svd"),
     ("guess", "engine", "devices", "layers"),
     ("access_trace",),
     ("trace",),
     ("machine",),
     ("calling", "gdb"),
-    ("testing",),
+    ("testing", "checking"),
     ("pytest_plugin",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
@@ -57,11 +57,13 @@ LAYERS = (
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
+    "profile_caches": set(),
     "profile_memory": set(),
-    "profile": {"profile_memory"},
-    "profile_io": {"errors", "output", "profile", "profile_memory"},
-    "reports": {"errors", "profile", "profile_io", "profile_memory"},
+    "profile": {"profile_caches", "profile_memory"},
+    "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
+    "reports": {"errors", "profile", "profile_caches", "profile_io", "profile_memory"},
     "plots": {"errors", "profile", "profile_memory", "reports"},
+    "board_timing": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},
     "layers": {"errors", "image"},
@@ -76,12 +78,13 @@ OWNERS = {
     "itanium_demangler": {"image"},
     "llvmlite": {"jit"},
     "matplotlib": {"plots"},
-    "msgspec": {"board", "core", "figures", "microbenchmark", "overlay", "profile_io"},
+    "msgspec": {"board", "board_timing", "checking", "core", "figures", "microbenchmark", "overlay", "profile_io"},
     "numba": {"jit", "kernels"},
     "numpy": {
         "access_trace",
         "attribution",
         "calling",
+        "checking",
         "core",
         "differences",
         "engine",
@@ -172,7 +175,7 @@ def of_ours(module: str) -> str | None:
 
 
 def test_imports_point_one_way() -> None:
-    height = {name: level for level, names in enumerate(LAYERS) for name in names}
+    height = {"kernels": -1} | {name: level for level, names in enumerate(LAYERS) for name in names}
     wrong = []
     for each in imports():
         target = of_ours(each.module)
@@ -215,6 +218,11 @@ def test_kernels_work_without_the_package_that_reads_models() -> None:
     )
     said = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert said == "reading a .tflite file needs the package 'tflite': pip install 'mcusim[models]'\n"
+
+
+def test_only_the_check_looks_at_the_kernels() -> None:
+    users = {each.package for each in imports() if of_ours(each.module) == "kernels"}
+    assert users - {"kernels"} == {"checking"}
 
 
 def test_data_folders_hold_no_code() -> None:
@@ -273,7 +281,8 @@ def test_devices_table_equals_the_folder() -> None:
 
 
 def test_pipelines_table_equals_the_folder() -> None:
-    assert set(PIPELINES) == modules_in("pipelines", "causes", "operands")
+    parts_of_dual_issue = {f"dual_issue_{part}" for part in ("core", "fp", "operands", "rules")}
+    assert set(PIPELINES) == modules_in("pipelines", "causes", "operands", *parts_of_dual_issue)
     for name, module in PIPELINES.items():
         assert module is import_module(f"mcusim.pipelines.{name}")
 

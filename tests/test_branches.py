@@ -18,7 +18,7 @@ from mcusim import core as core_module
 from mcusim.core import Core, load_core, parse_core
 from mcusim.engine import branches
 from mcusim.engine import records as rec
-from mcusim.engine.branch_tables import BACKWARD, CONDITIONAL, DIRECT, branch_kind
+from mcusim.engine.branch_tables import ABSENT, BACKWARD, CONDITIONAL, DIRECT, NO_BRANCH, branch_kind
 from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Tables
 from mcusim.errors import McusimError
@@ -146,7 +146,7 @@ def _priced_like_m4(ops: Any, executed: Any, taken: bool, state_in: Any, *rest: 
 
 def _with_prediction() -> SimpleNamespace:
     return SimpleNamespace(
-        RULES=single_issue.RULES,
+        RULES=(*single_issue.RULES, "misprediction_decoded_cycles"),
         STATE_SIZE=single_issue.STATE_SIZE + 1,
         MISPREDICTION=single_issue.STATE_SIZE,
         reset_state=lambda: np.append(single_issue.reset_state(), 0),
@@ -158,7 +158,7 @@ def _with_prediction() -> SimpleNamespace:
 PREDICTOR = "".join(
     f'{name} = {{ value = {value}, source = "made up" }}\n'
     for name, value in (
-        ("btac_entries", 4), ("counter_highest", 3), ("counter_first", 2), ("redirect_cycles", REDIRECT_CYCLES)
+        ("btac_entries", 4), ("counter_highest", 3), ("counter_first", 2)
     )
 )  # fmt: skip
 
@@ -169,6 +169,8 @@ def predicting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PIPELINES, "with_prediction", _with_prediction())
     original = (Path(core_module.__file__).parents[1] / "cores/cortex-m4.toml").read_text()
     text = original.replace('pipeline = "single_issue"', 'pipeline = "with_prediction"')
+    rule = f'misprediction_decoded_cycles = {{ value = {REDIRECT_CYCLES}, source = "made up" }}'
+    text = text.replace("[rule]\n", f"[rule]\n{rule}\n")
     core = parse_core(text + "\n[predictor]\n" + PREDICTOR, "cortex-m4.toml")
 
     def load(name: str) -> Core:
@@ -262,6 +264,24 @@ def test_firmware_switches_the_predictor(tmp_path: Path) -> None:
     static = (54 + 8 + 9) * REDIRECT_CYCLES + (10 + 5 + 9) * WRONG_CYCLES
     assert cycles[1 << 13] == cycles[1 << 14] == static + REDIRECT_CYCLES  # and the branch over the literals
     assert cycles[0] < static
+
+
+@pytest.mark.usefixtures("predicting")
+def test_bpiall_forgets_all_branches(tmp_path: Path) -> None:
+    loop = run_loop(write_image(tmp_path, firmware_elf(assemble(LOOPS))), core="cortex-m4")
+    tables = loop.machine.tables
+    counters = tables.arrays["branches"]["counter"][: tables.branch_count]
+    assert (counters >= 0).any()
+    loop.machine.system.write_register(0xF78, 0)
+    assert (counters == ABSENT).all()
+    assert (tables.arrays["btac"] == NO_BRANCH).all()
+
+
+def test_branch_prediction_reads_as_on_and_cannot_be_turned_off(tmp_path: Path) -> None:
+    for board, on in (("nucleo-h743zi", True), ("nucleo-l4r5zi", False)):
+        system = run_loop(write_image(tmp_path, firmware_elf(assemble("be00"))), board).machine.system
+        system.write_register(0xD14, 0)
+        assert bool(system.read_register(0xD14) >> 18 & 1) == on
 
 
 def test_a_predictor_needs_a_pipeline_that_prices_mispredictions() -> None:

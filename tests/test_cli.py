@@ -116,8 +116,22 @@ def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture
     assert "trm: Arm DDI 0439D" in out
     assert max(map(len, out.splitlines())) <= 120
     assert main(["show", "nucleo-l4r5zi", "--microbenchmarks"]) == 2
-    assert main(["show", "cortex-m7", "--microbenchmarks"]) == 2
-    assert "cortex-m7 has no microbenchmarks" in capsys.readouterr().err
+    assert main(["show", "cortex-m0", "--microbenchmarks"]) == 2
+    assert "cortex-m0 has no microbenchmarks" in capsys.readouterr().err
+
+
+def test_show_says_how_microbenchmarks_are_repeated_and_which_are_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "cortex-m7", "--microbenchmarks"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    file = load_cases("cortex-m7")
+    missed = file.why_missed()
+    assert (
+        f"{len(file.case)} cases; the model gives these cycles exactly, but for {len(missed)} that it misses" in words
+    )
+    assert "each of copies 5 to 14 in a row, behind uxtb.w r11, r11; nop.w, which is not counted" in words
+    assert words.count("missed: ") == len(missed)
+    assert "a turn of a loop" in words
+    assert "only cycles of misprediction" in words
 
 
 def test_what_if_reaches_the_machine(machine: FakeMachine) -> None:

@@ -41,6 +41,7 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
         ("hello", NUCLEO),
         ("keyword_spotting", NUCLEO),
         ("keyword_spotting", MPS2),
+        ("keyword_spotting", "nucleo-h743zi"),
         ("two_tasks", NUCLEO),
         ("two_tasks", MPS2),
         ("memory_plan_bad", NUCLEO),

@@ -192,3 +192,29 @@ def test_scales_that_are_too_large(function: object) -> None:
         function(np.zeros(1, np.int8), input_scale=8.0)
     with pytest.raises(ValueError, match=r"input_scale: 6\.0 is too large for int16"):
         function(np.zeros(1, np.int16), input_scale=6.0)
+
+
+@pytest.mark.parametrize("scale", [0.002, 0.11, 0.9, 3.0])
+def test_every_difference_of_int8_once(scale: float) -> None:
+    """Where exp ends, and where outputs become the least one: the edges that random rows rarely meet."""
+    rows = [[127, value] for value in range(-128, 128)]
+    inputs = np.array(rows, np.int8)
+    multiplier, shift, least = difference_scaling(scale)
+    expected = [twin.softmax_int8(row, multiplier, shift, least, "int16") for row in rows]
+    assert_array_equal(softmax(inputs, input_scale=scale, output_dtype="int16"), np.array(expected, np.int16))
+    back = quantize_multiplier(2.0 ** (31 - shift) / multiplier)
+    expected = [twin.log_softmax_int8(row, multiplier, shift, least, back) for row in rows]
+    assert_array_equal(log_softmax(inputs, input_scale=scale), np.array(expected, np.int8))
+
+
+def test_halves_of_int16() -> None:
+    """Enough values that all roundings of the tables meet their halves."""
+    values = range(-9000, 9000)
+    table, factor = SIGMOID_TABLE.tolist(), (3, 0)
+    inputs = np.array(values, np.int16)
+    for function, name in ((logistic_int16, "logistic"), (tanh_int16, "tanh")):
+        assert function(inputs, *factor).tolist() == [twin.squash_int16(each, *factor, name, table) for each in values]
+    rows = np.random.default_rng(3).integers(-300, 300, (300, 14))
+    multiplier, shift = quantize_multiplier(float(np.float32(1e-3)) / (10.0 / 65535.0))
+    expected = [twin.softmax_int16([int(each) for each in row], multiplier, shift, EXPS, RATIOS) for row in rows]
+    assert softmax(rows.astype(np.int16), input_scale=1e-3).tolist() == expected

@@ -71,6 +71,21 @@ def test_operators_without_a_kernel_are_named() -> None:
         run_model(model, np.zeros(2, np.float32))
 
 
+def test_what_a_kernel_refuses_is_said_with_the_operator() -> None:
+    tensors = [Tensor((2,), "float32"), Tensor((2,), "float32", 1.0), Tensor((2,), scale=1.0)]
+    model = write_model(tensors, [Operator("RELU", (0,), (1,))], (0,), (1,))
+    with pytest.raises(ValueError, match=r"^operator 0 \(RELU\): tensor 0 \(t0\): has 0 scales, one is needed here$"):
+        run_model(model, np.zeros(2, np.float32))
+    model = write_model(tensors, [Operator("LOGISTIC", (1,), (2,))], (1,), (2,))
+    with pytest.raises(
+        ValueError, match=r"^operator 0 \(LOGISTIC\): inputs: dtype is float32, it must be int8 or int16$"
+    ):
+        run_model(model, np.zeros(2, np.float32))
+    model = write_model([tensors[2]] * 2, [Operator("ADD", (0, 0), (1,), {"FusedActivationFunction": 4})], (0,), (1,))
+    with pytest.raises(ValueError, match=r"^operator 0 \(ADD\): activation: number 4 is not one of 0 to 3$"):
+        run_model(model, np.zeros(2, np.int8))
+
+
 def test_a_model_that_reads_what_nobody_writes() -> None:
     tensors = [Tensor((2,), scale=1.0), Tensor((2,), scale=1.0), Tensor((2,), scale=1.0)]
     model = write_model(tensors, [Operator("ADD", (0, 1), (2,), {})], (0,), (2,))

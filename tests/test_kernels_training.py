@@ -219,6 +219,7 @@ def test_mean_gradient() -> None:
     np.testing.assert_array_equal(kept, expected)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), max_size=40))
 def test_masks_are_packed_lowest_bit_first(bits: list[bool]) -> None:
     mask = pack_mask(np.array(bits, np.bool_))
@@ -239,6 +240,7 @@ def test_gradients_through_the_output() -> None:
     assert second.tolist() == [[3, 0, 9], [12, 15, 0]]
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.floats(2.0**-10, 0.5, width=32))
 def test_cross_entropy_is_the_loss_and_its_derivative(seed: int, classes: int, scale: float) -> None:
     random = np.random.default_rng(seed)
@@ -260,6 +262,7 @@ numbers = st.floats(-(2.0**20), 2.0**20, width=32)
 positive = st.floats(2.0**-20, 2.0**20, width=32)
 
 
+@settings(max_examples=100)
 @given(
     st.integers(-128, 127),
     numbers,
@@ -283,6 +286,7 @@ def test_weights_are_updated_as_their_twin(
     assert found.tolist() == [[naive.update_weight(weight, gradient, factor, rate, *limits, wrap)]]
 
 
+@settings(max_examples=100)
 @given(st.integers(-(2**31), 2**31 - 1), numbers, positive, positive)
 def test_biases_are_updated_as_their_twin(bias: int, gradient: float, factor: float, rate: float) -> None:
     found = sgd.update_bias(

@@ -16,10 +16,12 @@ from mcusim.attribution import attribute
 from mcusim.board import NONE, Board, Sourced, load_board
 from mcusim.core import Core, load_core
 from mcusim.engine.alignment import FIRST_LOOK, LOOKS_APART, Alignments
+from mcusim.engine.engine import Engine
 from mcusim.engine.records import CHECKS_ALIGNMENT, NO_LOOK
 from mcusim.engine.tables import Tables
 from mcusim.isa.decode import decode_block
 from mcusim.machine.loop import RunLoop
+from mcusim.machine.memory import Memory
 from mcusim.machine.result import make_trace
 from mcusim.machine.settings import Settings
 from mcusim.pipelines import PIPELINES
@@ -238,3 +240,17 @@ def test_a_look_promotes_a_load_and_the_next_look_comes_later() -> None:
     assert row["look_at"] == NO_LOOK
     assert sorted(alignments.loads[0].checked) == [0, 1]
     assert tables.arrays["blocks"][0]["alignment_count"] == 2
+
+
+def test_the_engine_gets_the_largest_memories_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    plain = Engine.map_memory
+
+    def noting(self: Engine, start: int, array: np.ndarray, *, writable: bool) -> None:
+        sizes.append(len(array))
+        plain(self, start, array, writable=writable)
+
+    monkeypatch.setattr(Engine, "map_memory", noting)
+    Memory(load_board("nucleo-h743zi"), Engine("cortex-m7", Tables()))
+    assert len(sizes) > 8
+    assert sizes == sorted(sizes, reverse=True)

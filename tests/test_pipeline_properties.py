@@ -19,7 +19,8 @@ from mcusim.isa.encodings import NARROW, WIDE
 from mcusim.pipelines import PIPELINES
 from mcusim.profile import Profile
 
-CORES = {"cortex-m4": cortex_m4(), "cortex-m0plus": cortex_m0plus(), "cortex-m33": load_core("cortex-m33")}
+CORES = {"cortex-m4": cortex_m4(), "cortex-m0plus": cortex_m0plus(), "cortex-m33": load_core("cortex-m33"),
+         "cortex-m7": load_core("cortex-m7")}  # fmt: skip
 _ENDS_BLOCK = {"undefined", "udf", "bkpt", "svc"}
 
 
@@ -93,7 +94,8 @@ def test_costs_are_never_negative_and_prices_repeat(name: str, data: st.DataObje
         free |= ops["klass"] == isa.CLASS_NUMBER["supervisor_call"]
     if core.file.pipeline == "limited_dual_issue":
         free |= ops["klass"] == isa.CLASS_NUMBER["nop"]  # in the second slot
-    assert (once.costs.sum(axis=1)[~free] >= 1).all()
+    if core.file.pipeline != "dual_issue":  # where any instruction may be the second one of a pair
+        assert (once.costs.sum(axis=1)[~free] >= 1).all()
 
 
 def reachable_states(core: Core, codes: list[bytes], rounds: int) -> set[bytes]:
@@ -119,6 +121,10 @@ def _after(core: Core, code: bytes, state: bytes) -> set[bytes]:
     before = np.frombuffer(state, np.int64)
     results: list[Price] = [price(core, code, address=CODE + offset, state=before) for offset in (0, 2)]
     results.append(price(core, code, state=before, taken=True))
+    slot = getattr(PIPELINES[core.file.pipeline], "MISPREDICTION", None)
+    if slot is not None:  # no part of the state: whoever prices takes it out
+        for result in results:
+            result.state[slot] = 0
     return {result.state.tobytes() for result in results}
 
 
@@ -134,8 +140,9 @@ def test_states_are_canonical(name: str) -> None:
     core = CORES[name]
     codes = [assemble(text) for text in STATE_BLOCKS]
     # Late registers, the second slot and the fetch buffer multiply on the Cortex-M33; on the others the fetch buffer of
-    # up to four words, the write buffer and what the instruction before took do.
-    limit = 2000 if core.file.pipeline == "limited_dual_issue" else 800
+    # up to four words, the write buffer and what the instruction before took do. On the Cortex-M7 it is registers of up
+    # to three cycles ago, the units that the older instruction of a pair uses, the queue of four words and the flags.
+    limit = {"limited_dual_issue": 2000, "dual_issue": 3500}.get(core.file.pipeline, 800)
     assert len(reachable_states(core, codes, rounds=60)) < limit
 
 
@@ -143,10 +150,10 @@ def test_states_are_canonical(name: str) -> None:
 def test_what_was_long_ago_does_not_matter(name: str) -> None:
     """After enough quiet instructions the state is the same, whatever came before: else one block had many prices."""
     core = CORES[name]
-    quiet = assemble("46c0 " * 32)
-    ends = {
-        price(core, assemble(text) + quiet).state.tobytes() for text in STATE_BLOCKS if len(assemble(text)) % 4 == 0
-    }
+    quiet = assemble("46c0 " * 32 + "b2ff 46c0")  # UXTB begins a pair wherever there are pairs
+    codes = [code for code in map(assemble, STATE_BLOCKS) if len(code) % 4 == 0]
+    # They end at one place in the words that fetch brings, which are of 64 bits on the Cortex-M7.
+    ends = {price(core, code + quiet, address=CODE - len(code) % 8).state.tobytes() for code in codes}
     assert len(ends) == 1
 
 

@@ -213,7 +213,7 @@ class TestCommand:
             ([str(HELLO), "--core", "cortex-m4,m5"], "unknown core 'm5'"),
             ([str(HELLO), "--wait-states", "99"], "from 0 to 64"),
             ([str(HELLO), "--set", "flash.cache"], "KEY=VALUE"),
-            ([str(HELLO), "--set", "cache=on,off", "-j", "1"], "unknown memory setting"),
+            ([str(HELLO), "--set", "sram.cache=on,off", "-j", "1"], "unknown memory setting"),
             ([str(HELLO), "--set", "flash.cache=on", "--set", "flash.cache=off"], "is given twice"),
             ([str(HELLO), "--board", "nucleo-l4r5zi,nope"], "unknown board 'nope'"),
             ([str(HELLO), "--core", "cortex-m0", "-j", "1"], "does not run on --core cortex-m0"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcusim import __version__
 from mcusim.access_trace import AccessTrace
+from mcusim.attribution.caches import attribute_caches
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.heap import path_of
 from mcusim.attribution.layers import attribute_layers, gap_note
@@ -49,6 +50,8 @@ from mcusim.trace import Trace
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 RAM_KINDS = ("sram", "tcm")
 FLASH_CAUSES = ("flash-fetch", "flash-literal", "flash-data")
+CACHE_CAUSES = ("icache", "dcache", "bus")
+CACHE_SHARE = 0.01  # of all cycles, up to which an interval holds that was measured where all was in the caches
 
 
 def attribute(trace: Trace) -> Profile:
@@ -72,7 +75,7 @@ def attribute(trace: Trace) -> Profile:
         )  # fmt: skip
     _sum_tree(functions, tree)
     instructions = costs.instructions(position)
-    layers, flash = attribute_layers(trace, costs, position)
+    layers, flash, spent = attribute_layers(trace, costs, position)
     profile = Profile(
         schema_version=SCHEMA_VERSION, tool=f"mcusim {__version__}", image=_image_info(trace.image),
         board=_board_info(trace), settings=trace.settings, end=_end_info(trace), totals=totals, functions=functions,
@@ -82,6 +85,7 @@ def attribute(trace: Trace) -> Profile:
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
+        caches=attribute_caches(trace, costs, position, spent),
     )  # fmt: skip
     _check(profile, trace)
     return profile
@@ -187,9 +191,20 @@ def _instruction_at(trace: Trace, address: int) -> str:
 
 
 def _accuracy(trace: Trace, totals: Totals) -> Accuracy:
-    """Return the core's statement. Its interval was measured without wait states, so it does not hold with them."""
+    """Return the core's statement. Its interval was measured without wait states, so it does not hold with them.
+
+    On a core with caches, misses make no difference as long as they are few.
+    """
     statement = trace.core.file.accuracy
-    if statement.interval_percent is not None and any(totals.causes.get(cause) for cause in FLASH_CAUSES):
+    if _ideal(trace):
+        text = f"caches are taken to hit always (--set cache=ideal): memory may make it slower. Else: {statement.text}"
+        return Accuracy("ideal caches", None, text)
+    waited = sum(totals.causes.get(cause, 0) for cause in (*CACHE_CAUSES, *FLASH_CAUSES))
+    if trace.cached and statement.interval_percent is not None and waited > CACHE_SHARE * totals.cycles:
+        text = "an estimate, since memory makes the core wait here, by latencies of which many are estimates. Without"
+        return Accuracy("estimate", None, f"{text}: {statement.text}")
+    flash_waits = not trace.cached and statement.interval_percent is not None
+    if flash_waits and any(totals.causes.get(cause) for cause in FLASH_CAUSES):
         return Accuracy("estimate", None, f"an estimate, since flash has wait states here. Without: {statement.text}")
     return Accuracy(statement.level, statement.interval_percent, statement.text)
 
@@ -254,7 +269,11 @@ def _access_notes(access: AccessTrace | None) -> Iterable[Note]:
 def _memory_notes(trace: Trace) -> Iterable[Note]:
     """Say what is not known of the board's memory: all of its timing, or some numbers of it."""
     flash = trace.board.timed_flash
-    if flash is None or flash.timing is None:
+    if trace.cached:
+        yield from _bus_notes(trace)
+    elif _ideal(trace):
+        yield Note("assumed", "every access hits the caches, and no memory makes the core wait (--set cache=ideal)", 0)
+    elif flash is None or flash.timing is None:
         yield Note(
             "not-modelled", "wait states, caches and prefetch of the board's memory: all of it answers at once", 0
         )
@@ -263,6 +282,26 @@ def _memory_notes(trace: Trace) -> Iterable[Note]:
         if guessed:
             text = f"flash timing of the board where no document gives it: {', '.join(guessed)}"
             yield Note("assumed", text, 0)
+
+
+def _ideal(trace: Trace) -> bool:
+    """Return whether caches that the board has were taken to hit always."""
+    return trace.board.cache is not None and not trace.cached and any(region.bus for region in trace.board.region)
+
+
+def _bus_notes(trace: Trace) -> Iterable[Note]:
+    """Say which memories' latencies are estimates, and what of the caches is not modelled."""
+    buses = [(region.name, bus) for region in trace.board.region for bus in (region.bus, region.alias_bus) if bus]
+    guessed = {name: None for name, bus in buses if any("estimate" in each.source for each in bus.numbers.values())}
+    if guessed:
+        text = f"latencies of memory on the core's bus, which no document gives ('mcusim show {trace.board.name}')"
+        yield Note("assumed", f"{text}: {', '.join(guessed)}", 0)
+    yield Note(
+        "not-modelled",
+        "which line of a full set is replaced (a pseudo-random one here), stale lines, exception frames and DMA in "
+        "caches, what data, writes and fetches do to each other on the bus",
+        0,
+    )
 
 
 def _timing_assumptions(trace: Trace) -> Iterable[Note]:

@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
 from mcusim.isa.decode import ALWAYS, CONDITIONAL, LITERAL
-from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_DATA, FLASH_FETCH, FLASH_LITERAL, MISPREDICTION, UNALIGNED
+from mcusim.pipelines.causes import (
+    BUS,
+    CAUSES,
+    DCACHE,
+    DIVISION,
+    FLASH_DATA,
+    FLASH_FETCH,
+    FLASH_LITERAL,
+    ICACHE,
+    MISPREDICTION,
+    UNALIGNED,
+)
 from mcusim.profile import InstructionCost
 from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
@@ -20,6 +33,20 @@ Counts = npt.NDArray[np.int64]
 def named(cycles: Counts) -> dict[str, int]:
     """Return the cycles of causes that have any, by name."""
     return {cause: int(value) for cause, value in zip(CAUSES, cycles, strict=True) if value}
+
+
+def fetch_causes(trace: Trace) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return for each row of the trace's lines the cause of its `stall_cycles`, and that of its `bus_cycles`."""
+    stall = np.full(len(trace.lines), ICACHE if trace.cached else FLASH_FETCH, np.int64)
+    bus = np.full(len(trace.lines), BUS, np.int64)
+    for region in trace.board.region if trace.cached else ():
+        for start, end in region.ranges:
+            used = region.alias_bus if region.alias_bus is not None and start != region.start else region.bus
+            if used is not None and used.tightly_coupled.value:
+                first, last = start >> 5, end >> 5
+                inside = (trace.lines["line"] >= first) & (trace.lines["line"] < last)
+                stall[inside] = bus[inside] = FLASH_FETCH
+    return stall, bus
 
 
 class Costs:
@@ -52,13 +79,25 @@ class Costs:
             self._add_to(int(branch["address"]), MISPREDICTION, int(branch["extra_cycles"]))
         for address, cycles in trace.data_stalls.items():
             self._add_to(address, None, cycles)
+        for address, row in trace.misses.items():
+            for cause, cycles in self.miss_cycles(address, row):
+                self._add_to(address, cause, cycles)
+
+    def miss_cycles(self, address: int, row: Any) -> list[tuple[int, int]]:
+        """Return what a row of the trace's misses, or as much as grew of it, has waited: (cause, cycles)."""
+        waits = ((DCACHE, "dcache_cycles"), (BUS, "bus_cycles"), (self.wait_cause(address), "flash_cycles"))
+        return [(cause, int(row[name])) for cause, name in waits if row[name]]
 
     def _add_fetch_waits(self) -> None:
+        stall_causes, bus_causes = self.line_causes = fetch_causes(self.trace)
         for outcome in np.flatnonzero(self.trace.fetches["line_count"] > 0):
             fetch, block = self.trace.fetches[outcome], int(self.trace.entries[outcome // 2]["block"])
-            lines = self.trace.lines[fetch["first_line"] :][: fetch["line_count"]]
-            for line in lines[lines["stall_cycles"] > 0]:
-                self.costs_of(block)[int(line["op_index"]), FLASH_FETCH] += int(line["stall_cycles"])
+            first = int(fetch["first_line"])
+            for number in range(first, first + int(fetch["line_count"])):
+                line = self.trace.lines[number]
+                for name, cause in (("stall_cycles", stall_causes[number]), ("bus_cycles", bus_causes[number])):
+                    if line[name]:
+                        self.costs_of(block)[int(line["op_index"]), cause] += int(line[name])
 
     def costs_of(self, block: int) -> Counts:
         """Return the costs of a block; one that never came to its end (a fault, lines only asked for) has none yet."""
@@ -78,16 +117,17 @@ class Costs:
 
         Without a cause they are a load's waits for flash.
         """
-        block, index, _ = self._place(address)
+        block, index, _ = self.place_of(address)
         if cause is None:
             cause = self.wait_cause(address)
         self.costs_of(block)[index, cause] += cycles
 
     def wait_cause(self, address: int) -> int:
         """Return the cause of what a load, by its address, waits for flash."""
-        return FLASH_LITERAL if self._place(address)[2] else FLASH_DATA
+        return FLASH_LITERAL if self.place_of(address)[2] else FLASH_DATA
 
-    def _place(self, address: int) -> tuple[int, int, bool]:
+    def place_of(self, address: int) -> tuple[int, int, bool]:
+        """Return a block that holds an instruction, its index there, and whether it loads relative to PC."""
         if not self._places:
             decoded = self.trace.pricer.decoded
             unfinished = [block for block in range(len(decoded)) if block not in self.cycles]

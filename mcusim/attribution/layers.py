@@ -10,23 +10,29 @@ from mcusim.attribution.flash import FlashUse
 from mcusim.attribution.inferences import Places, find_places
 from mcusim.engine import records as rec
 from mcusim.layer_trace import LayerTrace, Spending
-from mcusim.pipelines.causes import CAUSES, DIVISION, FLASH_FETCH, MISPREDICTION, UNALIGNED
+from mcusim.pipelines.causes import CAUSES, DIVISION, MISPREDICTION, UNALIGNED
 from mcusim.profile_memory import Activation, Layer, Layers, Outside
 from mcusim.trace import Trace
 
 MAIN = "main"
 INFERENCES_BY = {"frame": "calls of one function", "repetition": "repetitions of one sequence of layers"}
 PERIPHERALS = "peripherals"  # beside the names of regions
+MISS_CYCLES = ("dcache_cycles", "bus_cycles", "flash_cycles")
 GAP_SHARE = 0.1  # of an inference, from which on a remark is due
 KIND_NAMES = {rec.KIND_CALL: "call", rec.KIND_THREAD: "thread", rec.KIND_HANDLER: "handler", rec.KIND_TASK: "task"}
 
 
-def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> tuple[Layers | None, FlashUse]:
-    """Return the layers of a run (None where no rule was asked for or found any), and who used which flash."""
+def attribute_layers(
+    trace: Trace, costs: Costs, position: dict[int, int]
+) -> tuple[Layers | None, FlashUse, list[Spending]]:
+    """Return the layers of a run (None where no rule was asked for or found any), and who used which flash.
+
+    The last is what each layer has spent, still as counts.
+    """
     everything = Spending(rows={"outcomes": [(np.arange(len(trace.outcomes)), trace.outcomes["count"])]})
     found = trace.layers
     if found is None or found.rule is None:
-        return None, FlashUse(trace, None, [], everything)
+        return None, FlashUse(trace, None, [], everything), []
     places = find_places(found.activations, _outermost(trace))
     spent = _by_slot(found, places)
     ledger = Ledger(trace, costs)
@@ -50,7 +56,7 @@ def attribute_layers(trace: Trace, costs: Costs, position: dict[int, int]) -> tu
         outside=_outside(trace, found, ledger), inferences_by=INFERENCES_BY.get(places.how, places.how),
         left_out=found.left_out,
     )  # fmt: skip
-    return attributed, flash
+    return attributed, flash, spent
 
 
 def _outermost(trace: Trace) -> frozenset[int]:
@@ -132,7 +138,9 @@ class Ledger:
         causes[DIVISION] += probes[trace.probes["kind"] == rec.PROBE_DIVISION].sum()
         causes[UNALIGNED] += spending.dense("alignments", len(trace.alignments)).sum()
         causes[MISPREDICTION] += spending.dense("branches", len(trace.branches)).sum()
-        causes[FLASH_FETCH] += spending.dense("lines", len(trace.lines)).sum()
+        for name, of_lines in zip(("lines", "line_bus"), self._costs.line_causes, strict=True):
+            np.add.at(causes, of_lines, spending.dense(name, len(trace.lines)))
+        self._add_misses(spending, causes)
         for address, cycles in spending.stalls.items():
             causes[self._costs.wait_cause(address)] += cycles
         for (_, cause), cycles in spending.extra.items():
@@ -140,6 +148,16 @@ class Ledger:
         if int(causes.sum()) != spending.cycles:
             raise AssertionError(f"cycles of a layer do not add up to {spending.cycles}: {named(causes)}")
         return causes, int(counts @ self._lengths)
+
+    def _add_misses(self, spending: Spending, causes: Counts) -> None:
+        misses = self._trace.misses
+        if not misses:
+            return
+        grown = {name: spending.dense(name, len(misses)) for name in MISS_CYCLES}
+        for number, address in enumerate(misses):
+            row = {name: grown[name][number] for name in MISS_CYCLES}
+            for cause, cycles in self._costs.miss_cycles(address, row):
+                causes[cause] += cycles
 
 
 def gap_note(layers: Layers, handler_cycles: int) -> str | None:

@@ -37,7 +37,7 @@ def open_firmware(path: Path, board: Board | str | Path | None) -> tuple[Image, 
     image = load(path, need_vectors=False)
     if named is None:
         if image.vectors.missing:
-            raise McusimError(f"{path}: no vector table tells which board it is for: say it (board=...)")
+            raise McusimError(f"{path}: no vector table tells which board it is for: say it (board=..., or --board)")
         named = guess_board(image)[0]
     if image.vectors.missing:
         top = stack_top(image, named)

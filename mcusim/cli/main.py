@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "plot": "plot",
     "compare": "compare",
     "validate": "validate",
+    "check": "check",
     "list": "list_names",
     "show": "show",
 }

@@ -20,13 +20,13 @@ from mcusim.reports.table import Column
 
 if TYPE_CHECKING:
     from mcusim.board import Board
-    from mcusim.microbenchmark import Case
+    from mcusim.microbenchmark import Case, CaseFile
 
 # Section title -> rows of key, value, source.
 Description = list[tuple[str, list[tuple[str, str, str]]]]
 
 _MICROBENCHMARKS = (
-    Column("cycles", "published cycles", "count"),
+    Column("cycles", "published cycles", "quantity"),
     Column("name", "name", "text"),
     Column("code", "code, and who says so", "text", flexible=True, wrap=True),
 )
@@ -78,14 +78,15 @@ def _microbenchmarks(core: str) -> int:
     from mcusim.reports.table import Row, Table
 
     file = load_cases(core)
+    missed = file.why_missed()
     rows = []
     for case in file.case:
-        rows += [Row((case.cycles, case.name, _code(case))), Row((None, None, case.source), "aside")]
+        rows += [Row((case.cycles, case.name, _code(case, file))), Row((None, None, case.source), "aside")]
         if case.contradicted:
             rows.append(Row((None, None, f"contradicted: {case.contradicted}"), "aside"))
-    contradicted = sum(bool(case.contradicted) for case in file.case)
-    remark = f"{len(file.case)} cases; the model gives these cycles exactly"
-    remark += f", but for {contradicted} that another measurement contradicts" if contradicted else ""
+        if case.name in missed:
+            rows.append(Row((None, None, f"missed: {missed[case.name]}"), "aside"))
+    remark = _remark(file)
     table = Table("microbenchmarks", _MICROBENCHMARKS, rows, remark)
     sources = [f"{key}: {text}" for key, text in file.sources.items()]
     document = Document(core, [table], table, {}, sources)
@@ -96,15 +97,37 @@ def _microbenchmarks(core: str) -> int:
     return 0
 
 
-def _code(case: Case) -> str:
+def _remark(file: CaseFile) -> str:
+    """Return what holds for the cases of a file as a whole."""
+    from mcusim.microbenchmark import ONCE
+
+    contradicted = sum(bool(case.contradicted) for case in file.case)
+    missed = len(file.why_missed())
+    exceptions = [f"{missed} that it misses"] if missed else []
+    exceptions += [f"{contradicted} that another measurement contradicts"] if contradicted else []
+    remark = f"{len(file.case)} cases; the model gives these cycles exactly"
+    remark += f", but for {' and '.join(exceptions)}" if exceptions else ""
+    warm_up, copies = file.template.copies
+    if (warm_up, copies) != ONCE:
+        remark += f". Cycles are those of each of copies {warm_up + 1} to {copies} in a row"
+        remark += f", behind {file.template.anchor}, which is not counted" if file.template.anchor else ""
+    return remark
+
+
+def _code(case: Case, file: CaseFile) -> str:
     """Return the code, and in brackets what is not as usual about it."""
-    from mcusim.microbenchmark import FOLLOWER
+    from mcusim.microbenchmark import FOLLOWER, ONCE
 
     unusual = [("after", case.setup), ("before", "" if case.after == FOLLOWER else case.after),
                ("on", case.board), ("with", ", ".join(case.memory))]  # fmt: skip
     words = [f"{word} {text}" for word, text in unusual if text]
     words += [f"at offset {case.offset}"] if case.offset else []
     words += [f"{case.wait_states} wait states"] if case.wait_states is not None else []
+    words += ["a turn of a loop"] if case.turns else []
+    words += [f"only cycles of {case.cause}"] if case.cause else []
+    if file.template.copies != ONCE and not case.turns:
+        words += ["without what stands before each copy"] if file.template.anchor and not case.anchored else []
+        words += ["once"] if case.copies == ONCE else [f"{case.copies[1]} copies"] if case.copies else []
     words += ["contradicted"] if case.contradicted else []
     code = "; ".join(line.strip() for line in case.code.strip().splitlines())
     return code + (f" ({'; '.join(words)})" if words else "")

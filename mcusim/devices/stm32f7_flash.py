@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """STM32F7 flash interface; ST RM0385 and RM0410, chapter 3: ACR reads back what was written, nothing is ever busy.
 
-The key sequences unlock CR and OPTCR (RM0385, FLASH_KEYR, FLASH_OPTKEYR). Wait states are remembered, not timed: the
-core's table says so. Erasing and programming are not modelled: the report says so when the firmware tries. Bits: ST
+The key sequences unlock CR and OPTCR (RM0385, FLASH_KEYR, FLASH_OPTKEYR). The machine times wait states, and on F7 the
+cache at the ITCM bus (ART; RM0385, FLASH_ACR: ARTEN is bit 9, ARTRST bit 11), where the board says how.
+Erasing and programming are not modelled: the report says so when the firmware tries. Bits: ST
 cmsis_device_f7 v1.2.9, stm32f746xx.h. The flash interfaces of H7 and U5 differ in where the same registers are, and
 build on this one.
 """
@@ -31,12 +32,15 @@ class Stm32F7Flash(RegisterFile):
     changes_memory: dict[int, int] = {CR: 1 << 16 | 1 << 0}  # noqa: RUF012 - control register -> STRT, PG
     status: frozenset[int] = frozenset({SR})
     latency_mask = 15
+    art_enable, art_reset = 1 << 9, 1 << 11
 
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         super().__init__(entry, host)
         if "option_control" in self.option:
             self.registers[OPTCR] = int(self.option["option_control"])
         self._first_key: set[int] = set()  # the key registers that have got the first of two
+        if host.flash_timed:
+            self.set_access(self.registers.get(ACR, 0))
 
     def read_register(self, offset: int) -> int:
         """Return a register; status registers are clear, keys cannot be read."""
@@ -54,8 +58,13 @@ class Stm32F7Flash(RegisterFile):
             self.set_access(value)
 
     def set_access(self, value: int) -> None:
-        """Take what ACR asks for: the caches of this core are not modelled, and neither are its wait states."""
-        if wait_states := value & self.latency_mask:
+        """Tell the machine what ACR asks for."""
+        wait_states = value & self.latency_mask
+        self.host.set_flash({
+            "wait_states": wait_states, "icache": int(value & self.art_enable != 0),
+            "empty_icache": int(value & self.art_reset != 0),
+        })  # fmt: skip
+        if wait_states and not self.host.flash_timed:
             self.host.remarks.add(f"no flash wait states, though the firmware set {wait_states}: real cycles are more")
 
     def _take_key(self, offset: int, value: int) -> None:

@@ -31,6 +31,7 @@ class Stm32H7Flash(Stm32F7Flash):
     }  # fmt: skip
     lock_bits = {CR1: 0, CR1 + BANK2: 0, OPTCR: 0}  # noqa: RUF012 - a class constant
     status = frozenset({SR1, SR1 + BANK2})
+    art_enable = art_reset = 0
 
     def __init__(self, entry: DeviceEntry, host: Host) -> None:
         super().__init__(entry, host)
@@ -38,6 +39,8 @@ class Stm32H7Flash(Stm32F7Flash):
         self.changes_memory = {CR1: CHANGES[h7a3], CR1 + BANK2: CHANGES[h7a3]}
         if h7a3:
             self.registers |= {ACR: 0x13, CR1: 1, CR1 + BANK2: 1}
+            if host.flash_timed:
+                self.set_access(self.registers[ACR])
 
     def read_register(self, offset: int) -> int:
         """Return a register; those that the banks share are at both places."""

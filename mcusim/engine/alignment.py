@@ -33,11 +33,12 @@ class Loads:
 class Alignments:
     """Which loads of which block are checked, and the native rows for them."""
 
-    def __init__(self, tables: Tables, transfer_cycles: int) -> None:
+    def __init__(self, tables: Tables, transfer_cycles: int, byte_transfers: int = 2) -> None:
         self.tables = tables
         self.transfer_cycles = transfer_cycles
+        self.eager = False  # check all loads always: slower, and no run depends on what ran before it
         self.loads: dict[int, Loads] = {}  # block -> its loads, where there are any
-        tables.m["transfer_cycles"] = transfer_cycles
+        tables.m["transfer_cycles"], tables.m["byte_transfers"] = transfer_cycles, byte_transfers
 
     def add_block(self, block: int, ops: isa.OpArray, known: list[int | None]) -> None:
         """Sort out a block's loads, given the addresses that they have now as far as they are known."""
@@ -52,7 +53,7 @@ class Alignments:
             shown = None if op["flags"] & isa.CONDITIONAL else end_address(ops, index)
             if shown is None:
                 op["further_transfers"] = transfers  # its registers do not last: as it was when it was met
-            elif transfers or not shown.steady:
+            elif transfers or not shown.steady or (self.eager and shown.base != isa.SP):
                 loads.checked[index] = shown
             elif shown.base != isa.SP:
                 loads.watched[index] = shown

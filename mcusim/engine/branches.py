@@ -11,7 +11,8 @@ branches are present does not change when one of them is predicted rightly, and 
 branch holds, for either way, whether going there is *quiet*, that is predicted and nothing to learn from. Only what is
 not quiet comes here.
 
-Where the numbers are from, and what of this is an estimate, is said in the core's `[predictor]` table.
+Where the numbers are from, and what of this is an estimate, is said in the core's `[predictor]` table; what it costs
+to be wrong, in the rules of its pipeline.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from mcusim.engine import branch_tables as b
 from mcusim.engine import records as rec
-from mcusim.jit import as_pointer, carray, int32, int64, njit
+from mcusim.jit import as_pointer, carray, int32, int64, njit, njit_inlined
 
 BRANCH = b.BRANCH
 RIGHT, REDIRECTED, WRONG = 0, 1, 2
@@ -81,7 +82,7 @@ def _learn(m: Any, number: int, taken: int, address: int) -> None:
     _refresh(m, row)
 
 
-@njit
+@njit_inlined
 def is_quiet(m: Any, number: int, taken: int) -> bool:
     """Return whether a branch that goes this way was predicted so, and nothing is learnt of it."""
     row = carray(as_pointer(m.branches), (m.branch_capacity,), BRANCH)[number]

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
-from mcusim.engine import access, hooks, sanitizing
+from mcusim.engine import access, cache_hooks, hooks, sanitizing
 from mcusim.engine.flash import on_flash_read
 from mcusim.engine.native import LIBRARY
 from mcusim.engine.operands import on_probe
@@ -129,7 +129,7 @@ class Engine:
         self._keep.append(tables)
         self._machine = address_of(tables.machine)
         self._block_hook = self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, hooks.on_block, self._machine)
-        self._read_hooks: list[int] = []
+        self._wait_hooks: list[int] = []
         self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
         invalid = unicorn_const.UC_HOOK_MEM_INVALID
         self._uc.hook_add(invalid, self._on_invalid)
@@ -154,14 +154,28 @@ class Engine:
 
         With no windows, stop that. The engine must stand still.
         """
-        for handle in (self._block_hook, *self._read_hooks):
-            self._check(LIBRARY.uc_hook_del(self._handle, ctypes.c_size_t(handle)))
-        on_block = hooks.on_block_waits if windows else hooks.on_block
-        self._block_hook = self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, on_block, self._machine)
-        self._read_hooks = [
-            self._add_native_hook(unicorn_const.UC_HOOK_MEM_READ, on_flash_read, record, start, end - 1)
-            for start, end, record in windows
+        read = unicorn_const.UC_HOOK_MEM_READ
+        wanted = [(read, on_flash_read, record, start, end - 1) for start, end, record in windows]
+        self._replace_hooks(hooks.on_block_waits if windows else hooks.on_block, wanted)
+
+    def time_caches(self, windows: Sequence[tuple[int, int]], record_address: int) -> None:
+        """Charge what caches and the bus make the core wait from now on, in these (start, end), by a CACHES record."""
+        wanted = [
+            (kind, hook, record_address, start, end - 1)
+            for start, end in windows
+            for kind, hook in (
+                (unicorn_const.UC_HOOK_MEM_READ, cache_hooks.on_data_read),
+                (unicorn_const.UC_HOOK_MEM_WRITE, cache_hooks.on_data_write),
+            )
         ]
+        self._replace_hooks(hooks.on_block_cached, wanted)
+
+    def _replace_hooks(self, on_block: Any, wanted: Sequence[tuple[int, Any, int, int, int]]) -> None:
+        """Put another block hook in place, and memory hooks of (kind, hook, user data, first, last address)."""
+        for handle in (self._block_hook, *self._wait_hooks):
+            self._check(LIBRARY.uc_hook_del(self._handle, ctypes.c_size_t(handle)))
+        self._block_hook = self._add_native_hook(unicorn_const.UC_HOOK_BLOCK, on_block, self._machine)
+        self._wait_hooks = [self._add_native_hook(*hook) for hook in wanted]
         self._uc.ctl_flush_tb()  # what is translated has the hooks of before
 
     def track_accesses(self, record_address: int, *, sanitize: bool) -> None:

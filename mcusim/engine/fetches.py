@@ -33,9 +33,11 @@ def moments(ops: isa.OpArray, costs: npt.NDArray[np.int32]) -> list[tuple[int, i
     return rows
 
 
-def _request(word: int, first_word: int, addresses: npt.NDArray[np.uint32], starts: list[int], words: int) -> int:
-    """Return when the fetch unit asks for a word: one a cycle, and when there is room in its buffer of `words`."""
-    request = word - first_word - 1
+def _request(
+    word: int, first_word: int, addresses: npt.NDArray[np.uint32], starts: list[int], words: int, per_cycle: int
+) -> int:
+    """Return when the fetch unit asks for a word: so many a cycle, and when there is room in its buffer of `words`."""
+    request = (word - first_word) // per_cycle - 1
     used_up = (word - words + 1) * WORD_BYTES  # the first address behind the last word that must be
     if addresses[0] < used_up:
         index = int(np.searchsorted(addresses, used_up))
@@ -43,7 +45,7 @@ def _request(word: int, first_word: int, addresses: npt.NDArray[np.uint32], star
     return request
 
 
-def fetch_lead(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int) -> int:
+def fetch_lead(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int, per_cycle: int = 1) -> int:
     """Return by how many cycles fetch is ahead of decoding at the end of a block that control leaves at its end."""
     if not len(ops):
         return 1
@@ -51,16 +53,19 @@ def fetch_lead(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int) -> in
     starts = [0, *totals.tolist()]
     addresses = ops["address"]
     end = int(addresses[-1]) + int(ops[-1]["size_bytes"])
-    request = _request(-(-end // WORD_BYTES), int(addresses[0]) // WORD_BYTES, addresses, starts, words)
+    request = _request(-(-end // WORD_BYTES), int(addresses[0]) // WORD_BYTES, addresses, starts, words, per_cycle)
     return max(starts[-1] - request, 1)
 
 
-def lines_needed(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int, line_at: LineAt) -> list[Row]:
+def lines_needed(
+    ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int, line_at: LineAt, per_cycle: int = 1
+) -> list[Row]:
     """Return the lines that a block fetches, in order, each with when it is needed and when it is asked for.
 
-    Cycles count from the block's start. The fetch unit asks for one word a cycle, while its buffer has room: for a word
-    when the one `words` before it has been used up, which shows a cycle later; for the first word of a block the cycle
-    before. So 32-bit instructions that take a cycle each are asked for just in time, and others earlier.
+    Cycles count from the block's start. The fetch unit asks for a word a cycle (or `per_cycle`) while its buffer has
+    room: for a word when the one `words` before it has been used up, which shows a cycle later; for the first word of
+    a block the cycle before. So 32-bit instructions that take a cycle each are asked for just in time, and others
+    earlier.
     """
     starts = [0, *np.cumsum(costs.sum(axis=1)).tolist()]
     waits = costs[:, _BEFORE_ISSUE].sum(axis=1).tolist()
@@ -76,6 +81,6 @@ def lines_needed(ops: isa.OpArray, costs: npt.NDArray[np.int32], words: int, lin
                 continue
             last = line
             need = starts[index] + waits[index]
-            request = _request(part // WORD_BYTES, first_word, addresses, starts, words)
+            request = _request(part // WORD_BYTES, first_word, addresses, starts, words, per_cycle)
             rows.append((line, need, min(request, need - 1), index))
     return rows

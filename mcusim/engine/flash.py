@@ -217,7 +217,7 @@ def _refill(m: Any, moment: Any, stall: int) -> int:
 
 
 @njit
-def _running_outcome(m: Any) -> int:
+def running_outcome(m: Any) -> int:
     """Return an outcome of the running block whose lines are listed; -1 if there is none.
 
     Which one it will be is not known yet, but they have the same lines.
@@ -237,7 +237,7 @@ def _wait_for_data(m: Any, flash: Any, line: int, address: int) -> None:
 
     In a block whose prices are not known yet, it is read when the block starts.
     """
-    outcome = _running_outcome(m)
+    outcome = running_outcome(m)
     if outcome < 0:
         stall = read_data(flash, line, m.clock_cycles)
     else:

@@ -25,6 +25,8 @@ LINE = np.dtype(
         ("request_cycles", np.int32),  # when the core's fetch unit asks for it
         ("op_index", np.int32),  # the instruction
         ("stall_cycles", np.int64),  # what it has waited, in all
+        ("bus_cycles", np.int64),  # and where no cache would hold the line, on a core with caches
+        ("misses", np.int64),  # how often it was read from memory, on such a core
         ("epoch", np.int64),  # of the flash, when it was found in the cache and nothing else happened; else 0
         ("slot", np.int64),  # where it was found
     ],
@@ -33,7 +35,13 @@ LINE = np.dtype(
 # For each outcome: where its lines stand, and where its first halfword's moment does.
 # Fetch is ahead of its end by `lead_cycles`: what follows was asked for so long before.
 FETCH = np.dtype(
-    [("first_line", np.int32), ("line_count", np.int32), ("first_moment", np.int32), ("lead_cycles", np.int32)],
+    [
+        ("first_line", np.int32),
+        ("line_count", np.int32),
+        ("first_moment", np.int32),
+        ("lead_cycles", np.int32),
+        ("epoch", np.int64),  # of the core's caches, when all its lines were found there; else 0
+    ],
     align=True,
 )
 # For each halfword of a block: the instruction that starts there, and when it issues, from the block's start. How many

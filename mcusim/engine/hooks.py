@@ -18,6 +18,7 @@ from typing import Any
 
 from mcusim.engine import records as rec
 from mcusim.engine.branches import is_quiet, penalty, resolve
+from mcusim.engine.cache_hooks import charge_fetch, fetched_again, leave_cached
 from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
 from mcusim.engine.guard_tables import NO_GUARD
@@ -25,7 +26,7 @@ from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
 from mcusim.engine.places import PREDICATE_MASK, guards_hold, places_now
 from mcusim.isa.decode import FLOW_NEXT
-from mcusim.jit import as_pointer, carray, int64, native_callback, njit, pointer, uint32, uint64, void
+from mcusim.jit import as_pointer, carray, int64, native_callback, njit, njit_inlined, pointer, uint32, uint64, void
 
 # Names that compiled code reads as constants.
 MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = rec.MACHINE, rec.BLOCK, rec.ENTRY, rec.OUTCOME, rec.INDEX
@@ -52,6 +53,20 @@ def _want_entry(m: Any, block_number: int, state: int, predicates: int) -> None:
 
 
 @njit
+def _charge_waits(m: Any, outcome: int) -> bool:
+    """Charge what a block that has ended has waited for its lines. False: they must be listed first."""
+    if m.flash:
+        if not charge_lines(m, outcome, ALL_OPS):
+            return False
+        leave_block(m, outcome)
+    elif m.caches:
+        if not charge_fetch(m, outcome, ALL_OPS):
+            return False
+        leave_cached(m, outcome)
+    return True
+
+
+@njit
 def _settle(m: Any, address: int) -> bool:
     """Charge the block that has ended, now that we see where control went. False: its price must be found first."""
     number = m.current_entry
@@ -69,12 +84,10 @@ def _settle(m: Any, address: int) -> bool:
             return False
     index = 2 * number + taken
     outcome = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)[index]
-    if outcome.cycles < 0 or (m.flash and not charge_lines(m, index, ALL_OPS)):
+    if outcome.cycles < 0 or not _charge_waits(m, index):
         m.wanted_outcome = index
         stop(m, rec.NEW_PRICE)
         return False
-    if m.flash:
-        leave_block(m, index)
     outcome.count += 1
     m.clock_cycles += outcome.cycles
     if outcome.branch >= 0:
@@ -179,7 +192,7 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome.link_guard = NO_GUARD if again else entries[entry].first_guard
 
 
-@njit
+@njit_inlined
 def _follow_link(m: Any, outcome: Any, taken: int, address: int) -> bool:
     """Charge an outcome and go to the entry it links to, at an address. False: something has to be done first."""
     if outcome.link_guard >= 0 and not guards_hold(m, outcome.link_guard):
@@ -236,5 +249,30 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         linked = outcomes[uint64(taken)].link_key == key and charge_lines(m, taken, ALL_OPS)
         if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
             leave_block(m, taken)
+            return
+    _enter(m, int64(address), int64(size_bytes))
+
+
+@native_callback(void, pointer, uint64, uint32, pointer)
+def on_block_cached(uc: Any, address: int, size_bytes: int, user: Any) -> None:
+    """Do what `on_block` does, on a core with caches: what fetching a block has waited is charged with it."""
+    m = carray(user, (1,), MACHINE)[0]
+    m.accesses_before = m.accesses
+    if 4 * m.miss_count > m.miss_index_mask:
+        stop(m, rec.FULL)
+        return
+    entry = m.current_entry
+    if entry >= 0:
+        key = int64(address) | int64(size_bytes) << 32
+        outcomes = carray(as_pointer(m.outcomes), (m.outcome_capacity,), OUTCOME)
+        taken = int64(2 * entry)
+        if outcomes[uint64(taken)].link_key != key:
+            taken += 1
+        # As above: what is charged is not charged again.
+        linked = outcomes[uint64(taken)].link_key == key and (
+            fetched_again(m, taken) or charge_fetch(m, taken, ALL_OPS)
+        )
+        if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
+            leave_cached(m, taken)
             return
     _enter(m, int64(address), int64(size_bytes))

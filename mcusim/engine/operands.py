@@ -168,7 +168,7 @@ def alignment_extra(m: Any, block: Any) -> int:
             address += core_register(m, row.index) << row.shift
         low = address & (row.size_bytes - 1)
         if low:
-            extra = m.transfer_cycles * (1 if row.size_bytes == 2 or low == 2 else 2)
+            extra = m.transfer_cycles * (1 if row.size_bytes == 2 or low == 2 else m.byte_transfers)
             row.extra_cycles += extra
             total += extra
     return total

@@ -23,7 +23,7 @@ from mcusim.engine.guard_tables import PREDICATE_MASK
 from mcusim.engine.places import Places, is_steady
 from mcusim.engine.tables import Tables
 from mcusim.isa import decode as isa
-from mcusim.isa.addressing import Access
+from mcusim.isa.addressing import Access, after_stores
 from mcusim.isa.pointers import traced_accesses
 from mcusim.isa.stack import stack_bytes
 from mcusim.pipelines import PIPELINES
@@ -118,13 +118,15 @@ class Pricer:
         self.tables = tables
         self.memory = memory
         self._seen: dict[tuple[int, int], Access] = {}  # (address, opcode) of a load or store -> what it accessed first
+        self._relations: dict[tuple[int, int], tuple[list[int], list[int]]] = {}  # (start, instructions) of a block
         windows = memory.guarded_windows()
         tables.set_windows(windows)
         self.places = Places(memory, [start for start, _, _ in windows])
-        self.alignments = Alignments(tables, core.unaligned_transfer_cycles)
+        self.alignments = Alignments(tables, core.unaligned_transfer_cycles, core.unaligned_byte_transfers)
         self.decoded: list[DecodedBlock] = []
         self.line_at: LineAt | None = None  # where memory has wait states: which line of flash holds an address
         self.buffer_words = core.file.rule["fetch_buffer_words"].value if "fetch_buffer_words" in core.file.rule else 1
+        self.words_per_cycle = 1  # that the fetch unit asks for
         self.probe_at: dict[int, int] = {}  # address -> number of the probe
         self._lengths: list[int] = []
         self._branches: dict[tuple[int, int], int] = {}  # (address, opcode) -> number of a branch that is predicted
@@ -132,7 +134,8 @@ class Pricer:
         self._state_numbers: dict[bytes, int] = {}
         self._operand_classes = ((_DIVIDE, core.divide_model), (_MULTIPLY_LONG, core.multiply_model))
         if core.file.predictor:
-            tables.set_predictor(**{name: number.value for name, number in core.file.predictor.items()})
+            numbers = {name: number.value for name, number in core.file.predictor.items()}
+            tables.set_predictor(**numbers, redirect_cycles=core.file.rule["misprediction_decoded_cycles"].value)
         self.reset_state = self.intern(self.pipeline.reset_state())
 
     def intern(self, state: npt.NDArray[np.int64]) -> int:
@@ -209,7 +212,21 @@ class Pricer:
                 ops[index]["late_cycles"] = self.memory.late_cycles(access.address)
             elif registers is not None:  # unknown: as late as the memory that holds the stack
                 ops[index]["late_cycles"] = self.memory.late_cycles(registers[isa.SP])
+        self._relate(ops, found)
         return exact, found
+
+    def _relate(self, ops: isa.OpArray, found: list[Access | None] | None) -> None:
+        """Fill in which accesses of a block meet in one bank or word, by addresses of one and the same moment.
+
+        A block that is met afresh, when the registers are not those of its start, is as it was at first.
+        """
+        key = (int(ops[0]["address"]), len(ops)) if len(ops) else (0, 0)
+        if found is not None:
+            exact = [access.address if access is not None and access.exact else None for access in found]
+            banks = [0 if address is None else 1 + (int(address) >> 2 & 1) for address in exact]
+            self._relations[key] = banks, after_stores(ops, exact)
+        if key in self._relations:
+            ops["bank"], ops["after_store"] = self._relations[key]
 
     def block_lengths(self) -> npt.NDArray[np.int64]:
         """Return the number of instructions of each block."""
@@ -239,6 +256,8 @@ class Pricer:
 
     def _matters(self, op: np.void) -> bool:
         """Return whether skipping this instruction changes what the block costs."""
+        if getattr(self.pipeline, "SKIPPED_TAKES_TIME", False):
+            return bool(op["flags"] & isa.WRITES_PC or op["klass"] == _DIVIDE)
         access = op["flags"] & (isa.LOAD | isa.STORE | isa.FP | isa.WRITES_PC)
         if access or op["klass"] == _DIVIDE or self.core.class_cycles[op["klass"]] != 1:
             return True
@@ -365,15 +384,17 @@ class Pricer:
         block = int(entry["block"])
         total, costs, state = self.costs(block, int(entry["state"]), int(entry["predicates"]), bool(outcome & 1))
         row = self.tables.arrays["outcomes"][outcome]
+        slot = getattr(self.pipeline, "MISPREDICTION", None)
+        if slot is not None:
+            row["mispredict_cycles"], state[slot] = state[slot], 0  # no part of what is in flight
         if self.core.file.predictor:
-            slot = self.pipeline.MISPREDICTION  # not part of what is in flight
-            row["branch"], row["mispredict_cycles"], state[slot] = self._branch_of(block), state[slot], 0
+            row["branch"] = self._branch_of(block)
         row["cycles"], row["exit_state"] = total, self.intern(state)
         row["look_at"] = self.alignments.first_look(block)
         if self.line_at is not None:
-            ops, words = self.decoded[block].ops, self.buffer_words
-            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words)
-            lines = lines_needed(ops, costs, words, self.line_at)
+            ops, words, pace = self.decoded[block].ops, self.buffer_words, self.words_per_cycle
+            lead_cycles = 1 if outcome & 1 else fetch_lead(ops, costs, words, pace)
+            lines = lines_needed(ops, costs, words, self.line_at, pace)
             self.tables.add_lines(outcome, lines, moments(ops, costs), lead_cycles)
 
     def _branch_of(self, block: int) -> int:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcusim.engine.branch_tables import BRANCH_FIELDS
+from mcusim.engine.cache_tables import CACHE_FIELDS
 from mcusim.engine.flash_tables import FLASH_FIELDS
 from mcusim.engine.guard_tables import GUARD_FIELDS
 
@@ -117,6 +118,9 @@ ENTRY = np.dtype(
         ("predicates", np.int32),
         ("next", np.int32),  # the next entry of the same block
         ("first_guard", np.int32),  # -1: none
+        ("in_it", np.int32),  # its block is ACCESSES_IN_IT
+        ("reads", np.int64),  # of memory that caches or the bus may make wait
+        ("writes", np.int64),
     ],
     align=True,
 )
@@ -236,6 +240,7 @@ MACHINE = np.dtype(
         ("function_flags", np.uint64),  # by function number
         ("function_capacity", np.int64),
         ("transfer_cycles", np.int64),  # of each transfer that an unaligned load takes beyond its first
+        ("byte_transfers", np.int64),  # beyond its first that a word at an odd address takes
         ("divide_model", np.int64),  # how division cycles follow from the operands
         ("divide_trap", np.int64),  # CCR.DIV_0_TRP
         ("divided_by_zero", np.int64),  # with that trap: the division's number plus one, or a probe's address negated
@@ -265,6 +270,7 @@ MACHINE = np.dtype(
         ("child_index", np.uint64),
         ("child_index_mask", np.int64),
         *FLASH_FIELDS,
+        *CACHE_FIELDS,
         *GUARD_FIELDS,
         *BRANCH_FIELDS,
     ],

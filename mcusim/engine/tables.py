@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.engine.branch_tables import ABSENT, BRANCH, NO_BRANCH
+from mcusim.engine.cache_tables import MISS
 from mcusim.engine.flash_tables import FETCH, LINE, MOMENT, NOT_LISTED
 from mcusim.engine.guard_tables import FIRST_PLACE_BIT, GUARD, MAX_WINDOWS, NO_GUARD, PLACE_BITS, WINDOW
 from mcusim.engine.records import (
+    ACCESSES_IN_IT,
     ALIGNMENT,
     BLOCK,
     DIVISION,
@@ -87,6 +89,7 @@ class Tables:
             ("fetches", "fetch", FETCH, 2 * 8192),
             ("lines", "line", LINE, 1024),
             ("moments", "moment", MOMENT, 1024),
+            ("misses", "miss", MISS, 2 * 1024),
             ("function_flags", "function", FUNCTION_FLAGS, 1024),
         )
         for name, stem, dtype, size in sizes:
@@ -98,6 +101,7 @@ class Tables:
         self._install("block_index", "block_index_mask", _empty_index(4 * 4096))
         self._install("child_index", "child_index_mask", _empty_index(4 * 4096))
         self._install("stall_index", "stall_index_mask", _empty_index(4 * 1024))
+        self._install("miss_index", "miss_index_mask", _empty_index(4 * 1024))
         self.line_count = self.moment_count = 0
 
     @property
@@ -124,9 +128,12 @@ class Tables:
         self._install(name, f"{name}_mask", new)
 
     def grow_tree(self) -> None:
-        """Make room for nodes, frames and loads that waited; the hooks ask for it with `FULL`."""
+        """Make room for nodes, frames and accesses that waited; the hooks ask for it with `FULL`."""
         if 2 * int(self.m["stall_count"]) > len(self.arrays["stall_index"]):
             self._double_index("stall_index")
+        if 4 * int(self.m["miss_count"]) > len(self.arrays["miss_index"]):
+            self._double_index("miss_index")
+            self._double("misses", "miss_capacity")
         if int(self.m["node_count"]) + 2 > len(self.arrays["nodes"]):
             self._double("nodes", "node_capacity")
             self._double_index("child_index")
@@ -166,11 +173,12 @@ class Tables:
         self.entry_count += 1
         row = self.arrays["blocks"][block]
         guard = self._add_entry_guards(row, predicates) if row["guard_count"] else NO_GUARD
-        self.arrays["entries"][number] = (block, state, predicates, row["first_entry"], guard)
+        in_it = int(row["flags"] & ACCESSES_IN_IT != 0)
+        self.arrays["entries"][number] = (block, state, predicates, row["first_entry"], guard, in_it, 0, 0)
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
             self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, NO_GUARD, NO_BRANCH, 0)
-            self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1)
+            self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1, 0)
         return number
 
     def set_windows(self, rows: list[tuple[int, int, int]]) -> None:
@@ -277,10 +285,10 @@ class Tables:
         while self.moment_count > len(self.arrays["moments"]):
             self._double("moments", "moment_capacity")
         for offset, line in enumerate(lines):
-            self.arrays["lines"][first_line + offset] = (*line, 0, 0, -1)
+            self.arrays["lines"][first_line + offset] = (*line, 0, 0, 0, 0, -1)
         for offset, moment in enumerate(moments):
             self.arrays["moments"][first_moment + offset] = moment
-        self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles)
+        self.arrays["fetches"][outcome] = (first_line, len(lines), first_moment, lead_cycles, 0)
 
     def set_function_flags(self, function: int, flags: int) -> None:
         """Say what is to happen when this function is called. Nodes that are there already do not hear of it."""

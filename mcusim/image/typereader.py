@@ -76,7 +76,8 @@ class TypeReader:
             encoding = _number(entry, "DW_AT_encoding", 0)
             return Base(name, size, encoding in (_SIGNED, _SIGNED_CHARACTER), encoding in _FLOATING)
         if entry.tag == "DW_TAG_enumeration_type":
-            return Base(name, size or 4)
+            under = self.of(entry)  # the integer that it is made of, where the compiler says it
+            return Base(name, size or 4, isinstance(under, Base) and under.signed)
         if entry.tag in _STRUCTURES:
             by_reference = _number(entry, "DW_AT_calling_convention", 0) == _PASS_BY_REFERENCE
             return Struct(name, size, by_reference, lambda: self._members(entry))

@@ -111,6 +111,27 @@ def access_bytes(op: np.void) -> int:
     return {0b0110: 4, 0b0111: 1, 0b1000: 2}.get(top, 4)
 
 
+def after_stores(ops: OpArray, addresses: list[int | None]) -> list[int]:
+    """Return for each load how many instructions before it the same word was stored to last, 0 where it was not.
+
+    `addresses` are the lowest ones of each access, None where unknown. Up to 255 instructions back; transfers of
+    several registers do not count.
+    """
+    distances = [0] * len(ops)
+    stored: dict[int, int] = {}  # number of a word of memory -> the instruction that stored there last
+    for index, address in enumerate(addresses):
+        if address is None or ops[index]["registers"]:
+            continue
+        size_bytes = 8 if ops[index]["flags"] & DOUBLE else access_bytes(ops[index])
+        parts = range(int(address) >> 2, (int(address) + size_bytes - 1 >> 2) + 1)
+        if ops[index]["flags"] & LOAD:
+            last = max((stored[part] for part in parts if part in stored), default=None)
+            distances[index] = index - last if last is not None and index - last < 256 else 0
+        if ops[index]["flags"] & STORE:
+            stored.update(dict.fromkeys(parts, index))
+    return distances
+
+
 def further_transfers(address: int, size_bytes: int) -> int:
     """Return the bus transfers of an access beyond its first: halves of a word, or byte, halfword and byte."""
     low = address % size_bytes

@@ -59,6 +59,8 @@ OP_DTYPE = np.dtype(
         ("place", np.uint8),  # memory block that it accesses, numbered by who knows the memory map; 0: none, or unknown
         ("late_cycles", np.uint8),  # of its memory, for an access that does not follow another closely
         ("further_transfers", np.uint8),  # that an unaligned access takes beyond its first
+        ("bank", np.uint8),  # 1: an access whose first word has an even number, 2: odd; 0: none, or unknown
+        ("after_store", np.uint8),  # for a load, how many instructions before it its word was stored to; 0: not
     ],
     align=True,
 )
@@ -337,7 +339,7 @@ def decode_block(code: bytes, address: int, pending_it: tuple[int, ...] = ()) ->
             conditions = _it_conditions(opcode)
         rows.append(
             (address + offset, opcode, op.klass, size, condition, op.flow, op.registers, flags,
-             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0, 0)
+             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0, 0, 0, 0)
         )  # fmt: skip
         offset += size
     return np.array(rows, dtype=OP_DTYPE), tuple(conditions)

@@ -70,6 +70,9 @@ class CallLoop(RunLoop):
     def __init__(self, image: Image, board: Board, settings: Settings, console: Console | None = None) -> None:
         super().__init__(image, board, settings, console, None)
         self._base_settings = settings
+        # What a call takes must not depend on the calls before it, as it would if blocks were looked at now and then.
+        self.machine.pricer.alignments.eager = True
+        self.machine.eager_probes = rec.MAX_PROBES
         self.running = False
         self._root = int(self.machine.tables.m["node"])
         core = self.machine.core
@@ -116,7 +119,7 @@ class CallLoop(RunLoop):
         machine.engine.leave_it_block()
         for name, value in kept.registers.items():
             machine.engine.write_register(name, value)
-        machine.flash.forget()
+        machine.forget_history()
 
     def _writable(self) -> list[tuple[int, npt.NDArray[np.uint8]]]:
         """Return the writable memories, those with aliases once."""

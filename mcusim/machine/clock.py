@@ -19,6 +19,7 @@ class Clock:
     def __init__(self, tables: Tables, core_hz: int, forced_hz: int | None = None) -> None:
         self._counter: Any = tables.machine["clock_cycles"]  # a view: devices ask often, and a row of records is slow
         self._forced = forced_hz is not None
+        self.programmed_hz = core_hz  # what the core would run at if nothing were forced
         self.access_offset = 0  # cycles by which a device access that is being answered is ahead of the counter
         self.phases: list[tuple[int, int]] = [(0, forced_hz or core_hz)]  # (first cycle, frequency in hertz)
 
@@ -35,6 +36,8 @@ class Clock:
 
     def set_core_hz(self, core_hz: int) -> None:
         """From now on the core runs at this frequency, unless the user has forced another."""
+        if core_hz > 0:
+            self.programmed_hz = core_hz
         if self._forced or core_hz <= 0 or core_hz == self.core_hz:
             return
         if self.phases[-1][0] == self.cycles:

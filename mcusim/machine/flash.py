@@ -7,9 +7,12 @@ place of the plain one; hooks may change only while the engine stands still, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from mcusim.board import Board, Timing
+from mcusim.board import Board
+from mcusim.board_timing import Timing
 from mcusim.engine import flash as native
 from mcusim.engine.engine import Engine
 from mcusim.engine.flash_tables import ALL_FETCH_STALLS, WINDOW, FlashRecord
@@ -17,23 +20,34 @@ from mcusim.engine.pricing import Pricer
 from mcusim.engine.tables import Tables
 from mcusim.errors import McusimError, unknown_name
 from mcusim.jit import address_of
+from mcusim.machine.caches import CacheTiming, ControlBlock
+from mcusim.machine.clock import Clock
+from mcusim.machine.settings import MAX_WAIT_STATES
 
-MAX_WAIT_STATES = 64
 PARTS = {"flash.cache": ("icache", "dcache"), "flash.icache": ("icache",), "flash.dcache": ("dcache",),
-         "flash.prefetch": ("prefetch",)}  # fmt: skip
+         "flash.prefetch": ("prefetch",), "cache": ("core_icache", "core_dcache"), "icache": ("core_icache",),
+         "dcache": ("core_dcache",)}  # fmt: skip
 _STATES = {"off": 0, "on": 1}
+IDEAL = "cache=ideal"  # the core's caches are taken to hit always
 INSTRUCTIONS, DATA = 0, 1  # the caches
 
 
 def parse_memory(items: tuple[str, ...]) -> dict[str, int]:
-    """Return what items such as 'flash.cache=off' fix: icache, dcache, prefetch -> 0 or 1. Raises McusimError."""
+    """Return what items such as 'flash.cache=off' fix: icache, dcache, prefetch -> 0 or 1. Raises McusimError.
+
+    `core_icache` and `core_dcache` are the core's own; `ideal` is 1 where nothing waits for them or for memory.
+    """
     fixed: dict[str, int] = {}
     for item in items:
         name, separator, state = item.partition("=")
+        if item == IDEAL:
+            fixed["ideal"] = 1
+            continue
         if name not in PARTS:
             raise unknown_name("memory setting", name, PARTS)
         if not separator or state not in _STATES:
-            raise McusimError(f"memory setting {item}: must be {name}=on or {name}=off")
+            also = f", or {IDEAL}" if name == "cache" else ""
+            raise McusimError(f"memory setting {item}: must be {name}=on or {name}=off{also}")
         for part in PARTS[name]:
             fixed[part] = _STATES[state]
     return fixed
@@ -63,6 +77,8 @@ class FlashTiming:
         self._on = False
         self._switch_wanted = False
         self._windows: list[tuple[int, int, int]] = []
+        if any(part in self._fixed for part in ("core_icache", "core_dcache", "ideal")):
+            raise McusimError(f"board {board.name}: caches of its core are not modelled: nothing to set")
         if region is None or self.timing is None:
             if self._fixed:
                 raise McusimError(f"board {board.name}: the timing of its flash is not modelled: nothing to set")
@@ -101,6 +117,9 @@ class FlashTiming:
     def modelled(self) -> bool:
         """Does the board time its flash?"""
         return self.timing is not None
+
+    def follow(self, control: ControlBlock, clock: Clock, hz: Callable[[str], int]) -> None:
+        """Flash alone does not depend on the core's registers, nor on the clocks of buses."""
 
     def line_at(self, address: int) -> int:
         """Return the line of flash that holds an address, -1 where that is no flash."""
@@ -154,3 +173,16 @@ class FlashTiming:
         if not native.charge_up_to(self._tables.machine, outcome, index):
             self._pricer.price_outcome(outcome)
             native.charge_up_to(self._tables.machine, outcome, index)
+
+
+def make_waits(
+    board: Board,
+    engine: Engine,
+    tables: Tables,
+    pricer: Pricer,
+    wait_states: int | None,
+    memory: tuple[str, ...],
+) -> FlashTiming | CacheTiming:
+    """Return what makes the core wait for memory on this board: its core's caches and bus, or its flash alone."""
+    kind = FlashTiming if board.cache is None else CacheTiming
+    return kind(board, engine, tables, pricer, wait_states, parse_memory(memory))

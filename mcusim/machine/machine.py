@@ -29,7 +29,7 @@ from mcusim.machine.bus import BitBand, Bus
 from mcusim.machine.clock import Clock
 from mcusim.machine.dwt import DWT_START, DataWatchpoint, Spent
 from mcusim.machine.exact import ExactAccesses
-from mcusim.machine.flash import FlashTiming, parse_memory
+from mcusim.machine.flash import make_waits
 from mcusim.machine.functions import Functions
 from mcusim.machine.guesses import Guesses
 from mcusim.machine.itm import ITM_START, Instrumentation
@@ -70,9 +70,9 @@ class Machine:
         self.memory = Memory(board, self.engine)
         self.memory.load(image)
         self.pricer = Pricer(self.timing_core, self.tables, self.memory)
-        self.flash = FlashTiming(
-            board, self.engine, self.tables, self.pricer, settings.wait_states, parse_memory(settings.memory)
-        )
+        self.flash = make_waits(
+            board, self.engine, self.tables, self.pricer, settings.wait_states, settings.memory
+        )  # fmt: skip
         self.observation = Observation(image, settings, self.tables)
         self.functions = Functions(image, self.observation.calls.note_function)
         self.clock = Clock(self.tables, board.clock.reset_hz, settings.clock_hz)
@@ -91,6 +91,7 @@ class Machine:
         self.host.remarks.update(what_if(settings, board, core, self.timing_core))
         self.reset_reason = ""  # what a device, such as a watchdog, resets the part for
         self.console_listener: list[Callable[[bytes], None]] = []
+        self.eager_probes = rec.EAGER_PROBES
         self._cause_cycles: dict[int, Counts] = {}  # outcome -> its cycles by cause, and instructions without any
         self.guesses = Guesses(self.tables, self.pricer, self.engine, self.functions, image.name, settings.strict_mmio)
         self.guesses.svd = settings.svd
@@ -103,6 +104,7 @@ class Machine:
         if self.timing_core.file.predictor:
             prediction = BranchPrediction(self.tables)
             self.system.on_actlr, self.system.scb.invalidate_branches = prediction.set_actlr, prediction.invalidate
+        self.flash.follow(self.system.scb, self.clock, self.host.hz)
         self._bands: list[tuple[int, int, BitBand]] = []
         self._connect()
         apply_overlays(self.guesses, self.bus, board, settings.overlays, settings.svd)
@@ -263,7 +265,7 @@ class Machine:
         m = self.tables.m
         if reason == rec.NEW_ENTRY:
             entry = self.tables.add_entry(int(m["wanted_block"]), int(m["wanted_state"]), int(m["wanted_predicates"]))
-            if m["flash"]:
+            if m["flash"] or m["caches"]:
                 self.pricer.price_outcome(2 * entry)  # so that its data reads know when in the block they are
         elif reason == rec.NEW_PRICE:
             self.pricer.price_outcome(int(m["wanted_outcome"]))
@@ -289,7 +291,7 @@ class Machine:
         pending_it = self.pricer.decoded[last].pending_it if continues else ()
         registers = [self.engine.read_register(name) for name in CORE_REGISTERS]
         number = self.pricer.add_block(start, size_bytes, pending_it, function, called, registers)
-        if self.pricer.decoded[number].assumed and self.tables.probe_count < rec.EAGER_PROBES:
+        if self.pricer.decoded[number].assumed and self.tables.probe_count < self.eager_probes:
             self.add_probes(number)
             number = self.tables.find_block(start, size_bytes)
         return number
@@ -371,6 +373,12 @@ class Machine:
         inside = int(self.tables.m["clock_cycles"]) - sum(outside.values())
         cpi = inside - self.instructions() - lsu + folded
         return Spent(cpi, outside["exception"], outside["sleep"], lsu, folded)
+
+    def forget_history(self) -> None:
+        """Empty what remembers accesses and branches (buffers, caches, branch targets), so that what runs next takes
+        what it would take as the first."""
+        self.flash.forget()
+        self.system.scb.invalidate_branches()
 
     def instructions(self) -> int:
         """Return the instructions issued so far."""

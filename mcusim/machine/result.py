@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from mcusim.engine.records import NO_KEY
 from mcusim.engine.tables import Tables
@@ -41,6 +42,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
         lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=_data_stalls(tables),
         branches=tables.arrays["branches"][: tables.branch_count].copy(),
+        misses=_misses(tables), cached=bool(tables.m["caches"]),
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),
@@ -61,6 +63,13 @@ def _data_stalls(tables: Tables) -> dict[int, int]:
     """Return the cycles that each load, by its address, has waited for flash."""
     index = tables.arrays["stall_index"]
     return {int(row["key"]): int(row["id"]) for row in np.sort(index[index["key"] != NO_KEY], order="key")}
+
+
+def _misses(tables: Tables) -> dict[int, npt.NDArray[np.void]]:
+    """Return the row of each instruction, by its address, that a cache or the bus made wait; in the table's order."""
+    index, rows = tables.arrays["miss_index"], tables.arrays["misses"]
+    used = np.sort(index[index["key"] != NO_KEY], order="id")
+    return {int(each["key"]): rows[int(each["id"])].copy() for each in used}
 
 
 def _stacks(stacks: Stacks) -> list[StackUse]:

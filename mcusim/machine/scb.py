@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """System control block: configuration, fault status, floating-point context, MPU (Armv7-M ARM, DDI 0403E, B3.2, B3.5).
 
-The MPU's registers keep what is written; nothing is enforced, and the report says so once it is enabled. Cache
-registers answer as caches of 16 KB would (Cortex-M7), so that maintenance loops end.
+The MPU's registers keep what is written; what they forbid is not enforced, and the report says so once it is enabled.
+Cache registers answer as caches of 16 KB would (Cortex-M7) unless the board says what it has.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ MPU_ALIASES = range(0xDA4, 0xDC0)
 STIR, FPCCR, FPCAR, FPDSCR, MVFR0, MVFR1, MVFR2 = 0xF00, 0xF34, 0xF38, 0xF3C, 0xF40, 0xF44, 0xF48
 CACHE_MAINTENANCE = range(0xF50, 0xF80)  # write-only
 BPIALL = 0xF78
+CACR = 0xF9C  # Cortex-M7
 WRITABLE_CCR = 0x0007_031B  # STKALIGN, BFHFNMIGN, DIV_0_TRP, UNALIGN_TRP, USERSETMPEND, NONBASETHRDENA; DC, IC, BP
 CCR_RESET = 0x0000_0200  # STKALIGN
 CCR_BP = 1 << 18  # branch prediction: reads as one on the Cortex-M7, which always predicts (DDI 0489F, 3.2)
@@ -79,15 +80,15 @@ class SystemControlBlock:
         self.exceptions = exceptions
         self.identity = IDENTITIES[cpu]
         self._mpu_regions = self.identity.mpu_regions if mpu_regions is None else mpu_regions
-        self._m7 = cpu == "cortex-m7"
+        self.ccsidr = M7_CCSIDR if cpu == "cortex-m7" else (0, 0)
+        self.on_cache: Callable[[int, int], None] = lambda _offset, _value: None  # see mcusim.machine.caches
         self._remark = remark
         self.on_change: Callable[[int], None] = lambda _offset: None
         self.reset_requested = False
         self.invalidate_branches: Callable[[], None] = lambda: None  # called when BPIALL is written
-        self._ccr_ones = CCR_BP if self._m7 else 0
-        self.ccr = (
-            CCR_RESET | self._ccr_ones if exceptions.mainline else 0x208
-        )  # Armv6-M: STKALIGN, UNALIGN_TRP read as one (DDI 0419)
+        self._ccr_ones = CCR_BP if cpu == "cortex-m7" else 0
+        # Armv6-M: STKALIGN, UNALIGN_TRP read as one (DDI 0419).
+        self.ccr = CCR_RESET | self._ccr_ones if exceptions.mainline else 0x208
         self.unaligned_traps_since: int | None = None if exceptions.mainline else 0  # in cycles
         self.cfsr = self.hfsr = self.mmfar = self.bfar = 0
         self.registers: dict[int, int] = dict(self.identity.registers)
@@ -127,7 +128,7 @@ class SystemControlBlock:
         if offset == FPCCR:
             return self.exceptions.fpccr | (FPCCR_LSPACT if self.exceptions.lazy_frame else 0)
         if offset == CCSIDR:
-            return M7_CCSIDR[self.registers.get(CSSELR, 0) & 1] if self._m7 else 0
+            return self.ccsidr[self.registers.get(CSSELR, 0) & 1]
         if MPU_TYPE <= offset < MPU_ALIASES.stop:
             return self._read_mpu(offset)
         if offset in CACHE_MAINTENANCE:
@@ -169,6 +170,8 @@ class SystemControlBlock:
             self._write_mpu(offset, value)
         elif offset not in dict(self.identity.registers) and offset not in (CPUID, CCSIDR):
             self.registers[offset] = value
+        if offset in (CCR, CACR) or offset in CACHE_MAINTENANCE or MPU_TYPE <= offset < MPU_ALIASES.stop:
+            self.on_cache(offset, value)
         self.on_change(offset)
 
     # ICSR (B3.2.4)
@@ -231,3 +234,9 @@ class SystemControlBlock:
         if register == MPU_RBAR and value & 0x10 and not self.exceptions.armv8m:  # VALID: the region is in the value
             self.registers[MPU_RNR] = value & 0xF
         self._mpu[self.registers.get(MPU_RNR, 0), register] = value
+
+    def mpu(self) -> list[tuple[int, int]]:
+        """Return RBAR and RASR of every region that is enabled, by number."""
+        numbers = sorted({region for region, _ in self._mpu})
+        pairs = [(self._mpu.get((each, MPU_RBAR), 0), self._mpu.get((each, MPU_RASR), 0)) for each in numbers]
+        return [pair for pair in pairs if pair[1] & 1]

@@ -13,6 +13,8 @@ from mcusim.machine.console_script import Script
 from mcusim.overlay import Overlay
 from mcusim.svd import Svd
 
+MAX_WAIT_STATES = 64
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -10,14 +10,29 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.engine.cache_tables import MISS
 from mcusim.engine.records import NO_KEY
 from mcusim.engine.tables import Tables
 from mcusim.layer_trace import Spending
 
 Counts = npt.NDArray[np.int64]
-# Native table -> its field that grows.
-SOURCES = {"outcomes": "count", "divisions": "extra_cycles", "alignments": "extra_cycles", "lines": "stall_cycles",
-           "branches": "extra_cycles",           "probes": "extra_cycles"}  # fmt: skip
+# What grows: its name in `Spending.rows` -> native table, field.
+SOURCES = {
+    "outcomes": ("outcomes", "count"),
+    "divisions": ("divisions", "extra_cycles"),
+    "alignments": ("alignments", "extra_cycles"),
+    "lines": ("lines", "stall_cycles"),
+    "probes": ("probes", "extra_cycles"),
+    "branches": ("branches", "extra_cycles"),
+}
+# And on a core with caches.
+CACHE_SOURCES = {
+    "line_bus": ("lines", "bus_cycles"),
+    "line_misses": ("lines", "misses"),
+    "reads": ("entries", "reads"),
+    "writes": ("entries", "writes"),
+    **{name: ("misses", name) for name in MISS.names or ()},
+}
 MOST_PIECES = 64  # of one activation that was interrupted so often, before they are added up
 
 
@@ -44,8 +59,9 @@ class Meter:
             spending.traffic = change if spending.traffic is None else spending.traffic + change
             self._last_traffic = traffic
         if cycles:
-            for name, field in SOURCES.items():
-                self._difference(spending, name, self._rows(name)[field])
+            sources = {**SOURCES, **CACHE_SOURCES} if self._tables.m["caches"] else SOURCES
+            for name, (table, field) in sources.items():
+                self._difference(spending, name, self._rows(table)[field])
             if self._tables.m["stall_count"]:
                 self._stalls(spending)
         if self._extra != self._last_extra:
@@ -59,7 +75,8 @@ class Meter:
         tables = self._tables
         count = {"outcomes": 2 * tables.entry_count, "divisions": tables.division_count,
                  "alignments": tables.alignment_count, "lines": tables.line_count, "branches": tables.branch_count,
-                 "probes": tables.probe_count}[name]  # fmt: skip
+                 "probes": tables.probe_count, "entries": tables.entry_count,
+                 "misses": int(tables.m["miss_count"])}[name]  # fmt: skip
         array = tables.probes if name == "probes" else tables.arrays[name]
         return array[:count]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from mcusim.errors import McusimError
 from mcusim.profile import InstructionCost, Profile
+from mcusim.profile_caches import CacheCounts
 from mcusim.reports import numbers
+from mcusim.reports.caches import cache_columns, cache_values, counts_at
 from mcusim.reports.functions import cause_columns, causes_in_order, find_function, stall_cycles
 from mcusim.reports.table import Column, Row, Table
 
@@ -38,6 +40,7 @@ def annotate_table(profile: Profile, wanted: str, *, audience: str) -> Table:
     if not instructions:
         raise McusimError(f"'{function.name}': the profile has no executed instruction of it: choose another function")
     causes = causes_in_order(profile) if audience == "data" else []
+    counts = counts_at(profile)
     rows: list[Row] = []
     place: tuple[str, int] | None = None
     for instruction in instructions:
@@ -46,14 +49,16 @@ def annotate_table(profile: Profile, wanted: str, *, audience: str) -> Table:
             if here != place:
                 rows.append(_source_row(profile, *here))
             place = here
-        rows.append(_row(instruction, function.self_cycles, causes))
+        rows.append(_row(profile, instruction, function.self_cycles, counts.get(instruction.address), causes))
     cycles = numbers.things(function.self_cycles, "cycle", "cycles")
     title = f"{function.name}, {cycles} in {numbers.things(function.calls, 'call', 'calls')}"
     remark = "" if audience == "data" else _remark(function.self_cycles, instructions, causes_in_order(profile))
-    return Table(title, _COLUMNS + cause_columns(causes), rows, remark).only(audience)
+    return Table(title, _COLUMNS + cache_columns(profile) + cause_columns(causes), rows, remark).only(audience)
 
 
-def _row(instruction: InstructionCost, whole_cycles: int, causes: list[str]) -> Row:
+def _row(
+    profile: Profile, instruction: InstructionCost, whole_cycles: int, counts: CacheCounts | None, causes: list[str]
+) -> Row:
     return Row(
         (
             instruction.address,
@@ -66,6 +71,7 @@ def _row(instruction: InstructionCost, whole_cycles: int, causes: list[str]) -> 
             instruction.text,
             instruction.file,
             instruction.line,
+            *cache_values(profile, counts).values(),
             *(instruction.causes.get(cause, 0) for cause in causes),
         )
     )
@@ -75,7 +81,7 @@ def _source_row(profile: Profile, file: str, line: int) -> Row:
     source = profile.sources.get(file, {}).get(line, "").expandtabs().strip()
     base = file.replace("\\", "/").rsplit("/", 1)[-1]
     cells = (None, None, None, None, None, None, None, f"{base}:{line}  {source}".rstrip(), None, None)
-    return Row(cells, "source")
+    return Row((*cells, *(None for _ in cache_columns(profile))), "source")
 
 
 def _remark(whole_cycles: int, instructions: list[InstructionCost], order: list[str]) -> str:

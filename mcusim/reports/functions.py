@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from mcusim.errors import McusimError
 from mcusim.profile import FunctionCost, Profile
 from mcusim.reports import numbers
+from mcusim.reports.caches import cache_columns, cache_values
 from mcusim.reports.options import DEFAULT_TOP, SORTS, RenderOptions
 from mcusim.reports.table import Cell, Column, Name, Row, Table
 
@@ -44,13 +45,22 @@ def functions_table(profile: Profile, options: RenderOptions, *, audience: str) 
     top = options.top if options.top is not None else (DEFAULT_TOP if audience == "people" else 0)
     shown = chosen[:top] if top else chosen
     causes = causes_in_order(profile) if audience == "data" else []
-    columns = tuple(_pinned(column, options.sort) for column in _COLUMNS) + cause_columns(causes)
-    rows = [Row(_cells(function, profile.totals.cycles, causes)) for function in shown]
+    columns = tuple(_pinned(column, options.sort) for column in _COLUMNS) + cache_columns(profile)
+    misses = dict(zip(map(id, profile.functions), profile.caches.functions, strict=True)) if profile.caches else {}
+    rows = [
+        Row(
+            _cells(function, profile.totals.cycles)
+            + tuple(cache_values(profile, misses.get(id(function))).values())
+            + tuple(function.causes.get(cause, 0) for cause in causes)
+        )
+        for function in shown
+    ]
+    columns += cause_columns(causes)
     remark = _remark(profile, options, chosen, shown)
     return Table(f"Functions by {SORTS[options.sort]}", columns, rows, remark).only(audience)
 
 
-def _cells(function: FunctionCost, whole_cycles: int, causes: list[str]) -> tuple[Cell, ...]:
+def _cells(function: FunctionCost, whole_cycles: int) -> tuple[Cell, ...]:
     return (
         function.self_cycles,
         numbers.share_percent(function.self_cycles, whole_cycles),
@@ -65,7 +75,6 @@ def _cells(function: FunctionCost, whole_cycles: int, causes: list[str]) -> tupl
         Name(function.name, function.file),
         function.name,
         function.file,
-        *(function.causes.get(cause, 0) for cause in causes),
     )
 
 

@@ -22,6 +22,7 @@ from dataclasses import replace
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layer, Layers
 from mcusim.reports import numbers
+from mcusim.reports.caches import added, cache_columns, cache_values
 from mcusim.reports.functions import cause_columns, causes_in_order, stalls
 from mcusim.reports.layer_names import Place, chosen_activations, in_order
 from mcusim.reports.options import DEFAULT_LAYER_ROWS, RenderOptions
@@ -73,6 +74,7 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
         if place.layer in by_layer:
             often = how_often[place.layer]
             values = _layer(layers.layers[place.layer], place, by_layer[place.layer], inferences, often)
+            values |= cache_values(profile, profile.caches.layers[place.layer] if profile.caches else None)
             if profile.memory is None:
                 values["flash_bytes"] = None  # of constants nothing is known then
             rows.append((values, ""))
@@ -82,7 +84,8 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
     once = layers.inferences == 1
     rows += [(values, "") for values in _below(profile, layers, runs, inferences, once)]
     causes = causes_in_order(profile) if audience == "data" else []
-    columns = (*(_adapted(column, once, len(inferences)) for column in _COLUMNS), *cause_columns(causes))
+    columns = (*(_adapted(column, once, len(inferences)) for column in (*_COLUMNS, *cache_columns(profile))),
+               *cause_columns(causes))  # fmt: skip
     if audience == "people":
         columns = tuple(c for c in columns if c.rank == 0 or any(v.get(c.key) not in (None, "") for v, _ in rows))
     blank: _Values = {column.key: 0 for column in cause_columns(causes)}
@@ -191,6 +194,7 @@ def _below(
             "live_peak_bytes": max(run.live_peak_bytes for run in runs) or None,
             "stack_bytes": max(run.stack_bytes for run in runs),
             **_spread(inferences, macs),
+            **cache_values(profile, added(profile.caches.layers) if profile.caches else None),
             **_causes(_added([layer.causes for layer in layers.layers])),
         })  # fmt: skip
     for part in layers.outside:
@@ -212,6 +216,7 @@ def _below(
         "self_cycles": whole,
         "live_peak_bytes": profile.memory.peak_bytes if profile.memory is not None else None,
         "flash_bytes": profile.image.flash_bytes,
+        **cache_values(profile, profile.caches.totals if profile.caches else None),
         **_causes(profile.totals.causes),
     })  # fmt: skip
     return rows

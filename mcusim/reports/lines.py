@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
+from mcusim.profile_caches import CacheCounts
 from mcusim.reports import numbers
+from mcusim.reports.caches import added, cache_columns, cache_values, counts_at
 from mcusim.reports.functions import cause_columns, causes_in_order, matcher, stalls
 from mcusim.reports.options import DEFAULT_TOP, SORTS, RenderOptions
 from mcusim.reports.table import Column, Row, Table
@@ -34,6 +36,7 @@ class _Line:
     instructions: int = 0
     causes: Counter[str] = field(default_factory=Counter)
     functions: Counter[int] = field(default_factory=Counter)  # function -> cycles of the line in it
+    addresses: set[int] = field(default_factory=set)
 
 
 def lines_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:
@@ -50,9 +53,12 @@ def lines_table(profile: Profile, options: RenderOptions, *, audience: str) -> T
     top = options.top if options.top is not None else (DEFAULT_TOP if audience == "people" else 0)
     shown = chosen[:top] if top else chosen
     causes = causes_in_order(profile) if audience == "data" else []
-    rows = [_row(profile, place, line, causes) for place, line in shown]
+    counts = counts_at(profile)
+    rows = [_row(profile, place, line, counts, causes) for place, line in shown]
     remark = _remark(profile, len(chosen) - len(shown), unknown_cycles, options.match)
-    return Table("Source lines by cycles", _COLUMNS + cause_columns(causes), rows, remark).only(audience)
+    return Table(
+        "Source lines by cycles", _COLUMNS + cache_columns(profile) + cause_columns(causes), rows, remark
+    ).only(audience)
 
 
 def _collect(profile: Profile, match: str | None) -> tuple[dict[tuple[str, int], _Line], int]:
@@ -71,6 +77,7 @@ def _collect(profile: Profile, match: str | None) -> tuple[dict[tuple[str, int],
         line.instructions += instruction.count
         line.causes.update(instruction.causes)
         line.functions[instruction.function] += instruction.cycles
+        line.addresses.add(instruction.address)
     return lines, unknown_cycles
 
 
@@ -82,7 +89,9 @@ def _key(sort: str, line: _Line) -> float:
     return -line.instructions if sort == "instructions" else -line.cycles
 
 
-def _row(profile: Profile, place: tuple[str, int], line: _Line, causes: list[str]) -> Row:
+def _row(
+    profile: Profile, place: tuple[str, int], line: _Line, counts: dict[int, CacheCounts], causes: list[str]
+) -> Row:
     file, number = place
     base = file.replace("\\", "/").rsplit("/", 1)[-1]
     first = max(line.functions, key=lambda function: (line.functions[function], -function))
@@ -99,6 +108,7 @@ def _row(profile: Profile, place: tuple[str, int], line: _Line, causes: list[str
             number,
             numbers.middle(profile.functions[first].name, 24) + more,
             profile.sources.get(file, {}).get(number, "").expandtabs().strip(),
+            *cache_values(profile, added(counts.get(address) for address in line.addresses)).values(),
             *(line.causes.get(cause, 0) for cause in causes),
         )
     )

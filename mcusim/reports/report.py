@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
+from mcusim.reports.caches import cache_facts
 from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
@@ -164,7 +165,7 @@ def _totals(profile: Profile) -> list[Fact]:
         Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (statics; no stack or heap)"),
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
         *([Fact("deepest stack", deepest)] if (deepest := deepest_fact(profile)) else []),
-        *(Fact(key, text) for key, text in memory_facts(profile)),
+        *(Fact(key, text) for key, text in (*cache_facts(profile), *memory_facts(profile))),
     ]
 
 

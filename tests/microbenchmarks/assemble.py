@@ -12,9 +12,12 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
+from elftools.elf.sections import SymbolTableSection
 
 from mcusim.core import load_core
-from mcusim.microbenchmark import Case, Encoded, assembly, cores_with_cases, file_stem, load_cases
+from mcusim.microbenchmark import Case, CaseFile, Encoded, assembly, cores_with_cases, file_stem, load_cases
 
 HERE = Path(__file__).resolve().parent
 ARCHITECTURES = {
@@ -35,29 +38,33 @@ def assembler(core_name: str) -> list[str]:
     return [*command, f"-mfpu={fpu}"] if fpu else command
 
 
-def assemble(core_name: str, case: Case, folder: Path) -> Encoded:
-    """Assemble one case."""
-    source, objects, binary = folder / "case.s", folder / "case.o", folder / "case.bin"
-    text = assembly(case, core_name)
+def assemble(file: CaseFile, case: Case, folder: Path) -> Encoded:
+    """Assemble one case of a file."""
+    core_name = file.core
+    source, objects = folder / "case.s", folder / "case.o"
+    text = assembly(case, file)
     source.write_text(text)
     done = subprocess.run([*assembler(core_name), "-o", objects, source], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{core_name}: case '{case.name}': {done.stderr}\n{text}")
-    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "-j", ".text", objects, binary], check=True)
-    listing = subprocess.run(["arm-none-eabi-nm", objects], capture_output=True, text=True, check=True).stdout
-    symbols = {words[-1]: int(words[0], 16) for words in map(str.split, listing.splitlines()) if len(words) == 3}
-    relocations = subprocess.run(["arm-none-eabi-readelf", "-r", objects], capture_output=True, text=True, check=True)
-    if "R_ARM" in relocations.stdout:
-        sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
-    return Encoded(
-        text=text, hex=binary.read_bytes().hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"]
-    )
+    # Read here: three more processes for each case would take longer than all cases.
+    with objects.open("rb") as stream:
+        elf = ELFFile(stream)
+        table, section = elf.get_section_by_name(".symtab"), elf.get_section_by_name(".text")
+        if any(isinstance(part, RelocationSection) for part in elf.iter_sections()):
+            sys.exit(f"{core_name}: case '{case.name}': holds an address that only a linker knows")
+        if not isinstance(table, SymbolTableSection) or section is None:
+            sys.exit(f"{core_name}: case '{case.name}': the assembler left no symbols or no code in {objects}")
+        symbols = {symbol.name: int(symbol["st_value"]) for symbol in table.iter_symbols()}
+        code = bytes(section.data())
+    return Encoded(text=text, hex=code.hex(), body=symbols["body"], end=symbols["end"], stop=symbols["stop"])
 
 
 def assemble_all(core_name: str) -> bytes:
     """Return the JSON file of a core."""
+    file = load_cases(core_name)
     with tempfile.TemporaryDirectory() as folder:
-        encoded = {case.name: assemble(core_name, case, Path(folder)) for case in load_cases(core_name).case}
+        encoded = {case.name: assemble(file, case, Path(folder)) for case in file.case}
     return msgspec.json.format(msgspec.json.encode(encoded), indent=1) + b"\n"
 
 

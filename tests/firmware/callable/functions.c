@@ -33,6 +33,7 @@ struct box { int8_t tag; int32_t size[3]; int64_t volume; };
 struct vector { float x, y, z; };
 struct view { const int8_t *data; int32_t count; struct pair zero; };
 enum kind { SMALL, LARGE };
+enum status { FINE = 0, WRONG = -3 };
 
 API int32_t pair_sum(struct pair p) { return p.x + p.y; }
 API struct pair pair_make(int32_t x, int32_t y) { return (struct pair){(int16_t)x, (int16_t)y}; }
@@ -58,6 +59,8 @@ API int32_t view_sum(const struct view *v)
     return sum;
 }
 API enum kind kind_of(const struct view *v) { return v->count > 4 ? LARGE : SMALL; }
+API enum status status_of(int32_t x) { return x < 0 ? WRONG : FINE; }
+API int32_t is_wrong(enum status s) { return s == WRONG; }
 
 /* arrays */
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a function of the firmware is called for an operator: its arguments in words of a case's vocabulary.
+
+An argument is a word ("input", "-input_zero_point", "stride_w"), a number, or a table of members for a pointer to a
+structure; members that are tables are structures inside it. All integers of structures have 32 bits, which is what
+CMSIS-NN's and most others' have; where debug information says otherwise, that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcusim.calling import Firmware
+from mcusim.checking.case import Style, Values
+from mcusim.errors import McusimError, unknown_name
+from mcusim.image import Base, Member, Pointer, Struct, Type
+
+Spec = str | int | Mapping[str, Any]
+_WORD = Base("int32_t", 4, True)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A function, the operator that it is, and how it is called.
+
+    `scratch` is a number of bytes, or the function that returns it with its arguments; `scratch_limit` gives the bytes
+    where that function is not in the image. `success` is what the function returns when all is well, None where it
+    returns nothing of interest. `result` is the array that holds the output: "output", or "input" for what works in
+    place. `prepare` adds words to the vocabulary (weights in another order).
+    """
+
+    function: str
+    operator: str
+    arguments: tuple[Spec, ...]
+    library: str = ""
+    style: Style = field(default_factory=Style)
+    space: Mapping[str, Any] = field(default_factory=dict)
+    scratch: int | tuple[str, tuple[Spec, ...]] = 0
+    scratch_limit: Callable[[Values], int] = lambda _values: 0
+    success: int | None = None
+    result: str = "output"
+    prepare: Callable[[Values], Values] | None = None
+
+
+def built(spec: Spec, values: Values, where: str) -> Any:
+    """Return what an argument's words mean. Raises McusimError for words that the vocabulary lacks."""
+    if isinstance(spec, Mapping):
+        return {name: built(inner, values, f"{where}.{name}") for name, inner in spec.items()}
+    if isinstance(spec, int):
+        return spec
+    name = spec.removeprefix("-")
+    if name not in values:
+        raise unknown_name(f"word ({where})", name, values)
+    value = values[name]
+    if name != spec and not isinstance(value, (int, float, np.number)):
+        raise McusimError(f"{where}: '{spec}': only a number can be negated")
+    return value if name == spec else -value
+
+
+def type_of_built(value: Any) -> Type:
+    """Return the type of an argument where no debug information says it."""
+    if isinstance(value, dict):
+        structure = structure_of(value)
+        return Pointer(lambda: structure)
+    if value is None or isinstance(value, (np.ndarray, bytes)):
+        return Pointer()
+    return Base("float", 4, True, True) if isinstance(value, (float, np.floating)) else _WORD
+
+
+def structure_of(members: Mapping[str, Any]) -> Struct:
+    """Return the structure with these members, in order, each a word: integers, pointers, structures of them."""
+    found, offset = [], 0
+    for name, value in members.items():
+        kind: Type = structure_of(value) if isinstance(value, dict) else type_of_built(value)
+        found.append(Member(name, offset, kind))
+        offset += kind.size_bytes
+    rows = tuple(found)
+    return Struct("struct", offset, False, lambda: rows)
+
+
+def call_arguments(binding: Binding, firmware: Firmware, values: Values, specs: Sequence[Spec]) -> dict[str, Any]:
+    """Return `values` and `argtypes` of a call (None: debug information has them)."""
+    made = [built(spec, values, f"{binding.function}, argument {n}") for n, spec in enumerate(specs)]
+    return {"values": made, "argtypes": [type_of_built(value) for value in made]}
+
+
+def scratch_bytes(binding: Binding, firmware: Firmware, values: Values) -> int:
+    """Return how much scratch memory a call needs, by what the library says."""
+    if isinstance(binding.scratch, int):
+        return max(binding.scratch, binding.scratch_limit(values))
+    name, specs = binding.scratch
+    if firmware.image.find_symbol(name) is None:
+        return binding.scratch_limit(values)
+    made = call_arguments(binding, firmware, values, specs)
+    result = firmware.call(name, *made["values"], argtypes=made["argtypes"], restype=np.int32)
+    if result.value < 0:
+        raise McusimError(f"{name} returns {result.value}, which is no size")
+    return int(result.value)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case: an operator with sizes, tensors and quantisation drawn for it, and what the reference gives for that.
+
+`values` is the vocabulary that bindings spell arguments with: `input`, `weights`, `input_h`, `stride_w`, `multipliers`
+and so on; docs/check.md lists it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.checking.space import Choices
+
+Array = npt.NDArray[Any]
+Values = dict[str, Any]
+INT8_MIN, INT8_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A mistake that kernels make: what it is, and how the values look with it (None: it does not apply)."""
+
+    words: str
+    change: Callable[[Values], Values | None]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of `mcusim.kernels`: its space, how a case is drawn from sizes, its reference, its mistakes."""
+
+    name: str
+    space: Mapping[str, Choices]
+    draw: Callable[[dict[str, int], np.random.Generator, Style], Values]
+    reference: Callable[[Values], Array]
+    variants: tuple[Variant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a library computes: `rounding` double, single, or float (float32 scales); `padding` same-or-valid or half.
+
+    `activations` false: the function cannot clamp to less than int8. `input_zero_point`, where given, is the only one
+    that the function can have; `extremes` false: no cases whose sums saturate (libraries that cast them undefined).
+    """
+
+    rounding: str = "double"
+    padding: str = "any"
+    activations: bool = True
+    input_zero_point: int | None = None
+    extremes: bool = True
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: the operator, a name for people and for the baseline, the vocabulary, the products that it takes."""
+
+    operator: Operator
+    name: str
+    values: Values
+    macs: int = 0
+    expected: Array = field(default_factory=lambda: np.zeros(0, np.int8))
+
+
+def tensor(rng: np.random.Generator, shape: tuple[int, ...], low: int = INT8_MIN) -> Array:
+    """Return int8 values, evenly drawn; one tensor in eight is all the least, or all the greatest value."""
+    kind = int(rng.integers(16))
+    if kind < 2:
+        return np.full(shape, low if kind else INT8_MAX, np.int8)
+    return rng.integers(low, INT8_MAX + 1, shape, np.int8)
+
+
+def small_or_large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return weights, not -128; in a third of the cases -1, 0 and 1 alone.
+
+    The sums of such are small, and so are the shifts to the right: halves are frequent, and how they are rounded shows.
+    """
+    if rng.integers(3) == 0:
+        return rng.integers(-1, 2, shape, np.int8)
+    return tensor(rng, shape, -127)
+
+
+def reach_of(weights: Array, outputs: int) -> float:
+    """Return how large sums are: the standard deviation of those with evenly drawn int8 inputs (74)."""
+    return max(74.0 * float(np.sqrt((weights.astype(np.float64) ** 2).sum() / outputs)), 1.0)
+
+
+def zero_point(rng: np.random.Generator) -> int:
+    """Return a zero point; the ends of the range are likely, as they are in models (after ReLU)."""
+    return int(rng.choice([INT8_MIN, 0, INT8_MAX, *rng.integers(INT8_MIN, INT8_MAX + 1, 5)]))
+
+
+def activation(rng: np.random.Generator, allowed: bool) -> tuple[int, int]:
+    """Return a range that outputs are clamped to: all of int8, or in a third of the cases less."""
+    if not allowed or rng.integers(3):
+        return INT8_MIN, INT8_MAX
+    low, high = sorted(int(each) for each in rng.integers(INT8_MIN, INT8_MAX + 1, 2))
+    return low, high
+
+
+def output_scales(rng: np.random.Generator, channels: int, reach: float, extreme: bool) -> npt.NDArray[np.float64]:
+    """Return a factor for each channel that spreads sums of this size over int8, more or less.
+
+    With `extreme`, from all to zero up to nearly all saturated.
+    """
+    octaves = rng.uniform(-8.0, 6.0, channels) if extreme else rng.uniform(-1.5, 1.0, channels)
+    octaves += np.log2(64.0 / reach)
+    # Of powers of two the halves are exact, and the ways of rounding them differ often; of others hardly ever.
+    octaves = np.where(rng.integers(3, size=channels) == 0, np.round(octaves), octaves)
+    return np.asarray(np.minimum(2.0**octaves, 4.0))
+
+
+def quantised(rng: np.random.Generator, channels: int, reach: float, style: Style, *, per_channel: bool) -> Values:
+    """Return multipliers and shifts, or scales, and zero points and activation, for an operator with sums."""
+    from mcusim.kernels.quantization import quantize_multipliers
+
+    extreme = style.extremes and not rng.integers(4)
+    factors = output_scales(rng, channels if per_channel else 1, reach, extreme)
+    multipliers, shifts = quantize_multipliers(factors)
+    low, high = activation(rng, style.activations)
+    inside = zero_point(rng) if style.input_zero_point is None else style.input_zero_point
+    values: Values = {
+        "input_zero_point": inside, "output_zero_point": zero_point(rng), "activation_min": low, "activation_max": high,
+        "multipliers": multipliers, "shifts": shifts, "scales": factors.astype(np.float32), "rounding": style.rounding,
+        "multiplier": int(multipliers[0]), "shift": int(shifts[0]),
+    }  # fmt: skip
+    return values
+
+
+def bias(rng: np.random.Generator, channels: int, reach: float) -> npt.NDArray[np.int32]:
+    """Return int32 biases about as large as the sums."""
+    return rng.integers(-int(reach), int(reach) + 1, channels, np.int32)
+
+
+def stage_of(values: Values) -> dict[str, Any]:
+    """Return the keyword arguments of a reference kernel's last step."""
+    common = {name: values[name] for name in ("output_zero_point", "activation_min", "activation_max")}
+    if values["rounding"] == "float":
+        return common | {"scales": values["scales"]}
+    return common | {name: values[name] for name in ("multipliers", "shifts", "rounding")}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks a target: draws cases, calls the function, compares with the reference, finds out what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from mcusim.calling import CallResult, Firmware
+from mcusim.checking.binding import call_arguments, scratch_bytes
+from mcusim.checking.case import Array, Case, Values
+from mcusim.checking.space import draw
+from mcusim.checking.suite import Target
+from mcusim.differences import Difference, first_difference
+from mcusim.errors import McusimError
+
+PASSED, FAILED, ERROR = "passed", "failed", "error"
+FILL = 0x55  # of outputs before the call: what is not written differs from most results
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """What became of a case. `status` is passed, failed (a wrong result) or error (no result); then `message` says it.
+
+    `macs` are the products, or the elements that are looked at, of the operator: cycles are per one of them.
+    """
+
+    name: str
+    status: str
+    message: str = ""
+    cycles: int = 0
+    instructions: int = 0
+    stack_bytes: int = 0
+    macs: int = 0
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class TargetOutcome:
+    """The outcomes of a target's cases, in their order."""
+
+    target: Target
+    cases: tuple[CaseOutcome, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many cases passed."""
+        return sum(case.status == PASSED for case in self.cases)
+
+    @property
+    def largest(self) -> CaseOutcome | None:
+        """The case with the most products, of those that gave a result: its cycles per product are the best known."""
+        return max((case for case in self.cases if case.status != ERROR), key=lambda case: case.macs, default=None)
+
+
+def make_case(target: Target, number: int, seed: int) -> Case:
+    """Return a case: the same for the same function, number and seed, whatever else is checked."""
+    rng = np.random.default_rng([seed, crc32(target.function.encode()), number])
+    sizes = draw(target.space, rng, number)
+    values = target.operator.draw(sizes, rng, target.binding.style)
+    if target.binding.prepare is not None:
+        values = target.binding.prepare(values)
+    name = f"{number:02d} " + " ".join(f"{key}={values.get(key, size)}" for key, size in sizes.items())
+    return Case(target.operator, name, values, int(values.get("macs", 0)), target.operator.reference(values))
+
+
+def check_target(
+    firmware: Firmware, target: Target, seed: int, finished: Callable[[CaseOutcome], None] = lambda _: None
+) -> TargetOutcome:
+    """Check all cases of a target. Raises McusimError where the suite is wrong, not where the firmware is."""
+    firmware.pointer(target.function)  # it must be there
+    firmware.reset()  # what is checked before it must not change anything
+    outcomes = []
+    for number in range(target.cases):
+        outcome = check_case(firmware, target, make_case(target, number, seed))
+        outcomes.append(outcome)
+        finished(outcome)
+    return TargetOutcome(target, tuple(outcomes))
+
+
+def check_case(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
+    """Call the function for one case and compare."""
+    values = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in case.values.items()}
+    values["output"] = np.full_like(values["output"], FILL)
+    read_only = [name for name, value in values.items() if isinstance(value, np.ndarray) and name in _INPUTS]
+    for name in read_only:
+        values[name].flags.writeable = target.binding.result == name
+    try:
+        result = _call(firmware, target, values)
+    except McusimError as error:
+        return CaseOutcome(case.name, ERROR, str(error), macs=case.macs)
+    spent = (result.cycles, result.instructions, result.stack_bytes, case.macs)
+    if target.binding.success is not None and result.value != target.binding.success:
+        return CaseOutcome(case.name, ERROR, f"{target.function} returns {result.value}: it refuses the case", *spent)
+    got = values[target.binding.result].reshape(-1)[: case.expected.size].reshape(case.expected.shape)
+    difference = first_difference(got, case.expected)
+    if difference is None:
+        return CaseOutcome(case.name, PASSED, "", *spent)
+    cause = mistake(case, got)
+    if cause:
+        difference = replace(difference, cause=cause)
+    return CaseOutcome(case.name, FAILED, f"output{difference}", *spent, difference)
+
+
+_INPUTS = ("input", "input1", "input2", "weights", "bias", "multipliers", "shifts", "scales")
+
+
+def _call(firmware: Firmware, target: Target, values: Values) -> CallResult:
+    binding = target.binding
+    size = scratch_bytes(binding, firmware, values)
+    values["scratch_bytes"], values["scratch"] = size, np.zeros(max(size, 1), np.int8)
+    made = call_arguments(binding, firmware, values, binding.arguments)
+    restype: Any = np.int32 if binding.success is not None else None
+    return firmware.call(binding.function, *made["values"], argtypes=made["argtypes"], restype=restype)
+
+
+def mistake(case: Case, got: Array) -> str:
+    """Return the mistake with which the reference gives what the firmware gave; "" where none does."""
+    for variant in case.operator.variants:
+        changed = variant.change(case.values)
+        if changed is None:
+            continue
+        try:
+            with_it = case.operator.reference(changed)
+        except ValueError:
+            continue  # the reference does not take such values
+        if np.array_equal(with_it, got) and not np.array_equal(with_it, case.expected):
+            return variant.words
+    return ""

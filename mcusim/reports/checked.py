@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels against their reference: a row for each function, and the first of its cases that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mcusim.reports.document import Document
+from mcusim.reports.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from mcusim.checking.baseline import Comparison
+    from mcusim.checking.run import TargetOutcome
+
+SCHEMA_VERSION = 1
+_TARGETS = (
+    Column("function", "function", "text", flexible=True, least=20),
+    Column("operator", "operator", "text", rank=2),
+    Column("passed", "passed", "count"),
+    Column("cases", "of", "count"),
+    Column("cycles", "cycles", "count", rank=3),
+    Column("per_mac", "each", "quantity"),
+    Column("stack_bytes", "stack", "count", rank=1),
+)
+_CASES = (
+    Column("function", "function", "text"),
+    Column("operator", "operator", "text"),
+    Column("case", "case", "text"),
+    Column("status", "status", "text"),
+    Column("cycles", "cycles", "count"),
+    Column("instructions", "instructions", "count"),
+    Column("stack_bytes", "stack", "count"),
+    Column("macs", "products", "count"),
+    Column("message", "message", "text"),
+)
+_REMARK = "cycles of the largest case, and each of its products (or of the elements that it looks at); deepest stack"
+
+
+def check_document(
+    name: str, board: str, outcomes: Sequence[TargetOutcome], comparison: Comparison | None, cases_shown: int
+) -> Document:
+    """Return what is said about a check, for every format; of each function so many wrong cases are told."""
+    tables = [Table(f"{name} on {board}", _TARGETS, [_row(outcome) for outcome in outcomes], _REMARK)]
+    notes = []
+    for outcome in outcomes:
+        wrong = [case for case in outcome.cases if case.status != "passed"]
+        notes += [f"{outcome.target.function}, case {case.name}: {case.message}" for case in wrong[:cases_shown]]
+        if len(wrong) > cases_shown:
+            notes.append(f"{outcome.target.function}: {len(wrong) - cases_shown} more cases are wrong (see --show)")
+    if comparison is not None:
+        notes += [f"{each.function}, case {each.case}: {each.text}" for each in comparison.regressions]
+        notes.append(
+            f"Against the baseline: {len(comparison.regressions)} cases take more, {comparison.better} less, "
+            f"{comparison.same} the same, {comparison.unknown} are not in it"
+        )
+    records = [_case(outcome, index) for outcome in outcomes for index in range(len(outcome.cases))]
+    data: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "board": board,
+        "cases": [dict(zip((column.key for column in _CASES), record.cells, strict=True)) for record in records],
+        "baseline": asdict(comparison) if comparison is not None else None,
+    }
+    return Document("Kernels against their reference", tables, Table(name, _CASES, records), data, notes)
+
+
+def _row(outcome: TargetOutcome) -> Row:
+    target, largest = outcome.target, outcome.largest
+    cycles = largest.cycles if largest is not None else None
+    each = round(largest.cycles / largest.macs, 2) if largest is not None and largest.macs else None
+    stack = max((case.stack_bytes for case in outcome.cases if case.status != "error"), default=None)
+    return Row((target.function, target.operator.name, outcome.passed, len(outcome.cases), cycles, each, stack))
+
+
+def _case(outcome: TargetOutcome, index: int) -> Row:
+    case, known = outcome.cases[index], outcome.cases[index].status != "error"
+    spent = (case.cycles, case.instructions, case.stack_bytes) if known else (None, None, None)
+    target = outcome.target
+    return Row((target.function, target.operator.name, case.name, case.status, *spent, case.macs, case.message))

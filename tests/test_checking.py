@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mcusim check`: what is drawn, what is called, what is found wrong and named, baselines, JUnit XML, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from machines import EXAMPLES, FIRMWARE
+
+from mcusim import Firmware, McusimError
+from mcusim.checking import Suite, Target, check_target, load_suite, suite_of_bindings
+from mcusim.checking.baseline import baseline_bytes, compare, figures_of, load_baseline
+from mcusim.checking.binding import Binding, built, structure_of
+from mcusim.checking.bindings import BINDINGS, LIBRARIES
+from mcusim.checking.case import Style
+from mcusim.checking.operators import OPERATORS
+from mcusim.checking.run import check_case, make_case, mistake
+from mcusim.checking.space import choices, draw, spaces
+from mcusim.checking.suite import changed, make_target
+from mcusim.cli.main import main
+
+PROJECT = EXAMPLES / "kernel_tests"
+KERNELS, SUITE = PROJECT / "kernels.elf", PROJECT / "suite.toml"
+CALLABLE = FIRMWARE / "callable" / "callable-hard.elf"
+
+
+def the_target(cases: int = 4) -> Target:
+    return replace(load_suite(SUITE).targets[0], cases=cases)
+
+
+def target_of(operator: str, **style: Any) -> Target:
+    return make_target(Binding("function", operator, ("output",), style=Style(**style)))
+
+
+# sizes
+
+
+def test_sizes_in_every_spelling() -> None:
+    assert choices("c", 3) == (3,)
+    assert choices("c", [1, 5]) == (1, 5)
+    assert choices("c", "2..4") == (2, 3, 4)
+    assert choices("c", "4..16:4") == (4, 8, 12, 16)
+    assert choices("stride_h", "kernel_h") == "kernel_h"
+    for wrong in ("1-4", [], True, -1, "9..3", 1.5):
+        with pytest.raises(McusimError, match=r"^c: "):
+            choices("c", wrong)  # type: ignore[arg-type]
+
+
+def test_dimensions_must_exist() -> None:
+    with pytest.raises(McusimError, match="no dimension 'hight': there are h, w"):
+        spaces({"hight": 1}, {"h": (1,), "w": (2,)}, "conv")
+    with pytest.raises(McusimError, match="'x' is no dimension"):
+        spaces({"h": "x"}, {"h": (1,)}, "conv")
+
+
+def test_the_first_cases_are_the_smallest_and_the_largest() -> None:
+    space = {"input_h": (1, 2, 9), "kernel_h": (1, 3), "stride_h": "kernel_h", "dilation_h": (1, 2)}
+    rng = np.random.default_rng(1)
+    assert draw(space, rng, 0) == {"input_h": 1, "kernel_h": 1, "stride_h": 1, "dilation_h": 1}
+    assert draw(space, rng, 1) == {"input_h": 9, "kernel_h": 3, "stride_h": 3, "dilation_h": 1}
+    for number in range(2, 30):
+        sizes = draw(space, rng, number)
+        assert sizes["stride_h"] == sizes["kernel_h"]
+        assert all(sizes[name] in values for name, values in space.items() if not isinstance(values, str))
+
+
+# cases
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_cases_are_the_same_each_time_and_their_references_vary(operator: str) -> None:
+    target = target_of(operator)
+    spread = set()
+    for number in range(12):
+        case, again = make_case(target, number, 1), make_case(target, number, 1)
+        assert case.name == again.name
+        np.testing.assert_array_equal(case.expected, again.expected)
+        assert case.expected.shape == case.values["output"].shape
+        spread |= set(case.expected.ravel().tolist())
+    assert len(spread) > 40
+    assert make_case(target, 3, 2).values["output"].shape or make_case(target, 3, 2).name
+
+
+@pytest.mark.parametrize(
+    ("operator", "style"),
+    [("conv2d", {}), ("conv2d", {"rounding": "float"}), ("depthwise_conv2d", {}), ("fully_connected", {}), ("add", {})],
+)
+def test_each_mistake_is_named(operator: str, style: dict[str, Any]) -> None:
+    """The firmware's result is made by the reference with the mistake: it, or one that gives the same, is named."""
+    target = target_of(operator, **style)
+    named: set[str] = set()
+    for number in range(25):
+        case = make_case(target, number, 1)
+        assert mistake(case, case.expected) == ""
+        for variant in case.operator.variants:
+            wrong = variant.change(case.values)
+            if wrong is None:
+                continue
+            try:
+                got = case.operator.reference(wrong)
+            except ValueError:
+                continue
+            if not np.array_equal(got, case.expected):
+                found = mistake(case, got)
+                assert found
+                named.add(found)
+    own = style.get("rounding", "double")
+    expected = {v.words for v in OPERATORS[operator].variants}
+    unreachable = {words for words in expected if own in words.split(",")[0]}
+    if own == "float":
+        unreachable |= {words for words in expected if "left and right" in words}  # there are no shifts
+    assert len(named) >= len(expected - unreachable) - 2
+
+
+def test_rounding_once_is_told_from_rounding_twice_in_every_run() -> None:
+    target = target_of("conv2d")
+    cases = [make_case(target, number, 1) for number in range(target.cases)]
+    wrong = [case.operator.reference(case.values | {"rounding": "single"}) for case in cases]
+    differs = [not np.array_equal(got, case.expected) for case, got in zip(cases, wrong, strict=True)]
+    assert sum(differs) >= 5
+
+
+# bindings
+
+
+def test_words_of_a_binding() -> None:
+    values = {"pad_top": 2, "input": np.zeros(3, np.int8)}
+    made = built({"stride": {"h": "pad_top", "n": 7}, "data": "input", "offset": "-pad_top"}, values, "f")
+    assert made["stride"] == {"h": 2, "n": 7}
+    assert made["offset"] == -2
+    kind = structure_of(made)
+    assert [(member.name, member.offset) for member in kind.members] == [("stride", 0), ("data", 8), ("offset", 12)]
+    with pytest.raises(McusimError, match=r"unknown word \(f\) 'padtop': did you mean pad_top"):
+        built("padtop", values, "f")
+    with pytest.raises(McusimError, match="only a number can be negated"):
+        built("-input", values, "f")
+
+
+@pytest.mark.parametrize("function", BINDINGS)
+def test_every_binding_makes_cases_and_knows_its_words(function: str) -> None:
+    binding = BINDINGS[function]
+    target = make_target(binding)
+    for number in range(6):
+        values = make_case(target, number, 1).values | {"scratch": np.zeros(4, np.int8), "scratch_bytes": 4}
+        for spec in binding.arguments:
+            built(spec, values, function)
+        assert binding.scratch_limit(values) >= 0
+        assert binding.result in values
+
+
+def test_libraries_share_no_function() -> None:
+    assert sum(map(len, LIBRARIES.values())) == len(BINDINGS)
+
+
+# suites
+
+
+def test_the_example_suite_passes_with_and_without_debug_information() -> None:
+    outcome = check_target(Firmware(KERNELS, "nucleo-l4r5zi"), the_target(8), 1)
+    assert outcome.passed == len(outcome.cases) == 8
+    largest = outcome.largest
+    assert largest is not None
+    assert largest.macs == 64 * 16
+    assert largest.cycles > largest.instructions > largest.macs
+
+
+def test_cases_do_not_depend_on_how_many_there_are() -> None:
+    firmware = Firmware(KERNELS, "nucleo-l4r5zi")
+    few, more = check_target(firmware, the_target(3), 1), check_target(firmware, the_target(6), 1)
+    assert few.cases == more.cases[:3]
+
+
+def test_a_python_suite(tmp_path: Path) -> None:
+    path = tmp_path / "suite.py"
+    path.write_text(
+        "from mcusim.checking import Suite\n"
+        "from mcusim.checking.binding import Binding\n"
+        "from mcusim.checking.suite import make_target\n"
+        "b = Binding('f', 'add', ('size', 'input1', 'input2', 'output'), space={'size': 5})\n"
+        "SUITE = Suite((make_target(b),), 'mine')\n"
+    )
+    suite = load_suite(path)
+    assert isinstance(suite, Suite)
+    assert suite.targets[0].space["size"] == (5,)
+    path.write_text("SUITE = 3")
+    with pytest.raises(McusimError, match="makes no SUITE"):
+        load_suite(path)
+    path.write_text("1 / 0")
+    with pytest.raises(McusimError, match="ZeroDivisionError"):
+        load_suite(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", r"no \[\[target\]\]"),
+        ("nonsense = 1", "unknown field"),
+        ("[[target]]\nfunction = 'f'", "no binding 'f' .*: say operator and arguments"),
+        ("[[target]]\nfunction = 'f'\narguments = ['output']", "arguments need an operator"),
+        ("[[target]]\nfunction = 'f'\noperator = 'conv3d'\narguments = []", "unknown operator .* did you mean conv2d"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\noperator = 'add'", "arm_softmax_s8 is softmax, not add"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\nrounding = 'up'", "unknown rounding"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\npadding = 'wide'", "unknown padding"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\nspace = { h = 1 }", "no dimension 'h': there are row_size, rows"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\ncases = -1", "-1 cases check nothing"),
+        ("[[target", "suite.toml: "),
+    ],
+)
+def test_what_is_wrong_with_a_suite_is_said(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "suite.toml"
+    path.write_text(text)
+    with pytest.raises(McusimError, match=words):
+        load_suite(path)
+
+
+def test_a_binding_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "suite.toml"
+    path.write_text("seed = 9\n[[target]]\nfunction = 'my_softmax'\nbinding = 'arm_softmax_s8'\ncases = 7\n")
+    suite = load_suite(path)
+    assert (suite.seed, suite.targets[0].function, suite.targets[0].cases) == (9, "my_softmax", 7)
+    assert changed(suite, rounding="single", cases=2).targets[0].binding.style.rounding == "single"
+
+
+def test_an_image_without_known_functions_needs_a_suite() -> None:
+    with pytest.raises(McusimError, match="has no function that the bindings"):
+        suite_of_bindings(Firmware(CALLABLE, "nucleo-l4r5zi").image)
+
+
+# wrong kernels
+
+
+def wrong_kernel(firmware: Firmware, target: Target, number: int, **changes: Any) -> str:
+    """Put a kernel with a mistake in the firmware's place, check one case, and return what is said."""
+    case = make_case(target, number, 1)
+    got = case.operator.reference(case.values | changes)
+
+    def kernel(_layer: Any, _input: Any, _weights: Any, _bias: Any, output: Any) -> None:
+        output.write(got)
+
+    firmware.stub("fully_connected_s8", kernel)
+    outcome = check_case(firmware, target, case)
+    firmware.unstub("fully_connected_s8")
+    assert outcome.status == "failed"
+    return outcome.message
+
+
+def test_the_cause_is_said_with_the_first_element() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+    number = next(n for n in range(2, 99) if make_case(target, n, 1).values["input_zero_point"] not in (0, -128))
+    assert "zero point: the input's is ignored" in wrong_kernel(firmware, target, number, input_zero_point=0)
+    assert "the bias is ignored" in wrong_kernel(firmware, target, number, bias=None)
+    text = wrong_kernel(firmware, target, 1, activation_min=-128, activation_max=-127)
+    assert text.startswith("output[0, 0]: expected ")
+    assert "of 16 elements differ" in text
+
+
+def test_a_call_that_fails_is_an_error_of_its_case() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+    arguments = (*target.binding.arguments[:-1], 16)  # an address that is no RAM
+    outcome = check_case(
+        firmware, replace(target, binding=replace(target.binding, arguments=arguments)), make_case(target, 1, 1)
+    )
+    assert outcome.status == "error"
+    assert "fully_connected_s8" in outcome.message
+    refused = replace(target, binding=replace(target.binding, success=-77))
+    assert "it refuses the case" in check_case(firmware, refused, make_case(target, 1, 1)).message
+
+
+# baselines
+
+
+def test_baselines_compare_case_by_case(tmp_path: Path) -> None:
+    old = {"f": {"a": {"cycles": 100, "stack_bytes": 8}, "b": {"cycles": 100, "stack_bytes": 8}}}
+    new = {"f": {"a": {"cycles": 103, "stack_bytes": 8}, "b": {"cycles": 90, "stack_bytes": 8},
+                 "c": {"cycles": 1, "stack_bytes": 0}}}  # fmt: skip
+    strict = compare(new, old, 0, 0)
+    assert [each.text for each in strict.regressions] == ["103 cycles, baseline 100 (+3.0 %)"]
+    assert (strict.better, strict.same, strict.unknown) == (1, 0, 1)
+    assert compare(new, old, 3, 0).regressions == ()
+    deeper = {"f": {"a": {"cycles": 100, "stack_bytes": 16}}}
+    assert [each.text for each in compare(deeper, old, 0, 4).regressions] == ["16 bytes of stack, baseline 8"]
+    assert compare(deeper, old, 0, 8).regressions == ()
+    path = tmp_path / "b.json"
+    path.write_bytes(baseline_bytes(old, "nucleo-l4r5zi"))
+    assert load_baseline(path, "nucleo-l4r5zi") == old
+    with pytest.raises(McusimError, match="is of board nucleo-l4r5zi, not nucleo-h743zi"):
+        load_baseline(path, "nucleo-h743zi")
+    for text in ("[]", "{", json.dumps({"format": "mcusim check baseline 1", "board": "x", "targets": {"f": 3}})):
+        path.write_text(text)
+        with pytest.raises(McusimError, match="baseline"):
+            load_baseline(path, "x")
+
+
+def test_figures_leave_out_what_gave_no_result() -> None:
+    outcome = check_target(Firmware(KERNELS, "nucleo-l4r5zi"), the_target(2), 1)
+    failed = replace(outcome, cases=(replace(outcome.cases[0], status="error"), outcome.cases[1]))
+    assert list(figures_of([failed])["fully_connected_s8"]) == [outcome.cases[1].name]
+
+
+# the command
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example project in a folder of its own, which is the current one."""
+    for path in (KERNELS, SUITE):
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_passes_keeps_a_baseline_and_finds_what_got_worse(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "kernels.elf", "--suite", "suite.toml", "--cases", "3", "-q", "--baseline", "b.json"]
+    assert main([*words, "--update-baseline", "--junit", "check.xml"]) == 0
+    text = capsys.readouterr().out
+    assert "fully_connected_s8" in text
+    assert " 3  3 " in " ".join(text.split(" ")) or "3   3" in text
+    assert main(words) == 0
+    assert "Against the baseline: 0 cases take more, 0 less, 3 the same, 0 are not in it" in capsys.readouterr().out
+
+    kept = json.loads((project / "b.json").read_text())
+    name, row = next(iter(kept["targets"]["fully_connected_s8"].items()))
+    row["cycles"] = row["cycles"] * 97 // 100
+    (project / "b.json").write_text(json.dumps(kept))
+    assert main([*words, "--junit", "check.xml"]) == 1
+    assert "cycles, baseline" in capsys.readouterr().out
+    assert main([*words, "--tolerance", "10"]) == 0
+
+    root = ElementTree.parse(project / "check.xml").getroot()
+    (suite,) = root.findall("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "0")
+    (failure,) = suite.iter("failure")
+    assert "baseline" in str(failure.get("message"))
+    assert suite.findall("testcase")[0].get("name") == name
+
+
+def test_the_command_says_what_is_wrong(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = SUITE.read_text().replace('"input_zero_point"', '"-input_zero_point"')
+    (project / "suite.toml").write_text(text)
+    assert main(["check", "kernels.elf", "--suite", "suite.toml", "-q", "--junit", "check.xml", "--cases", "5"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "likely cause: zero point: the input's is added, not subtracted (the offset is its negative)" in out
+    assert "more cases are wrong (see --show)" in out
+    assert len(list(ElementTree.parse(project / "check.xml").iter("failure"))) >= 3
+
+
+def test_the_command_in_data_formats(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", "kernels.elf", "--suite", "suite.toml", "--cases", "2", "-q"]
+    assert main([*words, "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [case["status"] for case in data["cases"]] == ["passed", "passed"]
+    assert main([*words, "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("function,operator,case,status,cycles,")
+
+
+def test_bad_usage_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["--update-baseline"], "needs --baseline"),
+        (["--suite", "suite.toml", "--only", "nothing"], "unknown target of the suite 'nothing'"),
+        (["--suite", "none.toml"], "cannot read the suite"),
+        (["--suite", "suite.toml", "--baseline", "none.json", "--cases", "1"], "make it with --update-baseline"),
+    ):
+        assert main(["check", "kernels.elf", "-q", *words]) == 2
+        assert said in capsys.readouterr().err
