@@ -45,8 +45,9 @@ demo: $(INSTALLED)
 	@$(BIN)/mcusim profile $(EXAMPLE)
 	@printf '\nNext: %s/mcusim profile YOUR.elf\n' $(BIN)
 
+# One thread for NumPy's matrix products: two processes share the cores already.
 test: lint types
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED_DEV)
 	@$(BIN)/ruff check .

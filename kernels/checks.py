@@ -73,6 +73,17 @@ def check_scale(name: str, value: float) -> float:
     return scale
 
 
+def check_scales(name: str, values: Array | float) -> npt.NDArray[np.float64]:
+    """Return scales as a vector, each as `check_scale` does."""
+    row = np.ravel(values)
+    if row.dtype.kind in "fiu":
+        with np.errstate(over="ignore"):
+            scales = row.astype(np.float32).astype(np.float64)
+        if ((scales > 0) & (scales < np.inf)).all():
+            return scales
+    return np.array([check_scale(name, value) for value in row.tolist()], np.float64)
+
+
 def check_axis(name: str, axis: int, rank: int) -> int:
     """Return an axis counted from the front; negative ones count from the end, as in NumPy."""
     if rank == 0:

@@ -47,8 +47,17 @@ def quantize_multiplier(factor: float) -> tuple[int, int]:
 
 def quantize_multipliers(factors: npt.ArrayLike) -> tuple[Int32Array, Int32Array]:
     """Return int32 vectors (multipliers, shifts) for a vector of float64 factors. Raises as `quantize_multiplier`."""
-    pairs = [quantize_multiplier(float(factor)) for factor in np.atleast_1d(np.asarray(factors, np.float64))]
-    return np.array([pair[0] for pair in pairs], np.int32), np.array([pair[1] for pair in pairs], np.int32)
+    row = np.atleast_1d(np.asarray(factors, np.float64))
+    wrong = row[~(np.isfinite(row) & (row >= 0) & (row < 2.0 ** (SHIFT_MAX - 1)))]
+    for factor in wrong:  # those just below the end may be good
+        quantize_multiplier(float(factor))
+    fractions, shifts = np.frexp(row)
+    # A fraction has 53 bits, 22 of them below the point here: adding a half is exact where it matters.
+    multipliers = np.floor(fractions * 2.0**31 + 0.5).astype(np.int64)
+    carried = multipliers == 1 << 31
+    multipliers, shifts = np.where(carried, 1 << 30, multipliers), shifts + carried
+    lost = shifts < SHIFT_MIN
+    return np.where(lost, 0, multipliers).astype(np.int32), np.where(lost, 0, shifts).astype(np.int32)
 
 
 def activation_range(activation: int, scale: float, zero_point: int, dtype: str = "int8") -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.kernels.checks import check_scale
+from mcusim.kernels.checks import check_scale, check_scales
 from mcusim.kernels.quantization import quantize_multiplier, quantize_multipliers
 
 Array = npt.NDArray[Any]
@@ -40,8 +40,7 @@ def convolution_scaling(
     Per channel, and per tensor with a bias, the product of scales is in double precision.
     """
     first, last = check_scale("input_scale", input_scale), check_scale("output_scale", output_scale)
-    factors = [first * check_scale("weight_scales", float(scale)) / last for scale in np.ravel(weight_scales)]
-    return _many(factors)
+    return _many(first * check_scales("weight_scales", weight_scales) / last)
 
 
 def convolution_float_scales(
@@ -49,8 +48,7 @@ def convolution_float_scales(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return TinyEngine's `scales`: float32(input_scale * weight_scale / output_scale), one for each channel."""
     first, last = check_scale("input_scale", input_scale), check_scale("output_scale", output_scale)
-    factors = [first * check_scale("weight_scales", float(scale)) / last for scale in np.ravel(weight_scales)]
-    return {"scales": np.array(factors, np.float32)}
+    return {"scales": (first * check_scales("weight_scales", weight_scales) / last).astype(np.float32)}
 
 
 def fully_connected_scaling(
@@ -61,7 +59,7 @@ def fully_connected_scaling(
         return convolution_scaling(input_scale, weight_scales, output_scale)
     first, last = check_scale("input_scale", input_scale), check_scale("output_scale", output_scale)
     weight = check_scale("weight_scales", float(np.ravel(weight_scales)[0]))
-    return _many([float(np.float32(first * weight)) / last])
+    return _many(np.array([float(np.float32(first * weight)) / last]))
 
 
 def rescaling(input_scale: float, output_scale: float, *, single_precision: bool = False) -> dict[str, int]:
@@ -153,7 +151,7 @@ def lstm_scaling(cell_scale: float, hidden_scale: float) -> dict[str, Any]:
     }
 
 
-def _many(factors: list[float]) -> dict[str, npt.NDArray[np.int32]]:
+def _many(factors: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.int32]]:
     multipliers, shifts = quantize_multipliers(factors)
     return {"multipliers": multipliers, "shifts": shifts}
 

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 Array = npt.NDArray[Any]
 
 # Each example draws many numbers, and the twins take their time.
-few = settings(max_examples=200 if LONG else 40)
+few = settings(max_examples=100 if LONG else 40)
 
 small = st.integers(1, 4)
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))

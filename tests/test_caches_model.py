@@ -107,3 +107,17 @@ def test_the_native_model_is_the_plain_one(system: tuple[NaiveCaches, c.CacheRec
             for tag, flag in zip(tags.tolist(), flags.tolist(), strict=True)
         ]
         assert held == cache.lines()
+
+
+def test_forgetting_empties_the_caches_and_what_was_found_in_them() -> None:
+    record = c.CacheRecord(0, 4)
+    record.shape(c.DATA, 4096, 4)
+    epoch = int(record.row["epoch"])
+    record._tags[c.DATA][5], record._flags[c.DATA][5] = 1, c.DIRTY
+    record.row["recent"][1] = record.row["fill"]["line"] = 1
+    record.forget()
+    lines, flags = record.contents(c.DATA)
+    assert (lines == c.NO_LINE).all()
+    assert not flags.any()
+    assert record.row["recent"][1] == record.row["fill"]["line"] == c.NO_LINE
+    assert record.row["epoch"] > epoch

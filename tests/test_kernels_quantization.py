@@ -27,12 +27,21 @@ def test_a_multiplier_is_the_nearest_of_31_bits(factor: float) -> None:
     assert abs(Fraction(factor) - multiplier * unit) <= unit / 2
 
 
+@given(st.lists(st.floats(0, 2.0**29) | st.sampled_from([0.0, 2.0**-33, 2.0**-32, math.nextafter(2.0, 0)]), max_size=9))
+def test_many_multipliers_are_those_of_each(factors: list[float]) -> None:
+    multipliers, shifts = q.quantize_multipliers(factors)
+    assert multipliers.dtype == shifts.dtype == np.int32
+    assert list(zip(multipliers.tolist(), shifts.tolist(), strict=True)) == [q.quantize_multiplier(f) for f in factors]
+
+
 def test_factors_that_have_no_multiplier() -> None:
     assert q.quantize_multiplier(0.0) == (0, 0)
     assert q.quantize_multiplier(2.0**-33) == (0, 0)
     for wrong in (-0.5, math.inf, math.nan, 2.0**30):
         with pytest.raises(ValueError, match="factor: "):
             q.quantize_multiplier(wrong)
+        with pytest.raises(ValueError, match="factor: "):
+            q.quantize_multipliers([1.0, wrong])
 
 
 @given(st.floats(-(2.0**52), 2.0**52))

@@ -150,14 +150,21 @@ class CacheRecord:
         row["known_places"] = address_of(self._known_places)
         row["machine"], row["ranges"] = machine_address, address_of(self._ranges)
         row["store_entries"] = store_entries
+        row["epoch"] = 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the caches, the store buffer and what is on its way, as at the beginning; what is on stays on."""
+        row = self.row
         row["caches"]["random"] = FIRST_RANDOM
         for name in ("fetch_free_cycle", "read_free_cycle", "write_free_cycle", "evict_free_cycle"):
             row[name] = LONG_AGO_CYCLE
-        row["epoch"] = 1
         for name in ("current", "stream_line", "burst_end", "last_chunk"):
             row[name] = NO_LINE
         row["fill"]["line"] = NO_LINE
-        self.forget_last()
+        row["store_ends"] = row["full_fills"] = row["streaming"] = 0
+        for number in range(len(row["caches"])):
+            self.invalidate(number)
 
     @property
     def row(self) -> Any:

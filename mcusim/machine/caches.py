@@ -235,6 +235,10 @@ class CacheTiming:
                 spans.append((start, end))
         return spans
 
+    def forget(self) -> None:
+        """Empty the caches and buffers, as they are at the beginning."""
+        self.record.forget()
+
     def charge_up_to(self, index: int) -> None:
         """Charge what fetching the running block has waited up to its instruction `index`, which runs now."""
         if not self._hooked:

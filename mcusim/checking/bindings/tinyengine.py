@@ -8,6 +8,9 @@ are [channel][y][x], their bias holds what the input's zero point adds (code_gen
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from mcusim.checking.binding import Binding
@@ -70,23 +73,47 @@ _FIRST = Binding(
 )  # fmt: skip
 
 
+def _masked(binding: Binding, at: int, **changes: Any) -> Binding:
+    """Return the binding of a function that also says which outputs were clamped, by an argument in this place.
+
+    Only the outputs are compared; a byte holds eight channels, so there are multiples of eight.
+    """
+    prepare = binding.prepare
+
+    def with_mask(values: Values) -> Values:
+        made = prepare(values) if prepare is not None else values
+        return made | {"mask": np.zeros(values["output"].size + 64, np.int8)}
+
+    arguments = (*binding.arguments[:at], "mask", *binding.arguments[at:])
+    return replace(
+        binding, function=f"{binding.function}_bitmask", arguments=arguments, prepare=with_mask, success=None, **changes
+    )
+
+
 def _float_zero_points(values: Values) -> Values:
     """Add zero points as the floats that `add_fpreq` takes."""
     names = ("input1_zero_point", "input2_zero_point", "output_zero_point")
     return values | {f"{name}_float": np.float32(values[name]) for name in names}
 
 
+_ADD = Binding(
+    "add_fpreq", "add",
+    ("size", "input1", "input1_scale", "input1_zero_point_float", "input2", "input2_scale", "input2_zero_point_float",
+     "output_scale", "output_zero_point_float", "output"),
+    _LIBRARY, Style(rounding="float", activations=False), prepare=_float_zero_points,
+)  # fmt: skip
+_DEPTHWISE = tuple(_depthwise(size, stride) for size in (3, 5, 7) for stride in (1, 2))
+_POINTWISE = _pointwise("convolve_1x1_s8_fpreq", "4..32:4")
+
 BINDINGS = (
-    _pointwise("convolve_1x1_s8_fpreq", "4..32:4"),
+    _POINTWISE,
+    _masked(_POINTWISE, 12, space={**_POINTWISE.space, "output_c": [8, 16]}),
     *(_pointwise(f"convolve_1x1_s8_ch{channels}_fpreq", channels) for channels in (8, 16, 24, 48)),
     _FIRST,
-    *(_depthwise(size, stride) for size in (3, 5, 7) for stride in (1, 2)),
-    Binding(
-        "add_fpreq", "add",
-        ("size", "input1", "input1_scale", "input1_zero_point_float", "input2", "input2_scale",
-         "input2_zero_point_float", "output_scale", "output_zero_point_float", "output"),
-        _LIBRARY, Style(rounding="float", activations=False), prepare=_float_zero_points,
-    ),
+    *_DEPTHWISE,
+    *(_masked(each, 13, space={**each.space, "input_c": [8, 16]}) for each in _DEPTHWISE),
+    _ADD,
+    _masked(_ADD, 10),
     Binding(
         "avg_pooling", "average_pool2d",
         ("input", "input_h", "input_w", "input_c", "kernel_h", "kernel_w", "output_h", "output_w", *_CLAMP, "output"),
