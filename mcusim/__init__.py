@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mcusim.core import Core, load_core
     from mcusim.errors import McusimError
     from mcusim.guess import guess_board
-    from mcusim.headers import include_dir
+    from mcusim.headers import include_dir, target_kernels_dir
     from mcusim.image import Image, load
     from mcusim.machine import Progress, Settings, run
     from mcusim.profile import Profile
@@ -46,6 +46,7 @@ _HOMES = {
     "McusimError": "mcusim.errors",
     "guess_board": "mcusim.guess",
     "include_dir": "mcusim.headers",
+    "target_kernels_dir": "mcusim.headers",
     "Image": "mcusim.image",
     "load": "mcusim.image",
     "Progress": "mcusim.machine",
@@ -82,6 +83,7 @@ __all__ = [
     "render",
     "run",
     "save",
+    "target_kernels_dir",
 ]
 
 

@@ -48,6 +48,7 @@ def test_the_package_says_that_it_is_typed() -> None:
 def test_the_header_for_firmware_ships() -> None:
     assert "include/mcusim.h" in SETUPTOOLS["package-data"]["mcusim"]
     assert Path(mcusim.include_dir(), "mcusim.h").is_file()
+    assert Path(mcusim.target_kernels_dir(), "mcusim_kernels.h").is_file()
 
 
 def test_one_version() -> None:
