@@ -48,6 +48,9 @@ class Operands:
         return Operands(self.inputs or kernel.inputs, outputs or kernel.outputs)
 
 
+UNKNOWN = Operands()
+
+
 def operands_of(function: str, arguments: list[tuple[str, View]], elements: int | None) -> Operands:
     """Return the tensors among the arguments of a function; `elements` of its one output, None if unknown."""
     pointers = [(snake(name), view) for name, view in arguments if _is_data(view) and view.number]

@@ -12,7 +12,7 @@ from mcusim.image import Image, Symbol
 from mcusim.layers.arguments import View, read_arguments
 from mcusim.layers.kinds import kind_of
 from mcusim.layers.names import Name, names_of, snake
-from mcusim.layers.operands import Operands, operands_of
+from mcusim.layers.operands import UNKNOWN, Operands, operands_of
 from mcusim.layers.rules import LayerRule
 from mcusim.layers.shapes import facts, output_elements
 from mcusim.layers.tensors import (
@@ -46,7 +46,7 @@ class LayerFacts:
     kind: str
     shape: str
     macs: int | None
-    operands: Operands = Operands()
+    operands: Operands = UNKNOWN
 
     def completed_by(self, kernel: LayerFacts) -> LayerFacts:
         """Return these facts with what they lack from those of a kernel below (`LayerRule.details`); the name stays."""

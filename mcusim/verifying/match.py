@@ -67,7 +67,8 @@ def points(layer: Offered, operator: Wanted) -> int:
     kinds = KINDS.get(operator.code, (operator.code.lower(),))
     if layer.kind in kinds:
         return SAME_KIND + by_size
-    return by_size
+    # Some other layer has the size of a passive operator by chance: its input's or output's.
+    return 0 if operator.code in PASSIVE and layer.kind else by_size
 
 
 def match(layers: Sequence[Offered], operators: Sequence[Wanted]) -> list[tuple[int, int]]:
@@ -88,7 +89,8 @@ def match(layers: Sequence[Offered], operators: Sequence[Wanted]) -> list[tuple[
             if row[number] - costs[number] > best:
                 best, way = row[number] - costs[number], 2
             fit = points(layer, operator)
-            if fit and before[number] + fit > best:
+            # Of several operators that fit alike, the last one: its result is what the layer leaves.
+            if fit and (before[number] + fit > best or (way == 2 and before[number] + fit == best)):
                 best, way = before[number] + fit, 3
             row.append(best)
             move[number + 1] = way

@@ -17,7 +17,8 @@ from mcusim.kernels.model import Tensors, run_model
 from mcusim.kernels.model_operators import OPERATORS
 from mcusim.kernels.tflite_file import Model, Operator, Tensor, read_model
 from mcusim.machine.capture import CapturedLayer
-from mcusim.verifying.match import Offered, Wanted, match
+from mcusim.verifying.flow import reordered
+from mcusim.verifying.match import Offered, Wanted, match, points
 
 Array = npt.NDArray[Any]
 FOLDED = ("PAD", "PADV2", "RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # the layer behind reads what these read
@@ -105,15 +106,14 @@ def verify(
     the model, and where the input cannot be read.
     """
     shown = _telling(layers)
-    pairs = match([_offered(each) for each in shown], [_wanted(model, each) for each in model.operators])
+    pairs = _matched(shown, model)
     if not pairs:
         raise McusimError(
             f"none of the {len(shown)} layers fits the model's {len(model.operators)} operators: is it the model of "
             "this firmware, has it debug information, and does it run an inference? ('mcusim profile' shows layers)"
         )
-    first, last = shown[pairs[0][0]], pairs[-1][0]
     if given is None:
-        part, inputs, source = _read_input(first, model, model.operators[pairs[0][1]])
+        part, inputs, source = _read_input(shown, pairs, model)
     else:
         part, inputs, source = model, list(given), "the given file"
     try:
@@ -123,7 +123,7 @@ def verify(
     matched = {number for _, number in pairs}
     compared = [_compare(shown[place], model, number, matched, tensors) for place, number in pairs]
     left_out = [each for each in model.operators if each.index not in matched]
-    others = sum(1 for place in range(pairs[0][0], last + 1)) - len(pairs)
+    others = pairs[-1][0] - pairs[0][0] + 1 - len(pairs)
     return Verification(compared, left_out, others, rounding, source)
 
 
@@ -134,6 +134,19 @@ def _telling(layers: Sequence[CapturedLayer]) -> list[CapturedLayer]:
         if layer.facts.operands.outputs or layer.number in outer:
             outer.add(layer.parent)
     return [each for each in layers if each.number not in outer]
+
+
+def _matched(layers: Sequence[CapturedLayer], model: Model) -> list[tuple[int, int]]:
+    """Return pairs of a layer and an operator, layers in order."""
+    offered = [_offered(each) for each in layers]
+    wanted = [_wanted(model, each) for each in model.operators]
+    pairs = match(offered, wanted)
+    paired = {layer for layer, _ in pairs}
+    fits = [
+        {number for number, each in enumerate(wanted) if points(layer, each)} if place in paired else set()
+        for place, layer in enumerate(offered)
+    ]
+    return reordered(layers, model, [_bytes(tensor) for tensor in model.tensors], fits, pairs)
 
 
 def _offered(layer: CapturedLayer) -> Offered:
@@ -163,25 +176,36 @@ def _bytes(tensor: Tensor) -> int:
     return _elements(tensor) * _item_bytes(tensor)
 
 
-def _read_input(layer: CapturedLayer, model: Model, operator: Operator) -> tuple[Model, list[Array], str]:
-    """Return the model from the tensor on that the first layer read, that tensor, and where it was.
+def _read_input(
+    layers: Sequence[CapturedLayer], pairs: list[tuple[int, int]], model: Model
+) -> tuple[Model, list[Array], str]:
+    """Return the model from the tensor on that its first layer read, that tensor, and where it was.
 
     Paddings and reshapes without a layer are folded into it: it reads what they read. Operators before that one are
     not executed, so that the reference sees what the layer saw.
     """
+    place, number = min(pairs, key=lambda pair: pair[1])
+    layer, operator = layers[place], model.operators[number]
     index, begin = operator.inputs[0], operator.index
     writers = {output: each for each in model.operators for output in each.outputs}
     while index in writers and writers[index].code in FOLDED:
         begin = writers[index].index
         index = writers[index].inputs[0]
     tensor = model.tensors[index]
-    place = layer.facts.operands.inputs
+    operands = layer.facts.operands.inputs
     data = layer.inputs[0] if layer.inputs else None
-    if data is None or len(data) < _bytes(tensor):
+    if data is None:
         raise McusimError(f"{layer.facts.name}: its arguments do not tell where its input is: give --input FILE.npy")
+    if operands[0].element_bytes not in (None, _item_bytes(tensor)):
+        raise McusimError(
+            f"{layer.facts.name}: reads elements of {operands[0].element_bytes} bytes, {operator.label} of the model "
+            f"those of {_item_bytes(tensor)}: the firmware computes otherwise; give --input FILE.npy"
+        )
+    if len(data) < _bytes(tensor):
+        raise McusimError(f"{layer.facts.name}: its input is shorter than {tensor.label}: is it the firmware's model?")
     array = np.frombuffer(data[: _bytes(tensor)], tensor.dtype).reshape(tensor.shape)
     part = replace(model, inputs=(index,), operators=model.operators[begin:])
-    return part, [array], f"what {layer.facts.name} read at 0x{place[0].address:08x} ({tensor.label})"
+    return part, [array], f"what {layer.facts.name} read at 0x{operands[0].address:08x} ({tensor.label})"
 
 
 def _compare(layer: CapturedLayer, model: Model, number: int, matched: set[int], tensors: Tensors) -> Compared:
