@@ -102,10 +102,10 @@ def mispredicted(text: str, taken: bool = True) -> int:
 
 
 def test_what_a_misprediction_costs_follows_from_where_the_flags_were_set() -> None:
-    assert mispredicted(f"3901 {NOP} {NOP} {NOP} {NOP} d1fe") == 8  # two cycles before
-    assert mispredicted(f"3901 {NOP} {NOP} {NOP} {NOP} {NOP} d1fe") == 6  # three: jnk0le
-    assert mispredicted("3901 d1fe") == mispredicted("3901 d1fe", taken=False) == 8
-    assert mispredicted("b901") == mispredicted("4770") == 8  # CBNZ, BX
+    assert mispredicted(f"3901 {NOP} {NOP} {NOP} {NOP} d1fe") == 5  # two cycles before
+    assert mispredicted(f"3901 {NOP} {NOP} {NOP} {NOP} {NOP} d1fe") == 3  # three
+    assert mispredicted("3901 d1fe") == mispredicted("3901 d1fe", taken=False) == 5
+    assert mispredicted("b901") == mispredicted("4770") == 5  # CBNZ, BX
     assert mispredicted("e7fe") == 3
     assert mispredicted("3901") == 0
 

@@ -20,16 +20,18 @@ from mcusim.profile_memory import Layer, Outside
 
 MAX_CYCLES = 100_000
 RULES = ("match=.", "callees-of=main", "callees-of=Reset_Handler", "auto")
-SKIPPED = {"bootrom"}  # is no firmware of its own
+SKIPPED = {"bootrom", "callable", "kernel_tests", "target_kernels", "training_kernels"}  # do nothing by themselves
+ALIKE = {"selftest", "mps2", "kernel_speed", "training", "vww"}  # one image of many
 
 
 def images() -> list[Path]:
-    """Return the prebuilt ELFs: one board of each firmware of our own, a few of the self-test."""
+    """Return the prebuilt ELFs that run: of those that there are for many boards, a few."""
     found = []
     for folder in (EXAMPLES, FIRMWARE):
         for path in sorted(folder.glob("*/*.elf")):
-            many = path.parent.name in ("selftest", "mps2")
-            if path.parent.name not in SKIPPED and (not many or path.stem.endswith(("nucleo-f072rb", "mps2-an386"))):
+            if path.parent.name in ALIKE and not path.stem.endswith(("nucleo-f072rb", "mps2-an386", "nucleo-h743zi")):
+                continue
+            if path.parent.name not in SKIPPED:
                 found.append(path)
     return found
 

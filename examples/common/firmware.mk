@@ -3,7 +3,8 @@
 #   NAME     the firmware's name
 #   BOARDS   to build for: nucleo-l4r5zi, mps2-an386, nucleo-h743zi, stm32f746-discovery
 #   SOURCES  its own C files, relative to its folder
-# and may set CFLAGS_EXTRA, LDFLAGS_EXTRA, LIBRARIES and PREBUILT_BOARDS (those with a committed ELF; all by default), and
+# and may set CFLAGS_EXTRA, LDFLAGS_EXTRA, LIBRARIES and PREBUILT_BOARDS (those with a committed ELF; all by default) or
+#   PREBUILT (the committed ELFs one by one), and
 #   VARIANTS more than one image from the same sources, each with CFLAGS_<variant>: <name>_<variant>-<board>.elf
 #
 #   make            builds build/<name>-<board>.elf
@@ -39,7 +40,7 @@ COMMON_SOURCES := $(COMMON)/startup.c $(COMMON)/memory.c $(COMMON)/print.c
 IMAGES := $(if $(VARIANTS),$(VARIANTS:%=$(NAME)_%),$(NAME))
 elfs_for = $(foreach board,$(1),$(IMAGES:%=%-$(board).elf))
 ELFS := $(addprefix $(BUILD)/,$(call elfs_for,$(BOARDS)))
-PREBUILT := $(call elfs_for,$(PREBUILT_BOARDS))
+PREBUILT ?= $(call elfs_for,$(PREBUILT_BOARDS))
 
 .PHONY: all prebuilt check qemu clean
 all: $(ELFS)

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", metavar="NAME|FILE.toml", help="board (default: the suite's, or guessed)")
     parser.add_argument("--boot", action="store_true", help="run the firmware's own start-up code first")
     parser.add_argument("--wait-states", type=options.wait_states, metavar="N", help="of the flash (default: none)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the memory: flash.cache=on"
+    )
     parser.add_argument("--cases", type=options.count, metavar="N", help="cases of each function (default: 20)")
     parser.add_argument("--seed", type=options.count_or_zero, metavar="N", help="what cases are drawn with")
     parser.add_argument(
@@ -72,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         output.check(args.junit, force=True, inputs=inputs)
     suite = _suite_file(args)
     board = args.board or (suite.board if suite is not None else None)
-    firmware = Firmware(args.firmware, board, boot=args.boot, settings=Settings(wait_states=args.wait_states))
+    settings = Settings(wait_states=args.wait_states, memory=tuple(args.set))
+    firmware = Firmware(args.firmware, board, boot=args.boot, settings=settings)
     suite = _narrowed(args, suite, firmware.image)
     outcomes = _check(args, suite, firmware)
     comparison = _compare(args, suite, outcomes, firmware.board.name)

@@ -129,9 +129,9 @@ class Tables:
 
     def grow_tree(self) -> None:
         """Make room for nodes, frames and accesses that waited; the hooks ask for it with `FULL`."""
-        if 2 * int(self.m["stall_count"]) > len(self.arrays["stall_index"]):
+        if 2 * int(self.m["stall_count"]) >= len(self.arrays["stall_index"]):
             self._double_index("stall_index")
-        if 4 * int(self.m["miss_count"]) > len(self.arrays["miss_index"]):
+        if 4 * int(self.m["miss_count"]) >= len(self.arrays["miss_index"]):
             self._double_index("miss_index")
             self._double("misses", "miss_capacity")
         if int(self.m["node_count"]) + 2 > len(self.arrays["nodes"]):
