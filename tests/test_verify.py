@@ -128,6 +128,13 @@ def test_a_channel_with_another_scale_is_named(tmp_path: Path) -> None:
     scales[2] /= 4  # less is clamped than in the firmware
     assert run(tmp_path, network(depthwise_weights=constant(filled((1, 3, 3, 4), 2), list(scales), 0, axis=3))) == 1
     assert statuses(tmp_path)[:2] == ["same", "different"]
+    layers = results(tmp_path)["layers"]
+    assert isinstance(layers, list)
+    # What follows is right, but for its input.
+    assert [each["alone"] for each in layers] == ["", "different"] + [
+        "same" * (each["status"] == "different") for each in layers[2:]
+    ]
+    assert layers[2]["status"] == "different"
     first = str(results(tmp_path)["first_difference"])
     assert first.startswith("layer 1, mk_depthwise_conv2d_s8 (operator 1 (DEPTHWISE_CONV_2D)), at [0, 0, ")
     assert "likely cause: per-channel multiplier, shift or bias: only channels 2 differ, of 4" in first
@@ -167,6 +174,14 @@ def test_what_cannot_work_is_said(
 def test_a_file_that_is_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, b"0123456789") == 2
     assert "is no TensorFlow Lite model" in capsys.readouterr().err
+
+
+def test_what_no_layer_depends_on_is_not_verified(tmp_path: Path) -> None:
+    assert run(tmp_path, network(), "--layers", "match=mk_(average|fully).*") == 1
+    assert statuses(tmp_path) == ["same", "same"]
+    assert results(tmp_path)["operators_not_verified"] == [
+        "operator 0 (CONV_2D)", "operator 1 (DEPTHWISE_CONV_2D)", "operator 5 (SOFTMAX)",
+    ]  # fmt: skip
 
 
 # Matching

@@ -3,7 +3,8 @@
 
 FIRMWARE runs as it is; what its layers write is taken from memory and held against the same operators of the model,
 which the reference kernels execute on the input that the firmware had. Layers must say by their arguments where their
-tensors are (docs/verify.md). The exit code is 1 where a layer differs, or one could not be compared.
+tensors are (docs/verify.md). The exit code is 1 where a layer differs or could not be compared, or the result of an
+operator reaches no layer.
 
 Examples:
   mcusim verify firmware.elf --model model.tflite                         find the layers, compare the first inference
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load, run, compare, print. Returns 1 where something differs or could not be compared."""
+    """Load, run, compare, print. Returns 1 where something differs or could not be verified."""
     from mcusim.layers import find_rule
     from mcusim.machine.capture import Capture
     from mcusim.reports.progress import ProgressLine
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     rounding = args.rounding or ("tinyengine" if rule.preset == "tinyengine" else "double")
     found = verify(capture.layers, model, rounding, given)
     options.print_document(args, verification_document(image.name, args.model.name, trace.board.name, found))
-    right = all(each.status == "same" for each in found.compared)
+    right = all(each.status == "same" for each in found.compared) and not found.uncovered
     return exits.DONE if right else exits.FAILED
 
 

@@ -18,6 +18,7 @@ _COLUMNS = (
     Column("operator", "operator", "text"),
     Column("elements", "elements", "count", rank=1),
     Column("status", "result", "text"),
+    Column("alone", "by itself", "text"),
     Column("differ", "differ", "count"),
     Column("largest", "by up to", "count", rank=3),
 )
@@ -37,6 +38,7 @@ def verification_document(name: str, model: str, board: str, found: Verification
         "layers": [dict(zip((column.key for column in _COLUMNS), row.cells, strict=True)) for row in rows],
         "first_difference": _told(found.first) if found.first is not None else None,
         "operators_without_a_layer": [each.label for each in found.left_out],
+        "operators_not_verified": [each.label for each in found.uncovered],
         "layers_without_an_operator": found.others,
     }
     return Document("Layers against their model", [Table(title, _COLUMNS, rows)], Table(name, _COLUMNS, rows), data,
@@ -47,7 +49,8 @@ def _row(each: Compared) -> Row:
     difference = each.difference
     differ, largest = (difference.count, difference.largest) if difference is not None else (None, None)
     facts = each.layer.facts
-    return Row((facts.name, facts.kind, each.operator.label, each.elements, each.status, differ, largest))
+    alone = "" if each.difference is None else {True: "same", False: "different", None: "unknown"}[each.alone]
+    return Row((facts.name, facts.kind, each.operator.label, each.elements, each.status, alone, differ, largest))
 
 
 def _notes(found: Verification) -> list[str]:
@@ -63,9 +66,14 @@ def _notes(found: Verification) -> list[str]:
     if found.left_out:
         labels = ", ".join(each.label for each in found.left_out)
         notes.append(f"Operators without a layer of their own (fused, folded or left out): {labels}.")
+    if found.uncovered:
+        labels = ", ".join(each.label for each in found.uncovered)
+        notes.append(f"Not verified, since no layer that was compared depends on them: {labels}.")
     if found.others:
         notes.append(f"{found.others} layers in between are no operator of the model.")
-    notes.append(f"{count['same']} layers are the same bit for bit, {count['different']} differ.")
+    behind = sum(each.alone is True for each in found.compared)
+    told = f" ({behind} of these only because their input does)" if behind else ""
+    notes.append(f"{count['same']} layers are the same bit for bit, {count['different']} differ{told}.")
     return notes
 
 

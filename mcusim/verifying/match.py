@@ -28,6 +28,17 @@ KINDS = {
     "SUB": ("sub", "eltwise"),
     "MUL": ("mul", "eltwise"),
 }
+# What it may be called as well, if the size fits: 1x1 convolutions on vectors, depthwise ones of one channel.
+ALSO = {
+    "CONV_2D": ("depthwise_conv2d", "fully_connected"),
+    "DEPTHWISE_CONV_2D": ("conv2d", "group_conv2d"),
+    "FULLY_CONNECTED": ("conv2d", "batch_matmul"),
+    "BATCH_MATMUL": ("fully_connected",),
+}
+# A layer that is called like one operator is no other one. Other names say little: cast, eltwise, none at all.
+CLEAR = {kind for kinds in KINDS.values() for kind in kinds} - {"pool", "eltwise", "reduce"} | {
+    "fully_connected", "softmax", "log_softmax", "logistic", "tanh", "hard_swish", "batch_matmul", "concatenation", "reshape", "transpose",
+}  # fmt: skip
 # Operators that a firmware often does without: they compute nothing, or what the layer before or after them does.
 PASSIVE = frozenset(
     {
@@ -67,6 +78,8 @@ def points(layer: Offered, operator: Wanted) -> int:
     kinds = KINDS.get(operator.code, (operator.code.lower(),))
     if layer.kind in kinds:
         return SAME_KIND + by_size
+    if layer.kind in CLEAR and layer.kind not in ALSO.get(operator.code, ()):
+        return 0
     # Some other layer has the size of a passive operator by chance: its input's or output's.
     return 0 if operator.code in PASSIVE and layer.kind else by_size
 

@@ -17,8 +17,9 @@ from mcusim.kernels.model import Tensors, run_model
 from mcusim.kernels.model_operators import OPERATORS
 from mcusim.kernels.tflite_file import Model, Operator, Tensor, read_model
 from mcusim.machine.capture import CapturedLayer
+from mcusim.verifying.alone import same_alone
 from mcusim.verifying.flow import reordered
-from mcusim.verifying.match import Offered, Wanted, match, points
+from mcusim.verifying.match import PASSIVE, Offered, Wanted, match, points
 
 Array = npt.NDArray[Any]
 FOLDED = ("PAD", "PADV2", "RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # the layer behind reads what these read
@@ -28,13 +29,17 @@ ROUNDINGS = ("double", "single", "tinyengine")
 
 @dataclass(frozen=True)
 class Compared:
-    """A layer and its operator. `elements` of the output; `problem`: why it could not be compared, '' if it was."""
+    """A layer and its operator. `elements` of the output; `problem`: why it could not be compared, '' if it was.
+
+    `alone`: of one that differs, whether the operator gives the same on what the layer read; None: not known.
+    """
 
     layer: CapturedLayer
     operator: Operator
     elements: int
     difference: Difference | None
     problem: str = ""
+    alone: bool | None = None
 
     @property
     def status(self) -> str:
@@ -46,11 +51,13 @@ class Compared:
 class Verification:
     """What came out. `left_out` are the model's operators without a layer; `others` how many layers are no operator.
 
-    `source` says where the input came from.
+    `uncovered` are those of `left_out` that compute something which no layer that was compared depends on. `source`
+    says where the input came from.
     """
 
     compared: list[Compared]
     left_out: list[Operator]
+    uncovered: list[Operator]
     others: int
     rounding: str
     source: str
@@ -90,7 +97,9 @@ def load_input(path: Path) -> Array:
 
 def longest(model: Model) -> tuple[int, int]:
     """Return the bytes of the longest tensor that an operator reads, and of the longest that one writes."""
-    reads = [index for each in model.operators for index in each.inputs if index >= 0]
+    reads = [
+        index for each in model.operators for index in each.inputs if index >= 0 and model.tensors[index].data is None
+    ]
     writes = [index for each in model.operators for index in each.outputs]
     return max((_bytes(model.tensors[index]) for index in reads), default=0), max(
         (_bytes(model.tensors[index]) for index in writes), default=0
@@ -122,9 +131,21 @@ def verify(
         raise McusimError(f"the model cannot be run on {source}: {error} (give --input)") from error
     matched = {number for _, number in pairs}
     compared = [_compare(shown[place], model, number, matched, tensors) for place, number in pairs]
+    begin = {
+        each.outputs[0]: (each.inputs[0], each.index)
+        for each in model.operators
+        if each.code in FOLDED and each.index not in matched
+    }
+    compared = [_judged(each, model, begin, rounding) for each in compared]
     left_out = [each for each in model.operators if each.index not in matched]
     others = pairs[-1][0] - pairs[0][0] + 1 - len(pairs)
-    return Verification(compared, left_out, others, rounding, source)
+    behind = max(matched)
+    uncovered = [
+        each
+        for each in left_out
+        if each.code not in PASSIVE and (each.outputs[0] not in tensors or each.index > behind)
+    ]
+    return Verification(compared, left_out, uncovered, others, rounding, source)
 
 
 def _telling(layers: Sequence[CapturedLayer]) -> list[CapturedLayer]:
@@ -225,6 +246,15 @@ def _compare(layer: CapturedLayer, model: Model, number: int, matched: set[int],
             return Compared(layer, operator, _elements(tensor), None)
         found = found or difference
     return Compared(layer, operator, _elements(tensor), found)
+
+
+def _judged(each: Compared, model: Model, begin: dict[int, tuple[int, int]], rounding: str) -> Compared:
+    """Return it, with `alone` if it differs."""
+    if each.difference is None or each.layer.outputs[0] is None:
+        return each
+    tensor = model.tensors[each.operator.outputs[0]]
+    got = np.frombuffer(each.layer.outputs[0][: _bytes(tensor)], tensor.dtype).reshape(tensor.shape)
+    return replace(each, alone=same_alone(each.layer, model, each.operator.index, begin, got, rounding))
 
 
 def _problem(layer: CapturedLayer, size_bytes: int) -> str:
