@@ -37,7 +37,8 @@ ALSO = {
 }
 # A layer that is called like one operator is no other one. Other names say little: cast, eltwise, none at all.
 CLEAR = {kind for kinds in KINDS.values() for kind in kinds} - {"pool", "eltwise", "reduce"} | {
-    "fully_connected", "softmax", "log_softmax", "logistic", "tanh", "hard_swish", "batch_matmul", "concatenation", "reshape", "transpose",
+    "fully_connected", "softmax", "log_softmax", "logistic", "tanh", "hard_swish", "batch_matmul",
+    "concatenation", "reshape", "transpose",
 }  # fmt: skip
 # Operators that a firmware often does without: they compute nothing, or what the layer before or after them does.
 PASSIVE = frozenset(

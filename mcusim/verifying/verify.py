@@ -139,11 +139,12 @@ def verify(
     compared = [_judged(each, model, begin, rounding) for each in compared]
     left_out = [each for each in model.operators if each.index not in matched]
     others = pairs[-1][0] - pairs[0][0] + 1 - len(pairs)
-    behind = max(matched)
+    behind, taken = max(matched), part.inputs  # these were read, not computed
     uncovered = [
         each
         for each in left_out
-        if each.code not in PASSIVE and (each.outputs[0] not in tensors or each.index > behind)
+        if each.code not in PASSIVE
+        and (each.outputs[0] not in tensors or each.outputs[0] in taken or each.index > behind)
     ]
     return Verification(compared, left_out, uncovered, others, rounding, source)
 
