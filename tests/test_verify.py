@@ -18,6 +18,7 @@ from tflite_writer import Operator, Tensor, constant, write_model
 from mcusim.cli.main import main
 from mcusim.errors import McusimError
 from mcusim.image import Base, Pointer
+from mcusim.kernels.conv2d import conv2d
 from mcusim.kernels.model import run_model
 from mcusim.kernels.tflite_file import read_model
 from mcusim.layers import LayerFacts, Operand, Operands
@@ -154,6 +155,20 @@ def test_another_rounding_is_named(tmp_path: Path) -> None:
     assert (wanted != other).any()
     assert run(tmp_path, network(), "--rounding", "tinyengine") == 1
     assert "rounding mode" in str(results(tmp_path)["first_difference"])
+
+
+def test_tinyengine_s_rounding_is_that_of_float32_scales() -> None:
+    image, weights = filled((1, 6, 6, 2), 4), filled((4, 3, 3, 2), 1)
+    wanted = conv2d(
+        image,
+        weights,
+        np.array([100, -200, 300, -400], np.int32),
+        padding=((1, 1), (1, 1)),
+        input_zero_point=3,
+        output_zero_point=-5,
+        scales=FACTORS.astype(np.float32),
+    )
+    assert (run_model(network(), image, rounding="tinyengine")["t3"] == wanted).all()
 
 
 @pytest.mark.parametrize(
