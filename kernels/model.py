@@ -22,6 +22,7 @@ from mcusim.kernels.model_step import Step
 from mcusim.kernels.tflite_file import LEFT_OUT, Model, Tensor, read_model
 
 Array = npt.NDArray[Any]
+TINYENGINE = "tinyengine"
 
 
 class Tensors(Mapping[int, Array]):
@@ -63,7 +64,8 @@ def run_model(
 
     `source` is a `.tflite` file, its bytes, or what `read_model` returns. `inputs` is an array, a sequence of them in
     the model's order, or a mapping by name. Variables (the state of SVDF and LSTM) begin as real zeros. `rounding`
-    "single" is for interpreters built with it (see `requantize.py`).
+    "single" is for interpreters built with it (see `requantize.py`), "tinyengine" computes convolutions, fully
+    connected layers and sums as TinyEngine does, by float32 scales, and everything else as with "double".
 
     Raises ValueError for what is no model, for inputs of the wrong number, shape or dtype, and for an operator that
     there is no kernel for; ImportError without the package `tflite`.
@@ -79,12 +81,14 @@ def run_model(
             real_zero = tensor.zero_point if tensor.dtype == "int8" else 0  # as TensorFlow Lite Micro resets them
             values[tensor.index] = np.full(tensor.shape, real_zero, tensor.dtype)
     values.update(_inputs(model, inputs))
+    float_scales = rounding == TINYENGINE
+    integer_rounding = "double" if float_scales else rounding
     for operator in model.operators:
         missing = [index for index in operator.inputs if index != LEFT_OUT and index not in values]
         if missing:
             raise ValueError(f"{operator.label}: nothing writes {model.tensors[missing[0]].label} before it")
         try:
-            results = OPERATORS[operator.code](Step(model, operator, values, rounding))
+            results = OPERATORS[operator.code](Step(model, operator, values, integer_rounding, float_scales))
         except ValueError as error:
             raise ValueError(f"{operator.label}: {error}") from error
         for index, result in zip(operator.outputs, results, strict=True):

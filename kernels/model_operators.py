@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mcusim.kernels.add import add
+from mcusim.kernels.add import add, add_float_scale
 from mcusim.kernels.average_pool2d import average_pool2d
 from mcusim.kernels.batch_matmul import batch_matmul
 from mcusim.kernels.conv2d import conv2d
@@ -29,6 +29,7 @@ from mcusim.kernels.model_step import Results, Step
 from mcusim.kernels.mul import mul
 from mcusim.kernels.scaling import (
     add_scaling,
+    convolution_float_scales,
     convolution_scaling,
     fully_connected_scaling,
     lstm_gate_factor,
@@ -50,10 +51,16 @@ Array = npt.NDArray[Any]
 # Sums of products
 
 
+def _scaling(step: Step) -> dict[str, Any]:
+    """Return how sums of an input (0) times weights (1) become outputs."""
+    prepare = convolution_float_scales if step.float_scales else convolution_scaling
+    return dict(prepare(step.scale(0), step.tensor(1).scales, step.result_scale()))
+
+
 def _convolution(step: Step) -> Results:
     kernel = {"CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d}[step.operator.code]
     image, weights = step.value(0), step.value(1)
-    scaling: dict[str, Any] = dict(convolution_scaling(step.scale(0), step.tensor(1).scales, step.result_scale()))
+    scaling = _scaling(step)
     strides, dilations = step.pair("Stride{}"), step.pair("Dilation{}Factor")
     result = kernel(
         image,
@@ -72,9 +79,8 @@ def _convolution(step: Step) -> Results:
 
 
 def _fully_connected(step: Step) -> Results:
-    scaling: dict[str, Any] = dict(
-        fully_connected_scaling(step.scale(0), step.tensor(1).scales, step.result_scale(), has_bias=step.has(2))
-    )
+    scales = step.scale(0), step.tensor(1).scales, step.result_scale()
+    scaling = _scaling(step) if step.float_scales else dict(fully_connected_scaling(*scales, has_bias=step.has(2)))
     result = fully_connected(
         step.value(0),
         step.value(1),
@@ -213,6 +219,8 @@ def _arithmetic(step: Step) -> Results:
     kernels: dict[str, Callable[..., Array]] = {"ADD": add, "SUB": sub, "MUL": mul}
     scales = step.scale(0), step.scale(1), step.result_scale()
     dtype = step.result().dtype
+    if step.float_scales and step.operator.code == "ADD":
+        return (_float_sum(step),)
     if step.operator.code == "MUL":
         scaling = mul_scaling(*scales)
     else:
@@ -228,6 +236,20 @@ def _arithmetic(step: Step) -> Results:
         **step.activation(),
     )
     return (result,)
+
+
+def _float_sum(step: Step) -> Array:
+    return add_float_scale(
+        step.value(0),
+        step.value(1),
+        input1_scale=step.scale(0),
+        input2_scale=step.scale(1),
+        output_scale=step.result_scale(),
+        input1_zero_point=step.tensor(0).zero_point,
+        input2_zero_point=step.tensor(1).zero_point,
+        output_zero_point=step.result().zero_point,
+        **step.activation(),
+    )
 
 
 def _extremum(step: Step) -> Results:

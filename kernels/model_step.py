@@ -27,6 +27,7 @@ class Step:
     operator: Operator
     values: MutableMapping[int, Array]
     rounding: str
+    float_scales: bool = False  # TinyEngine's arithmetic, where it has its own
 
     def tensor(self, place: int) -> Tensor:
         """Return what the file says of an input. Raises ValueError if it is left out."""

@@ -44,7 +44,7 @@ LAYERS = (
     ("trace",),
     ("machine",),
     ("calling", "gdb"),
-    ("testing", "checking"),
+    ("testing", "checking", "verifying"),
     ("pytest_plugin",),
     ("profile", "disassembly"),
     ("profile_io", "sources"),
@@ -95,6 +95,7 @@ OWNERS = {
         "machine",
         "pipelines",
         "testing",
+        "verifying",
     },
     "pytest": {"pytest_plugin"},
     "rich": {"reports"},
@@ -220,9 +221,9 @@ def test_kernels_work_without_the_package_that_reads_models() -> None:
     assert said == "reading a .tflite file needs the package 'tflite': pip install 'mcusim[models]'\n"
 
 
-def test_only_the_check_looks_at_the_kernels() -> None:
+def test_only_checks_look_at_the_kernels() -> None:
     users = {each.package for each in imports() if of_ours(each.module) == "kernels"}
-    assert users - {"kernels"} == {"checking"}
+    assert users - {"kernels"} == {"checking", "verifying"}
 
 
 def test_data_folders_hold_no_code() -> None:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "compare": "compare",
     "validate": "validate",
     "check": "check",
+    "verify": "verify",
     "list": "list_names",
     "show": "show",
 }

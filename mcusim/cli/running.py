@@ -27,10 +27,12 @@ def execute(
     progress: ProgressLine,
     image: Image,
     run: Callable[..., Trace] | None = None,
+    observed: Mapping[str, Any] | None = None,
 ) -> Trace:
     """Run `image` as the options say, its output to `stream` (None: nowhere), and return the trace.
 
-    `run` is what runs it, if not `mcusim.machine.run`.
+    `run` is what runs it, if not `mcusim.machine.run`; `observed` are settings by name, in the place of those that
+    `options.observation` makes of the options.
     """
     from mcusim.board import load_board
     from mcusim.guess import guess_board
@@ -38,7 +40,7 @@ def execute(
 
     settings = make_settings(
         args, clock_hz=args.clock, core=args.core, wait_states=args.wait_states, memory=tuple(args.set),
-        observed=options.observation(args) if "layers" in args else {},
+        observed=observed if observed is not None else options.observation(args) if "layers" in args else {},
     )  # fmt: skip
     if args.board is None:
         board, reason = guess_board(image)

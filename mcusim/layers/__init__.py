@@ -7,8 +7,9 @@ know the image and nothing of the machine that runs it.
 
 from __future__ import annotations
 
+from mcusim.layers.operands import Operand, Operands
 from mcusim.layers.presets import PRESETS
 from mcusim.layers.reader import LayerFacts, LayerReader, text_at
 from mcusim.layers.rules import LayerRule, find_rule
 
-__all__ = ["PRESETS", "LayerFacts", "LayerReader", "LayerRule", "find_rule", "text_at"]
+__all__ = ["PRESETS", "LayerFacts", "LayerReader", "LayerRule", "Operand", "Operands", "find_rule", "text_at"]

@@ -12,9 +12,17 @@ from mcusim.image import Image, Symbol
 from mcusim.layers.arguments import View, read_arguments
 from mcusim.layers.kinds import kind_of
 from mcusim.layers.names import Name, names_of, snake
+from mcusim.layers.operands import UNKNOWN, Operands, operands_of
 from mcusim.layers.rules import LayerRule
-from mcusim.layers.shapes import facts
-from mcusim.layers.tensors import Interpreter, interpreter_of, is_operator, node_shapes, operator_facts
+from mcusim.layers.shapes import facts, output_elements
+from mcusim.layers.tensors import (
+    Interpreter,
+    interpreter_of,
+    is_operator,
+    node_operands,
+    node_shapes,
+    operator_facts,
+)
 from mcusim.layers.values import Path, Values, values_of
 
 MAX_MARKER_BYTES = 64  # of a marker's text; longer ones are cut
@@ -24,9 +32,10 @@ _PREFIXES = re.compile(r"^(?:tvmgen_[a-z0-9]+_|forward_lite_|forward_(?=\w))")
 
 
 @lru_cache(maxsize=4096)
-def _facts(kind: str, function: str, values: tuple[tuple[Path, int], ...]) -> tuple[str, int | None]:
-    """Return what `facts` says: a layer is met again and again with the same arguments."""
-    return facts(kind, function, Values(dict(values)))
+def _facts(kind: str, function: str, values: tuple[tuple[Path, int], ...]) -> tuple[tuple[str, int | None], int | None]:
+    """Return what `facts` and `output_elements` say: a layer is met again and again with the same arguments."""
+    found = Values(dict(values))
+    return facts(kind, function, found), output_elements(kind, found)
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,15 @@ class LayerFacts:
     kind: str
     shape: str
     macs: int | None
+    operands: Operands = UNKNOWN
 
     def completed_by(self, kernel: LayerFacts) -> LayerFacts:
         """Return these facts with what they lack from those of a kernel below (`LayerRule.details`); the name stays."""
         kind = self.kind or kernel.kind
+        operands = self.operands.completed_by(kernel.operands)
         if self.shape or not kernel.shape:
-            return LayerFacts(self.name, kind, self.shape, self.macs)
-        return LayerFacts(self.name, kind, kernel.shape, kernel.macs)
+            return LayerFacts(self.name, kind, self.shape, self.macs, operands)
+        return LayerFacts(self.name, kind, kernel.shape, kernel.macs, operands)
 
 
 @dataclass(frozen=True)
@@ -84,9 +95,11 @@ class LayerReader:
         if is_operator(arguments):
             (_, context), (_, node) = arguments
             shape, macs = operator_facts(kernel.kind, *node_shapes(context, node, self._interpreter))
+            operands = node_operands(context, node, self._interpreter)
         else:
-            shape, macs = _facts(kernel.kind, kernel.plain, tuple(values_of(arguments).items()))
-        return LayerFacts(kernel.name, kernel.kind, shape, macs)
+            (shape, macs), elements = _facts(kernel.kind, kernel.plain, tuple(values_of(arguments).items()))
+            operands = operands_of(kernel.plain, arguments, elements)
+        return LayerFacts(kernel.name, kernel.kind, shape, macs, operands)
 
     @cached_property
     def _interpreter(self) -> Interpreter | None:

@@ -63,6 +63,20 @@ def facts(kind: str, function: str, values: Values) -> tuple[str, int | None]:
     return text, _macs(kind, before, after, kernel, values)
 
 
+def output_elements(kind: str, values: Values) -> int | None:
+    """Return how many elements the output of a layer of this kind has, None where its arguments do not say it."""
+    batches = _batches(values)
+    if batches is None:
+        return None
+    if kind == "fully_connected":
+        outputs = _sizes_of_fully_connected(values)[1]
+        return batches * outputs if outputs else None
+    after = _tensor(values, _OUTPUTS, "ch_im_out")
+    if after is None or not (kind in MAC_KINDS or kind.endswith(("conv2d", "pool"))):
+        return None
+    return batches * after.height * after.width * after.channels
+
+
 def _tensor(values: Values, names: tuple[str, ...], *channels: str) -> Dimensions | None:
     """Return the dimensions of the tensor by any of its names, where all three are known."""
     for name in names:
@@ -139,14 +153,20 @@ def _macs(
     return batches * outputs * window * depth
 
 
-def _fully_connected(values: Values) -> tuple[str, int | None]:
-    """CMSIS-NN: filter_dims.n inputs, output_dims.c outputs, input_dims.n rows."""
+def _sizes_of_fully_connected(values: Values) -> tuple[int | None, int | None]:
+    """Return inputs and outputs. CMSIS-NN: filter_dims.n and output_dims.c."""
     inputs = values.size("filter_dims.n", "inputs", "in_features", "num_inputs", "input_size", "in_size", "dim_vec")
     outputs = values.size(
         "output_dims.c", "outputs", "out_features", "num_outputs", "output_size", "out_size", "num_of_rows", "units"
     )
     if inputs is None and values.size("input_x", "input_h") == values.size("input_y", "input_w") == 1:
         inputs, outputs = values.size("input_ch", "input_c"), values.size("output_ch", "output_c")  # TinyEngine
+    return inputs, outputs
+
+
+def _fully_connected(values: Values) -> tuple[str, int | None]:
+    """Return shape and MACs; CMSIS-NN: input_dims.n rows."""
+    inputs, outputs = _sizes_of_fully_connected(values)
     rows = _batches(values)
     if inputs is None or outputs is None or rows is None:
         return "", None

@@ -14,10 +14,13 @@ from math import prod
 
 from mcusim.image import Image, Pointer, Struct, Type
 from mcusim.layers.arguments import View, view_at
+from mcusim.layers.operands import Operand, Operands
 from mcusim.layers.values import LARGEST_DIMENSION
 
 MAX_RANK = 8
 MAX_TENSORS = 16  # of a node, of which we look at the first three
+# Bytes of an element by TfLiteType (tensorflow/lite/core/c/c_api_types.h).
+ELEMENT_BYTES = {1: 4, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1, 10: 2, 11: 8, 12: 8, 15: 4, 16: 4, 17: 2}
 _CONTEXTS = ("tflite::MicroInterpreterContext::GetEvalTensor", "tflite::MicroContext::GetEvalTensor")
 _GRAPHS = ("tflite::MicroInterpreterGraph::InvokeSubgraph", "tflite::MicroGraph::InvokeSubgraph")
 
@@ -69,6 +72,30 @@ def node_shapes(context: View, node: View, interpreter: Interpreter | None) -> t
     if table is None:
         return [], []
     return _shapes(node.get("inputs"), table), _shapes(node.get("outputs"), table)
+
+
+def node_operands(context: View, node: View, interpreter: Interpreter | None) -> Operands:
+    """Return where a node's inputs and outputs are; those that are left out, or have no data, are not there."""
+    table = _table(context, interpreter)
+    if table is None:
+        return Operands()
+    return Operands(_operands(node.get("inputs"), table), _operands(node.get("outputs"), table))
+
+
+def _operands(indices: View | None, table: View) -> tuple[Operand, ...]:
+    found = []
+    for index in _integers(indices, MAX_TENSORS):
+        tensor = table.element(index) if index >= 0 else None
+        data = tensor.get("data") if tensor is not None else None
+        raw = data.read(0, 4) if data is not None else None  # a union of pointers
+        address = int.from_bytes(raw, "little") if raw else 0
+        if tensor is None or not address:
+            continue
+        kind = tensor.get("type")
+        number = kind.number if kind is not None else None
+        elements = prod(_integers(tensor.get("dims"), MAX_RANK)) or None
+        found.append(Operand(address, elements, ELEMENT_BYTES.get(number) if number is not None else None))
+    return tuple(found)
 
 
 def _table(context: View, interpreter: Interpreter | None) -> View | None:

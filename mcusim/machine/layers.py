@@ -52,6 +52,19 @@ class Tracker(Protocol):
         """Bytes so far: regions x (read, written)."""
 
 
+class LayerObserver(Protocol):
+    """Who looks at memory as layers begin and end (`mcusim.machine.capture`). It sees activations by their numbers."""
+
+    def began(self, number: int, parent: int, facts: LayerFacts) -> None:
+        """A layer is about to run its first instruction."""
+
+    def detailed(self, number: int, facts: LayerFacts) -> None:
+        """A kernel in it tells more."""
+
+    def ended(self, number: int) -> None:
+        """It has returned."""
+
+
 class Heap(Protocol):
     """What layers ask of the heap."""
 
@@ -91,6 +104,7 @@ class LayerRun:
         self._engine, self._tables, self._memory, self._stacks, self._meter = engine, tables, memory, stacks, meter
         self.rule, self._reader = rule, reader
         self.tracker: Tracker | None = None
+        self.observer: LayerObserver | None = None
         self._heap: Heap | None = None
         self._stacks_seen: set[tuple[int, int]] = set()  # whose bytes are known to be a stack's
         self._activations: list[LayerActivation] = []
@@ -162,7 +176,7 @@ class LayerRun:
         now = int(self._tables.m["clock_cycles"])
         number = self._current
         while number >= 0:
-            self._activations[number].end_cycles = now
+            self._end(number, now)
             number = self._activations[number].parent
 
     # activations
@@ -178,12 +192,18 @@ class LayerRun:
         self.account()
         left = self._current
         while left > number:  # those in others have greater numbers
-            self._activations[left].end_cycles = now
+            self._end(left, now)
             left = self._activations[left].parent
         self._current = number
         if self.tracker is not None:
             self.tracker.begin_stretch(now, number, kept=True)
             self.tracker.set_layer(number + 1)
+
+    def _end(self, number: int, now: int) -> None:
+        """An activation has been left."""
+        if self.observer is not None and self._activations[number].end_cycles < 0:
+            self.observer.ended(number)
+        self._activations[number].end_cycles = now
 
     def entered(self, node: int) -> None:
         """A function that begins a layer is about to run."""
@@ -207,6 +227,8 @@ class LayerRun:
             )
         )
         self._stack_of.append(self._stacks.current)
+        if self.observer is not None:
+            self.observer.began(number, parent, facts)
         m["activation"] = number
         m["layers_full"] = number + 1 >= MAX_ACTIVATIONS
         self._tables.arrays["nodes"][node]["activation"] = number
@@ -238,6 +260,8 @@ class LayerRun:
         if self._current < 0:
             return
         activation = self._activations[self._current]
+        if self.observer is not None:
+            self.observer.detailed(self._current, self._facts())
         if activation.kind and activation.shape:
             return
         facts = LayerFacts(activation.identity.name, activation.kind, activation.shape, activation.macs)

@@ -15,6 +15,7 @@ from mcusim.guess import check_fits
 from mcusim.image.model import Image
 from mcusim.isa import decode as isa
 from mcusim.machine import faults
+from mcusim.machine.capture import Capture
 from mcusim.machine.console_script import ConsoleScript
 from mcusim.machine.detours import RETURN_TO_NOWHERE, Detours
 from mcusim.machine.exceptions import (
@@ -58,14 +59,19 @@ def run(
     console: Console | None = None,
     progress: ProgressListener | None = None,
     board_reason: str = "given",
+    capture: Capture | None = None,
 ) -> Trace:
     """Run a firmware image on a board until it ends, and return the trace.
 
     `console` receives what the firmware prints, as it comes; `progress` is called a few times a second. Ctrl-C ends the
-    run, not the program. Raises McusimError where the firmware cannot go on (a fault), with the place.
+    run, not the program. `capture` keeps what layers read and write, if the settings name layers. Raises McusimError
+    where the firmware cannot go on (a fault), with the place.
     """
     check_fits(image, board)
     loop = RunLoop(image, board, settings or Settings(), console, progress)
+    if capture is not None and loop.machine.observation.layers is not None:
+        capture.attach(loop.machine.memory)
+        loop.machine.observation.layers.observer = capture
     with loop.limits.interruptible():
         loop.run()
     return make_trace(loop, board_reason)

@@ -116,6 +116,11 @@ class Memory:
             address, size_bytes = address + count, size_bytes - count
         return b"".join(parts)
 
+    def read_up_to(self, address: int, most_bytes: int) -> bytes:
+        """Return bytes up to the end of the region that an address is in; none outside all."""
+        window = self._window(address)
+        return b"" if window is None else self.read(address, min(most_bytes, window.end - address))
+
     def write(self, address: int, data: bytes) -> None:
         """Write bytes as the host (flash too), and drop translated code that they replace."""
         position = 0
