@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from elf_writer import ALLOC, EXEC, FLASH, FUNC, GLOBAL, OBJECT, STACK_TOP, Elf, Section, attributes
+from msgspec.structs import replace
 
 from mcusim.attribution import attribute
-from mcusim.board import load_board
+from mcusim.board import Board, load_board
 from mcusim.core import Core, load_core
 from mcusim.image import Image, load
 from mcusim.isa.decode import decode_block
@@ -117,10 +118,17 @@ def write_image(folder: Path, elf: Elf, name: str = "firmware.elf") -> Image:
     return load(path)
 
 
-def run_loop(image: Image, board: str = "nucleo-l4r5zi", **settings: object) -> RunLoop:
+def untimed(name: str) -> Board:
+    """Return a board as if nothing was known of how long its memory takes."""
+    board = load_board(name)
+    regions = tuple(replace(region, timing=None, bus=None, alias_bus=None) for region in board.region)
+    return replace(board, region=regions, cache=None)
+
+
+def run_loop(image: Image, board: str | Board = "nucleo-l4r5zi", **settings: object) -> RunLoop:
     """Run an image to its end and return the loop, whose machine can be looked into."""
     settings.setdefault("max_cycles", 50_000_000)
-    loop = RunLoop(image, load_board(board), Settings(**settings), None, None)  # type: ignore[arg-type]
+    loop = RunLoop(image, load_board(board) if isinstance(board, str) else board, Settings(**settings), None, None)  # type: ignore[arg-type]
     loop.run()
     return loop
 
@@ -130,7 +138,7 @@ def run_code(folder: Path, text: str, board: str = "nucleo-l4r5zi", **settings: 
     return run_loop(write_image(folder, firmware_elf(assemble(text))), board, **settings)
 
 
-def run_profile(image: Image, board: str, **settings: object) -> Profile:
+def run_profile(image: Image, board: str | Board, **settings: object) -> Profile:
     """Run an image to its end and return its profile."""
     return attribute(make_trace(run_loop(image, board, **settings), "given"))
 

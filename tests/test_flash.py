@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import CODE, assemble, firmware_elf, prebuilt, run_loop, run_profile, write_image
+from machines import CODE, assemble, firmware_elf, prebuilt, run_loop, run_profile, untimed, write_image
 from naive_flash import NaiveCache, NaiveFlash
 from thumb_code import Code
 
@@ -297,7 +297,7 @@ def test_settings_that_cannot_be_are_one_clear_line(settings_given: dict, words:
 def test_a_board_that_does_not_time_its_flash_says_so(tmp_path: Path) -> None:
     image = write_image(tmp_path, firmware_elf(assemble("e7fe")))
     with pytest.raises(McusimError, match="the timing of its flash is not modelled"):
-        run_loop(image, "stm32f746-discovery", wait_states=5)
+        run_loop(image, untimed("stm32f746-discovery"), wait_states=5)
 
 
 def test_items_of_memory() -> None:

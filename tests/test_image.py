@@ -271,7 +271,7 @@ def test_entry_that_names_the_vector_table_is_no_error() -> None:
     assert read(elf).entry is None
 
 
-@pytest.mark.parametrize("source", ["hand-made", *(path.name for path in EXAMPLES)])
+@pytest.mark.parametrize("source", ["hand-made", *(path.name for path in EXAMPLES if path.stat().st_size < 120_000)])
 def test_truncated_at_any_byte(source: str) -> None:
     whole = firmware().build() if source == "hand-made" else next(p for p in EXAMPLES if p.name == source).read_bytes()
     step = 1 if len(whole) < 20_000 else 61

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from elf_writer import ALLOC, EXEC, FLASH, FUNC, GLOBAL, STACK_TOP, Elf, Section, attributes
-from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_loop, run_profile, write_image
+from machines import assemble, cortex_m4, cycles_of, firmware_elf, run_code, run_loop, run_profile, untimed, write_image
 
 from mcusim.disassembly import Disassembler
 from mcusim.machine.result import make_trace
@@ -59,7 +59,7 @@ def test_instructions_in_it_blocks_show_their_condition(tmp_path: Path) -> None:
 def test_wait_states_that_are_not_timed_are_remarked_on(tmp_path: Path) -> None:
     code = assemble("4b01 2205 601a e7fe") + (0x4002_3C00).to_bytes(4, "little")  # ldr r3, =FLASH_ACR; str 5; b .
     image = write_image(tmp_path, firmware_elf(code))
-    notes = [note.text for note in run_profile(image, "stm32f746-discovery").notes]
+    notes = [note.text for note in run_profile(image, untimed("stm32f746-discovery")).notes]
     assert any("firmware set 5" in text for text in notes)
 
 
