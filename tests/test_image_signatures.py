@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from mcusim.image import Base, Image, Parameter, Place, Pointer, Struct, Type, l
 from mcusim.image.elf import read_elf
 from mcusim.image.signatures import _sleb
 from mcusim.layers import LayerFacts, LayerReader, find_rule
+from mcusim.layers.operands import UNKNOWN
 from mcusim.machine.loop import RunLoop
 from mcusim.machine.settings import Settings
 
@@ -132,7 +134,7 @@ def test_layers_of_our_example_as_its_source_says() -> None:
     layers = read_layers(load(prebuilt("keyword_spotting", "mps2-an386")), "mps2-an386")
     depthwise = LayerFacts("depthwise_conv2d_s8", "depthwise_conv2d", "25x5x64 -> 25x5x64, 3x3 s1", 25 * 5 * 64 * 9)
     pointwise = LayerFacts("conv2d_1x1_s8", "conv2d", "25x5x64 -> 25x5x64, 1x1 s1", 25 * 5 * 64 * 64)
-    assert layers == [
+    assert [replace(layer, operands=UNKNOWN) for layer in layers] == [
         LayerFacts("conv2d_s8", "conv2d", "49x10x1 -> 25x5x64, 10x4 s2", 25 * 5 * 64 * 40),
         *[depthwise, pointwise] * 4,
         LayerFacts("average_pool_s8", "average_pool", "25x5x64", None),
