@@ -120,6 +120,13 @@ def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture
     assert "cortex-m0 has no microbenchmarks" in capsys.readouterr().err
 
 
+def test_show_has_the_caches_and_buses_of_a_board(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "nucleo-h743zi"]) == 0
+    text = capsys.readouterr().out
+    for words in ("caches", "dcache_ways", "bus of axi-sram", "first_cycles", "estimate: "):
+        assert words in text
+
+
 def test_show_says_how_microbenchmarks_are_repeated_and_which_are_missed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

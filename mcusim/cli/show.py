@@ -160,6 +160,7 @@ def describe_board(board: Board) -> Description:
                 for region in board.region
             ],
         ),
+        *_timing(board),
         (
             "devices",
             [
@@ -175,6 +176,28 @@ def describe_board(board: Board) -> Description:
         ),
         ("sources", [(name, document, "") for name, document in board.sources.items()]),
     ]
+
+
+def _timing(board: Board) -> Description:
+    """Return what the board says of how long its memories take, number by number."""
+    rows = (
+        [(key, f"{number.value:,}", number.source) for key, number in board.cache.numbers.items()]
+        if board.cache
+        else []
+    )
+    described: Description = [("caches", rows)] if rows else []
+    for region in board.region:
+        parts = {"timing": region.timing, "bus": region.bus, "bus at its aliases": region.alias_bus}
+        for what, part in parts.items():
+            if part is not None:
+                named = {key: getattr(part, key) for key in part.__struct_fields__}
+                numbers = {key: each for key, each in named.items() if getattr(each, "source", "")}
+                rows = [(key, f"{each.value:,}", each.source) for key, each in numbers.items()]
+                described.append((f"{what} of {region.name}", rows))
+        if region.late_cycles.source:
+            late = (("late_cycles", f"{region.late_cycles.value:,}", region.late_cycles.source),)
+            described.append((f"timing of {region.name}", list(late)))
+    return described
 
 
 def _span(start: int, size_bytes: int) -> str:
