@@ -33,6 +33,7 @@ BUILDS = ("dsp", "portable", "single", "float")
 INTEGER_BUILDS = BUILDS[:3]
 ROUNDING = {"dsp": "double", "portable": "double", "single": "single"}
 EXAMPLES = settings(max_examples=60 if LONG else 12, deadline=None)
+FLASH_END = 0x0820_0000  # of the board
 SEEDS = st.integers(0, 1 << 30)
 builds, integer_builds = st.sampled_from(BUILDS), st.sampled_from(INTEGER_BUILDS)
 
@@ -328,6 +329,23 @@ def test_a_tile_computed_by_itself_is_that_part_of_the_whole(seed: int, build: s
     firmware.call("mk_put_tile_s8", shape_of(expected), tile, output, whole)
     assert np.array_equal(whole[top : top + tile["height"], left : left + tile["width"]], wanted)
     assert np.count_nonzero(whole) == np.count_nonzero(wanted)
+
+
+@pytest.mark.parametrize("depth", range(1, 8))
+@pytest.mark.parametrize("outputs", [1, 2, 3, 4, 5, 17, 18, 19])
+def test_nothing_is_read_behind_the_weights(depth: int, outputs: int) -> None:
+    """They end where the flash does, and what follows it is no memory. Erased flash is all ones: weights of -1."""
+    rng = np.random.default_rng(depth * 32 + outputs)
+    image, weights = int8(rng, 3, 1, depth), np.full((outputs, 1, 1, depth), -1, np.int8)
+    stage, output = Stage(rng, "dsp", outputs, depth), np.zeros((3, 1, outputs), np.int8)
+    op = {
+        "input": shape_of(image), "output": shape_of(output), "kernel_height": 1, "kernel_width": 1, "stride_height": 1,
+        "stride_width": 1, "dilation_height": 1, "dilation_width": 1, "weights": FLASH_END - weights.size, "bias": None,
+        "to_output": stage.members,
+    }  # fmt: skip
+    firmware = kernels("dsp")
+    firmware.call("mk_conv2d_s8", op, image, output, scratch(firmware, "mk_conv2d", op))
+    assert np.array_equal(output, conv2d(image[None], weights, **stage.arguments)[0])
 
 
 @pytest.mark.parametrize("build", ["dsp", "portable"])

@@ -99,11 +99,13 @@ static void one_row(const int8_t *row, const uint32_t *x, int32_t depth, int32_t
 }
 
 /* The sums of some rows and two columns, row by row. Where the depth is no multiple of four a row's last word reaches
-   into the next row and meets zeros of the columns there; `last` says that no row follows, so that nothing may be read. */
+   into the rows behind it and meets zeros of the columns there. `behind` rows follow these; where they are too few to
+   reach into, rows are taken one by one, to the byte. */
 static void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
-                     int32_t last, int32_t *sums)
+                     int32_t behind, int32_t *sums)
 {
-    const int32_t padded = mk_round_up_to_4(depth), pairs = last && depth != padded ? (rows - 1) & ~1 : rows & ~1;
+    const int32_t padded = mk_round_up_to_4(depth), reached = (padded - depth + depth - 1) / depth;
+    const int32_t safe = rows + behind - reached, pairs = (safe < rows ? safe : rows) & ~1;
     int32_t row = 0;
 
     for (; row < pairs; row += 2, weights += 2 * depth, sums += 4)
@@ -150,7 +152,7 @@ void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uin
 
     for (int32_t row = 0; row < rows; row += ROWS_TOGETHER) {
         const int32_t left = rows - row, count = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
-        sum_rows(weights + row * depth, bias ? bias + row : 0, columns, depth, count, count == left, sums);
+        sum_rows(weights + row * depth, bias ? bias + row : 0, columns, depth, count, left - count, sums);
         finish_rows(sums, count, to, row, output + row, second);
     }
 }
