@@ -15,6 +15,17 @@
 
 #define MK_INLINE static inline __attribute__((always_inline))
 
+MK_INLINE int32_t mk_round_up_to_4(int32_t count)
+{
+    return (count + 3) & ~3;
+}
+
+/* The bias of an output channel, 0 where there is none. */
+MK_INLINE int32_t mk_bias_of(const int32_t *bias, int32_t channel)
+{
+    return bias ? bias[channel] : 0;
+}
+
 MK_INLINE int32_t mk_clamp(int32_t value, int32_t low, int32_t high)
 {
     value = value < low ? low : value;

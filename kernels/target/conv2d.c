@@ -130,7 +130,7 @@ void mk_conv2d_s8(const struct mk_conv2d *op, const int8_t *input, int8_t *outpu
             for (int32_t channel = 0; channel < op->output.channels; channel++) {
                 const int32_t top = y * op->stride_height - op->pad_top, left = x * op->stride_width - op->pad_left;
                 const int32_t sum = sum_of(op, input, op->weights + channel * depth, top, left);
-                const int32_t bias = op->bias ? op->bias[channel] : 0;
+                const int32_t bias = mk_bias_of(op->bias, channel);
                 *output++ = mk_finish(bias + sum, mk_factor_of(&op->to_output, channel), &op->to_output);
             }
 }

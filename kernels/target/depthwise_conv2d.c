@@ -228,7 +228,7 @@ static void one_channel(const struct plan *plan, int32_t number, const int8_t *i
     const int8_t *const weights = op->weights + number;
     int16_t *const ring = plan->ring;
     struct channel channel = {
-        .bias = op->bias ? op->bias[number] : 0,
+        .bias = mk_bias_of(op->bias, number),
         .step = op->output.channels,
         .factor = mk_factor_of(&op->to_output, number),
         .stage = &op->to_output,

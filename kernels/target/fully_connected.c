@@ -4,15 +4,10 @@
 
 #if MK_DSP
 
-static int32_t round_up_to_4(int32_t count)
-{
-    return (count + 3) & ~3;
-}
-
 /* The input as int16, in the order of SXTB16. */
 int32_t mk_fully_connected_scratch_bytes(const struct mk_fully_connected *op)
 {
-    return 2 * round_up_to_4(op->inputs);
+    return 2 * mk_round_up_to_4(op->inputs);
 }
 
 static void expand(const struct mk_fully_connected *op, const int8_t *input, uint32_t *x)
@@ -66,13 +61,13 @@ void mk_fully_connected_s8(const struct mk_fully_connected *op, const int8_t *in
 
     expand(op, input, scratch);
     for (; i + 2 <= op->outputs; i += 2, row += 2 * op->inputs) {
-        int32_t sum0 = op->bias ? op->bias[i] : 0, sum1 = op->bias ? op->bias[i + 1] : 0;
+        int32_t sum0 = mk_bias_of(op->bias, i), sum1 = mk_bias_of(op->bias, i + 1);
         two_products(row, scratch, op->inputs, &sum0, &sum1);
         output[i] = mk_finish(sum0, mk_factor_of(&op->to_output, i), &op->to_output);
         output[i + 1] = mk_finish(sum1, mk_factor_of(&op->to_output, i + 1), &op->to_output);
     }
     if (i < op->outputs) {
-        const int32_t sum = product(row, scratch, op->inputs, op->bias ? op->bias[i] : 0);
+        const int32_t sum = product(row, scratch, op->inputs, mk_bias_of(op->bias, i));
         output[i] = mk_finish(sum, mk_factor_of(&op->to_output, i), &op->to_output);
     }
 }
@@ -91,7 +86,7 @@ void mk_fully_connected_s8(const struct mk_fully_connected *op, const int8_t *in
     (void)scratch;
 
     for (int32_t i = 0; i < op->outputs; i++) {
-        int32_t sum = op->bias ? op->bias[i] : 0;
+        int32_t sum = mk_bias_of(op->bias, i);
         for (int32_t j = 0; j < op->inputs; j++)
             sum += (input[j] - op->input_zero_point) * *weights++;
         output[i] = mk_finish(sum, mk_factor_of(&op->to_output, i), &op->to_output);

@@ -100,7 +100,7 @@ static void mask_of(const struct mk_conv2d *op, int32_t depthwise, const int8_t 
                     const int32_t sum =
                         depthwise ? sum_of_channel_at(op, input + channel, op->weights + channel, top, left)
                                   : sum_at(op, input, op->weights + channel * filter, top, left);
-                    passed = is_within(to, (op->bias ? op->bias[channel] : 0) + sum, channel);
+                    passed = is_within(to, mk_bias_of(op->bias, channel) + sum, channel);
                 }
                 note(mask, index, passed);
             }
@@ -124,7 +124,7 @@ void mk_fully_connected_mask(const struct mk_fully_connected *op, const int8_t *
         int32_t passed = 1;
         if (is_at_an_end(&op->to_output, output[i])) {
             const int32_t sum = products(input, op->input_zero_point, op->weights + i * op->inputs, op->inputs);
-            passed = is_within(&op->to_output, (op->bias ? op->bias[i] : 0) + sum, i);
+            passed = is_within(&op->to_output, mk_bias_of(op->bias, i) + sum, i);
         }
         note(mask, i, passed);
     }

@@ -109,9 +109,9 @@ static void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t 
     int32_t row = 0;
 
     for (; row < pairs; row += 2, weights += 2 * depth, sums += 4)
-        two_rows(weights, weights + depth, columns, padded, bias ? bias[row] : 0, bias ? bias[row + 1] : 0, sums);
+        two_rows(weights, weights + depth, columns, padded, mk_bias_of(bias, row), mk_bias_of(bias, row + 1), sums);
     for (; row < rows; row++, weights += depth, sums += 2) {
-        sums[0] = sums[1] = bias ? bias[row] : 0;
+        sums[0] = sums[1] = mk_bias_of(bias, row);
         one_row(weights, columns, depth, sums);
     }
 }

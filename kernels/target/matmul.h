@@ -16,11 +16,6 @@
 
 #define MK_COLUMNS 2
 
-MK_INLINE int32_t mk_round_up_to_4(int32_t count)
-{
-    return (count + 3) & ~3;
-}
-
 /* Bytes of two columns of `depth` elements. */
 MK_INLINE int32_t mk_columns_bytes(int32_t depth)
 {

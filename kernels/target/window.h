@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the gradients share: which input elements an output sees, and sums that start at zero. */
+/* What pools and gradients share: which input elements an output sees, and sums that start at zero. */
 #ifndef MK_WINDOW_H
 #define MK_WINDOW_H
 
@@ -13,6 +13,22 @@ MK_INLINE int32_t mk_larger(int32_t a, int32_t b)
 MK_INLINE int32_t mk_smaller(int32_t a, int32_t b)
 {
     return a < b ? a : b;
+}
+
+/* The part of a pool's window that lies inside of the input. */
+struct mk_window {
+    int32_t top, bottom, left, right;
+};
+
+MK_INLINE struct mk_window mk_window_of(const struct mk_pool *op, int32_t y, int32_t x)
+{
+    const int32_t top = y * op->stride_height - op->pad_top, left = x * op->stride_width - op->pad_left;
+    return (struct mk_window){
+        .top = mk_larger(top, 0),
+        .bottom = mk_smaller(top + op->kernel_height, op->input.height),
+        .left = mk_larger(left, 0),
+        .right = mk_smaller(left + op->kernel_width, op->input.width),
+    };
 }
 
 MK_INLINE void mk_zero(int32_t count, float *numbers)
