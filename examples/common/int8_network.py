@@ -161,6 +161,25 @@ def random_weights(rng, shape):
     return (rng.integers(-127, 128, shape) + rng.integers(-127, 128, shape)) // 2
 
 
+# Layers.
+
+
+def calibrated(rng, sums, zero_point):
+    """(bias, multiplier, shift, output) of a layer with these sums, so that its output uses the range of int8.
+
+    Per channel: centre the sums, move them up or down by up to one mean deviation, and give one deviation 64 steps, so
+    that the few values beyond four deviations saturate.
+    """
+    channels = sums.shape[-1]
+    columns = sums.reshape(-1, channels)
+    mean = columns.sum(axis=0) // len(columns)
+    deviation = np.maximum(np.abs(columns - mean).sum(axis=0) // len(columns), 1)
+    bias = deviation * rng.integers(-4, 9, channels) // 8 - mean
+    multiplier, shift = np.array([quantize_ratio(64, int(d)) for d in deviation]).T
+    output = np.clip(requantize(sums + bias, multiplier, shift) + zero_point, -128, 127)
+    return bias, multiplier, shift, output
+
+
 # The files.
 
 

@@ -20,6 +20,7 @@ from int8_network import (
     average_pool,
     c_array,
     c_shape,
+    calibrated,
     conv2d,
     depthwise_conv2d,
     quantize_ratio,
@@ -77,13 +78,7 @@ def convolution(rng, kind, image, zero_point, channels, stride):
         weights = random_weights(rng, (channels, *kernel, image.shape[2]))
         sums = conv2d(centred, weights, stride)
 
-    # Per channel: centre the sums, move them up or down by up to one mean deviation, and give one deviation 64 steps.
-    columns = sums.reshape(-1, channels)
-    mean = columns.sum(axis=0) // len(columns)
-    deviation = np.maximum(np.abs(columns - mean).sum(axis=0) // len(columns), 1)
-    bias = deviation * rng.integers(-4, 9, channels) // 8 - mean
-    multiplier, shift = np.array([quantize_ratio(64, int(d)) for d in deviation]).T
-    output = np.clip(requantize(sums + bias, multiplier, shift) + ACTIVATION_ZERO_POINT, -128, 127)
+    bias, multiplier, shift, output = calibrated(rng, sums, ACTIVATION_ZERO_POINT)
     pad = [same_padding(image.shape[axis], kernel[axis], stride)[1] for axis in (0, 1)]
     return Layer(
         kind,
