@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +108,7 @@ def test_every_address_has_the_attributes_of_its_last_region(regions: list[MpuRe
     pieces = cut([window], 1, regions, 0)
     assert pieces[0][0] == window[0]
     assert pieces[-1][1] == window[1]
-    assert all(before[1] == after[0] and before[2] != after[2] for before, after in zip(pieces, pieces[1:]))  # noqa: B905, RUF007
+    assert all(before[1] == after[0] and before[2] != after[2] for before, after in pairwise(pieces))
     for offset in offsets:
         address = window[0] + offset
         expected = default_attributes(address)

@@ -7,8 +7,9 @@ afterwards the hot path only looks up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -408,6 +409,16 @@ class Pricer:
             number = self._branches[key] = self.tables.add_branch(key[0], branch_kind(ops[-1]))
             branches.refresh(self.tables.machine, number, number + 1)
         return number
+
+    def charge_running(self, charge: Callable[[Any, int, int], bool], index: int) -> None:
+        """Charge natively what fetching the running block has waited up to its instruction `index`, which runs now.
+
+        `charge` is a kind of memory's `charge_up_to`, which says False where the block has no price yet.
+        """
+        outcome = 2 * int(self.tables.m["current_entry"])
+        if not charge(self.tables.machine, outcome, index):
+            self.price_outcome(outcome)
+            charge(self.tables.machine, outcome, index)
 
     def cycles_before(self, block: int, entry_state: int, index: int) -> int:
         """Return the cycles from a block's start until its instruction `index` issues, if all its IT groups run."""

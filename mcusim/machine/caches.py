@@ -241,12 +241,8 @@ class CacheTiming:
 
     def charge_up_to(self, index: int) -> None:
         """Charge what fetching the running block has waited up to its instruction `index`, which runs now."""
-        if not self._hooked:
-            return
-        outcome = 2 * int(self._tables.m["current_entry"])
-        if not native.charge_up_to(self._tables.machine, outcome, index):
-            self._pricer.price_outcome(outcome)
-            native.charge_up_to(self._tables.machine, outcome, index)
+        if self._hooked:
+            self._pricer.charge_running(native.charge_up_to, index)
 
 
 def _on_bus(region: Region) -> Iterator[tuple[int, int, Bus]]:

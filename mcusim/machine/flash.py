@@ -167,12 +167,8 @@ class FlashTiming:
 
     def charge_up_to(self, index: int) -> None:
         """Charge what fetching the running block has waited up to its instruction `index`, which runs now."""
-        if not self._on:
-            return
-        outcome = 2 * int(self._tables.m["current_entry"])
-        if not native.charge_up_to(self._tables.machine, outcome, index):
-            self._pricer.price_outcome(outcome)
-            native.charge_up_to(self._tables.machine, outcome, index)
+        if self._on:
+            self._pricer.charge_running(native.charge_up_to, index)
 
 
 def make_waits(
