@@ -72,6 +72,7 @@ NARROW = {
 }
 # Third-party package -> the packages of ours that may import it.
 OWNERS = {
+    "argcomplete": {"cli"},
     "capstone": {"disassembly"},
     "elftools": {"image"},
     "intelhex": {"image"},
@@ -102,8 +103,8 @@ OWNERS = {
     "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
-HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
-         "tflite")  # fmt: skip
+HEAVY = ("argcomplete", "numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec",
+         "rich", "intelhex", "tflite")  # fmt: skip
 
 
 @dataclass(frozen=True)

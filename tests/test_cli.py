@@ -262,7 +262,12 @@ def nothing_written() -> bool:
         ("profile firmware.elf --max-cycles many", "'many' is not a whole number"),
         ("profile firmware.elf --base 0xzz", "'0xzz' is not an address"),
         ("profile firmware.elf --timeout -1", "'-1' is not a time"),
-        ("profile firmware.elf --nonsense", "unrecognized arguments: --nonsense"),
+        ("profile firmware.elf --nonsense", "unknown option '--nonsense' (see 'mcusim profile --help')"),
+        ("profile --clok 80M firmware.elf", "unknown option '--clok': did you mean --clock? (see 'mcusim profile"),
+        ("profile firmware.elf -fjson", "unknown option '-fjson' (see 'mcusim profile --help')"),
+        ("profile firmware.elf --outptu=x", "unknown option '--outptu': did you mean --output?"),
+        ("--versoin", "unknown option '--versoin': did you mean --version? (see 'mcusim --help')"),
+        ("completion csh", "unknown shell 'csh': did you mean zsh"),
         ("profil firmware.elf", "unknown command 'profil': did you mean profile?"),
         ("list bords", "unknown list 'bords': did you mean boards or cores or formats?"),
         ("show cortex-m5", "unknown core or board 'cortex-m5': did you mean cortex-m4?"),
@@ -402,7 +407,7 @@ def test_every_command_has_a_help_with_examples(command: str, capsys: pytest.Cap
 
 
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "console", "options", "running"}
+    shared = {"__init__", "main", "completing", "console", "manual", "options", "running"}
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

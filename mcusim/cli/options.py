@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mcusim import output
 from mcusim.cli import console
@@ -256,16 +256,18 @@ def hertz(text: str) -> int:
     return int(value)
 
 
-def several(check: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Return the check of a list with commas."""
+class several(Generic[T]):  # noqa: N801 - reads like the functions beside it
+    """The check of a list with commas, each value by `check`."""
 
-    def read(text: str) -> tuple[T, ...]:
+    def __init__(self, check: Callable[[str], T]) -> None:
+        self.check = check
+
+    def __call__(self, text: str) -> tuple[T, ...]:
+        """Return the values."""
         parts = [part.strip() for part in text.split(",")]
         if not all(parts) or len(set(parts)) < len(parts):
             raise argparse.ArgumentTypeError(f"'{text}': give different values with commas between them")
-        return tuple(check(part) for part in parts)
-
-    return read
+        return tuple(self.check(part) for part in parts)
 
 
 def alternatives(text: str) -> tuple[str, ...]:
@@ -338,15 +340,17 @@ def output_file(text: str) -> Path:
     return Path(text)
 
 
-def one_of(kind: str, known: Iterable[str]) -> Callable[[str], str]:
-    """Return the check that a word is one of `known`; the error names the nearest."""
+class one_of:  # noqa: N801 - reads like the functions beside it
+    """The check that a word is one of `known`; the error names the nearest, and shells complete to them."""
 
-    def check(text: str) -> str:
-        if text not in known:
-            raise argparse.ArgumentTypeError(str(unknown_name(kind, text, known)))
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        self.kind, self.known = kind, tuple(known)
+
+    def __call__(self, text: str) -> str:
+        """Return the word."""
+        if text not in self.known:
+            raise argparse.ArgumentTypeError(str(unknown_name(self.kind, text, self.known)))
         return text
-
-    return check
 
 
 def read_input(name: str | None) -> bytes:
