@@ -296,6 +296,74 @@ def test_callgrind_annotate_reads_it(samples: list[Profile], tmp_path: Path) -> 
                 assert re.search(wanted, done.stdout, re.MULTILINE), function.name
 
 
+# Lcov
+
+
+def read_lcov(text: str) -> dict[str, dict[str, list[list[str]]]]:
+    """Return for each file what it says under each keyword, with its fields apart."""
+    files: dict[str, dict[str, list[list[str]]]] = {}
+    for record in text.split("end_of_record\n")[:-1]:
+        fields: dict[str, list[list[str]]] = {key: [] for key in ("FN", "FNDA", "BRDA", "DA")}
+        for line in record.splitlines():
+            key, _, rest = line.partition(":")
+            fields.setdefault(key, []).append(rest.split(","))
+        (name,) = fields["SF"]
+        files[",".join(name)] = fields
+    return files
+
+
+def test_coverage_agrees_with_the_counts(samples: list[Profile]) -> None:
+    for profile in (samples[0], *samples[2:]):
+        files = read_lcov(render(profile, "lcov"))
+        ran: dict[tuple[str, int], int] = {}
+        for each in profile.instructions:
+            if each.file is not None and each.line:
+                ran[each.file, each.line] = max(each.count, ran.get((each.file, each.line), 0))
+        counted = {(file, int(line)): int(count) for file in files for line, count in files[file]["DA"]}
+        assert {place: count for place, count in counted.items() if count} == ran
+        assert len(counted) > len(ran)  # something never ran
+        for fields in files.values():
+            for found, hit, key in (("LF", "LH", "DA"), ("FNF", "FNH", "FNDA"), ("BRF", "BRH", "BRDA")):
+                counts = [each[{"DA": 1, "FNDA": 0, "BRDA": 3}[key]] for each in fields[key]]
+                assert fields[found] == [[str(len(counts))]]
+                assert fields[hit] == [[str(sum(int(count) > 0 for count in counts))]]
+
+
+def test_coverage_of_functions(samples: list[Profile]) -> None:
+    files = read_lcov(render(samples[3], "lcov"))
+    calls = {name: int(count) for fields in files.values() for count, name in fields["FNDA"]}
+    for function in samples[3].functions:
+        if function.name in calls and function.calls:
+            assert calls[function.name] == function.calls
+    assert [name for name, count in calls.items() if not count]  # a function that never ran
+
+
+def test_both_ways_of_a_branch_are_its_instruction(samples: list[Profile]) -> None:
+    for profile in samples[2:]:
+        assert profile.code is not None
+        counts = {each.address: each.count for each in profile.instructions}
+        assert len(profile.code.branches) > 10
+        for branch in profile.code.branches:
+            assert branch.taken + branch.not_taken == counts[branch.address]
+
+
+@pytest.mark.lcov
+def test_lcov_and_genhtml_read_it(samples: list[Profile], tmp_path: Path) -> None:
+    profile = samples[3]
+    path = tmp_path / "coverage.info"
+    path.write_text(render(profile, "lcov"))
+    files = read_lcov(path.read_text())
+    command = ["lcov", "--rc", "lcov_branch_coverage=1", "--summary", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for key, word in (("L", "lines"), ("FN", "functions"), ("BR", "branches")):
+        hit, found = (sum(int(fields[key + end][0][0]) for fields in files.values()) for end in "HF")
+        assert re.search(rf"{word}\.+: [\d.]+% \({hit} of {found} {word}\)", done.stdout + done.stderr)
+    command = ["genhtml", "--branch-coverage", "--output-directory", str(tmp_path / "html"), str(path)]
+    done = subprocess.run(command, cwd=ROOT / "examples" / "two_tasks", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "sort" in next((tmp_path / "html").rglob("main.c.gcov.html")).read_text()
+
+
 # Pprof
 
 # google/pprof's profile.proto, as far as we write it: message -> number: (name, type, repeated).

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import GOLDEN
 from fakes import LONG_NAME, make_profile
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_profile_io import profiles
 
@@ -21,6 +21,7 @@ import mcusim.reports
 from mcusim import profile_io
 from mcusim.errors import McusimError
 from mcusim.profile import ClockPhase, Profile, TreeNode
+from mcusim.profile_code import Code
 from mcusim.reports import FORMATS, RenderOptions, numbers, render, render_bytes
 from mcusim.reports.functions import find_function, matcher
 from mcusim.reports.layout import bar
@@ -47,6 +48,7 @@ GOLDENS: dict[str, tuple[str, RenderOptions]] = {
     "speedscope.json": ("speedscope", RenderOptions()),
     "collapsed.txt": ("collapsed", RenderOptions()),
     "callgrind.out": ("callgrind", RenderOptions()),
+    "coverage.info": ("lcov", RenderOptions()),
 }
 TEXTS = sorted(name for name, form in FORMATS.items() if not form.binary)  # what is binary is read in test_exports
 
@@ -88,6 +90,7 @@ def test_the_column_sorted_by_is_never_left_out(sort: str) -> None:
 
 @given(profiles(), st.sampled_from(TEXTS), st.booleans())
 def test_any_profile_renders_the_same_twice(profile: Profile, form: str, tree: bool) -> None:
+    assume(form != "lcov" or profile.code is not None)
     options = RenderOptions(tree=tree and not (FORMATS[form].whole or FORMATS[form].paths), color=False)
     text = render(profile, form, options=options)
     assert text == render(profile_io.loads(profile_io.dumps(profile)), form, options=options)
@@ -226,6 +229,7 @@ def test_an_empty_profile_renders() -> None:
     profile.functions, profile.tree, profile.instructions, profile.notes = [], [], [], []
     profile.totals.cycles = profile.totals.instructions = 0
     profile.totals.causes, profile.totals.clock = {}, []
+    profile.code = Code()
     for form in FORMATS:
         assert render_bytes(profile, form) or form == "collapsed"  # without cycles there are no paths
     assert render(profile, options=RenderOptions(tree=True))

@@ -50,6 +50,7 @@ FORMATS: dict[str, Format] = {
     "callgrind": Format(
         "as_callgrind", "cycles, instructions and causes, for KCachegrind, callgrind_annotate", whole=True
     ),
+    "lcov": Format("as_lcov", "coverage: lines, functions and branches that ran, for genhtml and editors", whole=True),
     "pprof": Format("as_pprof", "cycles, calls, allocations and causes, for 'go tool pprof'", whole=True, binary=True),
 }
 # What paths of a format with `paths` may be of; `mcusim.reports.stacks` makes them.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from mcusim.profile import Profile
+from mcusim.reports.numbers import printable
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.stacks import Frame, Stacks, available, stacks_of
 
@@ -23,8 +24,8 @@ def render(profile: Profile, options: RenderOptions) -> str:
     profiles = [_evented(stacks_of(profile, kind), numbers) for kind in available(profile)]
     document = {
         "$schema": _SCHEMA,
-        "name": f"{profile.image.name} on {profile.board.name}",
-        "exporter": profile.tool,
+        "name": printable(f"{profile.image.name} on {profile.board.name}"),
+        "exporter": printable(profile.tool),
         "activeProfileIndex": 0,
         "shared": {"frames": [_frame(frame) for frame in numbers]},
         "profiles": profiles,

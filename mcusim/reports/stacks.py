@@ -157,7 +157,7 @@ def _root(kind: str, task: str | None) -> str:
     """Return the name of what runs on its own: '[thread]', '[handlers]', '[task net]'."""
     if kind == "task":
         return f"[task {printable(task)}]" if task else "[tasks]"
-    return "[handlers]" if kind == "handler" else f"[{kind}]"
+    return "[handlers]" if kind == "handler" else f"[{printable(kind)}]"
 
 
 def function_frames(profile: Profile) -> list[Frame]:
@@ -175,7 +175,7 @@ def first_lines(profile: Profile) -> list[tuple[str | None, int | None]]:
     for each in sorted(profile.instructions, key=lambda instruction: -instruction.address):
         if each.file is not None:
             starts[each.function] = (each.file, each.line)
-    return starts
+    return [(printable(file) if file is not None else None, line) for file, line in starts]
 
 
 def main_cause(causes: dict[str, int], self_cycles: int) -> str:
@@ -192,7 +192,7 @@ def layer_stacks(profile: Profile) -> Stacks:
     builder = _Builder("cycles by layer and cause", "cycles", ordered=True)
     for node, causes, _, _ in _layers(profile, builder):
         for cause, cycles in causes.items():
-            builder.child(node, Frame(cause, cause=cause), cycles)
+            builder.child(node, Frame(printable(cause), cause=cause), cycles)
     return builder.stacks
 
 
