@@ -24,7 +24,8 @@ LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
-TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
+         "valgrind": ("callgrind_annotate",), "lcov": ("lcov", "genhtml")}  # fmt: skip
 # Marker -> the Python packages its tests need (`make oracles` installs them).
 PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert")}
 

@@ -34,7 +34,7 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "headers", "profile_caches", "profile_memory"),
+    ("errors", "exits", "headers", "profile_caches", "profile_code", "profile_memory"),
     ("output", "jit", "image", "layer_trace", "differences"),
     ("isa",),
     ("pipelines", "board_timing"),
@@ -58,10 +58,11 @@ LAYERS = (
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
     "profile_caches": set(),
+    "profile_code": set(),
     "profile_memory": set(),
-    "profile": {"profile_caches", "profile_memory"},
-    "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
-    "reports": {"errors", "profile", "profile_caches", "profile_io", "profile_memory"},
+    "profile": {"profile_caches", "profile_code", "profile_memory"},
+    "profile_io": {"errors", "output", "profile", "profile_caches", "profile_code", "profile_memory"},
+    "reports": {"errors", "profile", "profile_caches", "profile_code", "profile_io", "profile_memory"},
     "plots": {"errors", "profile", "profile_memory", "reports"},
     "board_timing": set(),
     "devices": {"errors", "board"},

@@ -15,6 +15,7 @@ import numpy as np
 from mcusim import __version__
 from mcusim.access_trace import AccessTrace
 from mcusim.attribution.caches import attribute_caches
+from mcusim.attribution.code import attribute_code
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.heap import path_of
 from mcusim.attribution.layers import attribute_layers, gap_note
@@ -85,7 +86,7 @@ def attribute(trace: Trace) -> Profile:
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
-        caches=attribute_caches(trace, costs, position, spent),
+        caches=attribute_caches(trace, costs, position, spent), code=attribute_code(trace, costs, functions),
     )  # fmt: skip
     _check(profile, trace)
     return profile

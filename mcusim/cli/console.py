@@ -31,6 +31,20 @@ def write(text: str) -> None:
         raise _lost(error) from error
 
 
+def write_bytes(data: bytes, what: str) -> None:
+    """Write to stdout what is not text; raises `McusimError` where stdout is a terminal, which it would spoil."""
+    if sys.stdout.isatty():
+        raise McusimError(f"{what} is not text: write it to a file (-o FILE, or > FILE)")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _lost(error) from error
+
+
 def flush() -> None:
     """Make sure that what was written has arrived. Raises `McusimError` for a full disk, `BrokenPipeError` as it is."""
     try:

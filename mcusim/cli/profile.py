@@ -80,10 +80,13 @@ def run(args: argparse.Namespace) -> int:
     ran = {function.name for function in profile.functions}
     if args.annotate not in ran and args.annotate in {symbol.name for symbol in image.functions}:
         raise McusimError(f"--annotate {args.annotate}: the function did not run")
-    report = reports.render(profile, args.format, options=asked)
-    if args.format == "text" and profile.output and not args.quiet:
-        console.write("\n")
-    console.write(report)
+    if reports.FORMATS[args.format].binary:
+        console.write_bytes(reports.render_bytes(profile, args.format, options=asked), args.format)
+    else:
+        report = reports.render(profile, args.format, options=asked)
+        if args.format == "text" and profile.output and not args.quiet:
+            console.write("\n")
+        console.write(report)
     if profile.end.kind in FAILURES:
         return exits.OF_END[profile.end.kind]
     return exits.FAILED if profile.memory is not None and profile.memory.findings else exits.DONE

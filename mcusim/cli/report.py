@@ -8,6 +8,8 @@ Examples:
   mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
+  mcusim report run.json --format flamegraph -o run.svg     a picture for the browser (docs/exports.md)
+  mcusim report run.json --format callgrind -o callgrind.out.run    for KCachegrind
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load and render, to stdout or to a file."""
     from mcusim.profile_io import load_profile
-    from mcusim.reports import render
+    from mcusim.reports import FORMATS, render, render_bytes
 
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.profile])
@@ -39,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
-    text = render(load_profile(args.profile), args.format, options=asked)
-    if args.output is None:
-        console.write(text)
-    else:
-        output.write(args.output, text.encode("utf-8"), force=args.force)
+    profile = load_profile(args.profile)
+    if args.output is not None:
+        output.write(args.output, render_bytes(profile, args.format, options=asked), force=args.force)
         console.say(f"wrote {args.output}")
+    elif FORMATS[args.format].binary:
+        console.write_bytes(render_bytes(profile, args.format, options=asked), args.format)
+    else:
+        console.write(render(profile, args.format, options=asked))
     return 0

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show a core or a board: every number of its table, with its source.
+"""Show a core or a board, every number of its table with its source; or the schema of saved profiles.
 
 Examples:
   mcusim show cortex-m4           the timing table of a core
   mcusim show cortex-m4 --microbenchmarks    the few instructions that show each rule, and who measured them
   mcusim show nucleo-l4r5zi       memory map, clocks and devices of a board
   mcusim show my_board.toml       a board file of your own, as it is read
+  mcusim show schema              the JSON Schema of the files that 'mcusim profile -o' saves
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Section title -> rows of key, value, source.
 Description = list[tuple[str, list[tuple[str, str, str]]]]
 
+SCHEMA = "schema"  # what is no core and no board
 _MICROBENCHMARKS = (
     Column("cycles", "published cycles", "quantity"),
     Column("name", "name", "text"),
@@ -34,7 +36,9 @@ _MICROBENCHMARKS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `mcusim show`."""
-    parser.add_argument("name", metavar="NAME", help="a core, a board (see 'mcusim list') or a board's FILE.toml")
+    parser.add_argument(
+        "name", metavar="NAME", help="a core, a board (see 'mcusim list'), a board's FILE.toml, or schema"
+    )
     parser.add_argument(
         "--microbenchmarks", action="store_true", help="of a core: code that shows its rules, its cycles, their source"
     )
@@ -46,6 +50,11 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.core import core_names, load_core
     from mcusim.reports.as_text import sections
 
+    if args.name == SCHEMA and not args.microbenchmarks:
+        from mcusim.profile_io import json_schema
+
+        console.write(json_schema().decode())
+        return 0
     if args.name in core_names():
         if args.microbenchmarks:
             return _microbenchmarks(args.name)
@@ -56,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         board = load_board(args.name)
         title, description = f"{board.name}: {board.title}", describe_board(board)
     else:
-        raise unknown_name("core or board", args.name, [*core_names(), *board_names()])
+        raise unknown_name("core or board", args.name, [*core_names(), *board_names(), SCHEMA])
     width, color = console.width(sys.stdout, 100), console.color(sys.stdout)
     console.write(sections(title, description, width=width, color=color))
     return 0
