@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from mcusim.profile_caches import CacheUse
 from mcusim.profile_memory import Layers, MemoryProfile
+from mcusim.profile_power import PowerInfo
 
 SCHEMA_VERSION = 3
 
@@ -276,3 +277,4 @@ class Profile:
     layers: Layers | None = None  # None: no rule found any
     memory: MemoryProfile | None = None  # None: memory was not tracked
     caches: CacheUse | None = None  # None: the core has none, or they were not modelled
+    power: PowerInfo | None = None  # None: the board's file gives no currents

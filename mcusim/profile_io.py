@@ -25,7 +25,7 @@ from mcusim.profile_memory import ZONES, Heap, Layers, MemoryProfile, Timeline
 # Records that hold long lists themselves.
 _OPENED = (Layers, MemoryProfile, Timeline, Heap, CacheUse)
 # Keys that are left out where there is nothing to say: files of other boards stay as they were.
-_OPTIONAL = ("caches",)
+_OPTIONAL = ("caches", "power")
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {

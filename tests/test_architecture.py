@@ -34,10 +34,10 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "headers", "profile_caches", "profile_memory"),
+    ("errors", "exits", "headers", "processes", "profile_caches", "profile_memory", "profile_power"),
     ("output", "jit", "image", "layer_trace", "differences"),
     ("isa",),
-    ("pipelines", "board_timing"),
+    ("pipelines", "board_power", "board_timing"),
     ("board", "core", "microbenchmark", "overlay", "svd"),
     ("guess", "engine", "devices", "layers"),
     ("access_trace",),
@@ -47,10 +47,11 @@ LAYERS = (
     ("testing", "checking", "verifying"),
     ("pytest_plugin",),
     ("profile", "disassembly"),
-    ("profile_io", "sources"),
-    ("attribution", "figures"),
+    ("energy", "profile_io", "sources"),
+    ("attribution", "figures", "summary"),
     ("batch",),
     ("comparison", "validation"),
+    ("sweeping",),
     ("reports",),
     ("plots",),
     ("cli",),
@@ -59,11 +60,16 @@ LAYERS = (
 NARROW = {
     "profile_caches": set(),
     "profile_memory": set(),
-    "profile": {"profile_caches", "profile_memory"},
+    "profile_power": set(),
+    "profile": {"profile_caches", "profile_memory", "profile_power"},
     "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
-    "reports": {"errors", "profile", "profile_caches", "profile_io", "profile_memory"},
+    "energy": {"errors", "profile", "profile_memory", "profile_power"},
+    "summary": {"energy", "profile"},
+    "reports": {"energy", "errors", "profile", "profile_caches", "profile_io", "profile_memory", "profile_power"},
     "plots": {"errors", "profile", "profile_memory", "reports"},
+    "board_power": set(),
     "board_timing": set(),
+    "processes": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},
     "layers": {"errors", "image"},
@@ -73,12 +79,24 @@ NARROW = {
 # Third-party package -> the packages of ours that may import it.
 OWNERS = {
     "capstone": {"disassembly"},
+    "distributed": {"sweeping"},
     "elftools": {"image"},
     "intelhex": {"image"},
     "itanium_demangler": {"image"},
     "llvmlite": {"jit"},
     "matplotlib": {"plots"},
-    "msgspec": {"board", "board_timing", "checking", "core", "figures", "microbenchmark", "overlay", "profile_io"},
+    "msgspec": {
+        "board",
+        "board_power",
+        "board_timing",
+        "checking",
+        "core",
+        "figures",
+        "microbenchmark",
+        "overlay",
+        "profile_io",
+        "sweeping",
+    },
     "numba": {"jit", "kernels"},
     "numpy": {
         "access_trace",
@@ -103,7 +121,7 @@ OWNERS = {
     "unicorn": {"engine"},
 }
 HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
-         "tflite")  # fmt: skip
+         "tflite", "distributed")  # fmt: skip
 
 
 @dataclass(frozen=True)

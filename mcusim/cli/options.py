@@ -90,6 +90,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_observation_options(parser: argparse.ArgumentParser) -> None:
     """Add what is looked at while the firmware runs: layers, memory."""
     group = parser.add_argument_group("layers and memory")
+    add_layers_and_memory(group)
+    group.add_argument(
+        "--sanitize", action="store_true",
+        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
+    )  # fmt: skip
+
+
+def add_layers_and_memory(group: argparse._ArgumentGroup) -> None:
+    """Add which calls are layers, and when memory is tracked."""
     group.add_argument(
         "--layers", default="auto", metavar="RULE",
         help="which calls are layers: auto (default), none, a framework's name (mcusim list layers), markers, "
@@ -102,22 +111,20 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
     )
-    group.add_argument(
-        "--sanitize", action="store_true",
-        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
-    )  # fmt: skip
 
 
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
     shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
-    tracked = MEMORY_CHOICES[args.memory]
-    return {
-        "layers": args.layers,
-        "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
-        "arenas": tuple(args.arena),
-        "sanitize": args.sanitize,
-    }
+    settings = layers_and_memory(args)
+    if args.sanitize or (shown and settings["memory_tracking"] is None):
+        settings["memory_tracking"] = True
+    return settings | {"sanitize": args.sanitize}
+
+
+def layers_and_memory(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the words of `add_layers_and_memory` ask for, by name."""
+    return {"layers": args.layers, "memory_tracking": MEMORY_CHOICES[args.memory], "arenas": tuple(args.arena)}
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:
