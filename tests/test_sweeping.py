@@ -109,9 +109,9 @@ class TestStore:
         assert not path.exists()
 
     def test_what_is_no_outcome_is_refused(self) -> None:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="Expected"):
             decode(b"nonsense")
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="decompressing"):
             decode(encode(Outcome(True, "", packed=b"not compressed")))
 
     def test_a_folder_of_the_same_name_elsewhere_is_not_shared(self, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ class TestStore:
 
     def test_a_place_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(McusimError, match="results cannot be kept there: .*--no-cache"):
+        with pytest.raises(McusimError, match=r"results cannot be kept there: .*--no-cache"):
             open_store(tmp_path / "file" / "below")
 
 
@@ -314,8 +314,8 @@ class TestPlot:
 class TestCommand:
     def test_files_and_boards(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "short.elf").write_bytes(SHORT)
-        words = ["compare", str(tmp_path / "short.elf"), str(HELLO), "--board", "nucleo-l4r5zi,nucleo-f072rb", "-j", "1",
-                 "--max-cycles", "1000", "--cache", str(tmp_path / "runs")]  # fmt: skip
+        words = ["compare", str(tmp_path / "short.elf"), str(HELLO), "--board", "nucleo-l4r5zi,nucleo-f072rb", "-j1"]
+        words += ["--max-cycles", "1000", "--cache", str(tmp_path / "runs")]
         assert main([*words, "--plot", str(tmp_path / "front.png"), "--width", "140"]) == 0
         out = capsys.readouterr().out
         assert "the initial stack" in out
