@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from mcusim.errors import McusimError
@@ -70,10 +71,9 @@ def _in_flight(
     """Keep a window of tasks with the scheduler, and yield what comes back; None for a task that Dask gave up."""
     import distributed
 
-    wait: Any = distributed.wait  # untyped
-
     waiting = list(reversed(indices))
     running: dict[Any, int] = {}
+    done: SimpleQueue[Any] = SimpleQueue()
     seen_s = time.monotonic()
     while waiting or running:
         threads = sum(client.nthreads().values())
@@ -86,17 +86,18 @@ def _in_flight(
             )
         while waiting and len(running) < max(_WINDOW * threads, 1):
             index = waiting.pop()
-            running[client.submit(_work_there, work, tasks[index], store, pure=False)] = index
+            future = client.submit(_work_there, work, tasks[index], store, pure=False)
+            running[future] = index
+            future.add_done_callback(done.put)
         try:
-            done = wait(list(running), timeout=_LOOK_S, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
+            future = done.get(timeout=_LOOK_S)
+        except Empty:
             continue
-        for future in done:
-            index = running.pop(future)
-            try:
-                yield index, future.result()
-            except distributed.KilledWorker:
-                yield index, None
+        index = running.pop(future)
+        try:
+            yield index, future.result()
+        except distributed.KilledWorker:
+            yield index, None
 
 
 def _work_there(work: Work, task: Task, store: Store | None) -> Outcome:
