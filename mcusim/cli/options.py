@@ -16,6 +16,7 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
+    DEFAULT_BATTERY_MAH,
     DEFAULT_LAYER_ROWS,
     DEFAULT_MIN_SHARE_PERCENT,
     DEFAULT_TOP,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_PERIODS_S = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
@@ -161,6 +163,10 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
+    group.add_argument("--duty", type=period, metavar="TIME",
+                       help="how long a battery lasts with an inference each 500ms, 60s, 10min or 1h")  # fmt: skip
+    group.add_argument("--battery", type=milliampere_hours, metavar="MAH",
+                       help=f"its capacity: 1000mAh, 2.5Ah (default {DEFAULT_BATTERY_MAH:g}mAh)")  # fmt: skip
 
 
 def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -233,6 +239,8 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         inference=args.inference,
         width=args.width or width,
         color=color,
+        duty_s=args.duty,
+        battery_mah=args.battery or DEFAULT_BATTERY_MAH,
     )
 
 
@@ -319,6 +327,24 @@ def seconds(text: str) -> float:
     value = _real(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a time: give seconds, such as 30 or 0.5")
+    return value
+
+
+def period(text: str) -> float:
+    """A time with its unit, in seconds: 500ms, 60s, 10min, 1h."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)", text)
+    value = float(match[1]) * _PERIODS_S[match[2]] if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a period: give one such as 500ms, 60s, 10min or 1h")
+    return value
+
+
+def milliampere_hours(text: str) -> float:
+    """A battery's capacity in mAh: 1000mAh, 2.5Ah."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(mAh|Ah)", text)
+    value = float(match[1]) * (1000.0 if match[2] == "Ah" else 1.0) if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a battery's capacity: give one such as 1000mAh or 2.5Ah")
     return value
 
 
