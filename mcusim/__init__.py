@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mcusim.profile import Profile
     from mcusim.profile_io import load_profile, save
     from mcusim.reports import RenderOptions, render
+    from mcusim.sweeping import SweepRow, sweep
     from mcusim.trace import Trace
 
 __version__ = "0.1.0"
@@ -57,6 +58,8 @@ _HOMES = {
     "save": "mcusim.profile_io",
     "RenderOptions": "mcusim.reports",
     "render": "mcusim.reports",
+    "SweepRow": "mcusim.sweeping",
+    "sweep": "mcusim.sweeping",
     "Trace": "mcusim.trace",
 }
 
@@ -72,6 +75,7 @@ __all__ = [
     "Progress",
     "RenderOptions",
     "Settings",
+    "SweepRow",
     "Trace",
     "attribute",
     "guess_board",
@@ -83,6 +87,7 @@ __all__ = [
     "render",
     "run",
     "save",
+    "sweep",
     "target_kernels_dir",
 ]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from mcusim.profile_caches import CacheUse
 from mcusim.profile_code import Code
 from mcusim.profile_memory import Layers, MemoryProfile
+from mcusim.profile_power import PowerInfo
 
 SCHEMA_VERSION = 4
 
@@ -278,3 +279,4 @@ class Profile:
     memory: MemoryProfile | None = None  # None: memory was not tracked
     caches: CacheUse | None = None  # None: the core has none, or they were not modelled
     code: Code | None = None  # None: the image has no line information
+    power: PowerInfo | None = None  # None: the board's file gives no currents

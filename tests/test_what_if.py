@@ -203,7 +203,9 @@ class TestCommand:
         ("words", "message"),
         [
             ([str(HELLO)], "nothing varies"),
-            ([str(HELLO), str(HELLO), "--clock", "1M,2M"], "give one firmware"),
+            ([str(HELLO), "--clock", "1M,2M", "--cache", "x", "--no-cache"], "exclude each other"),
+            ([str(HELLO), "--clock", "1M,2M", "--plot", "x.gif"], "not the name of a picture"),
+            ([str(HELLO), "--clock", "1M,2M", "--cache", str(HELLO)], "results cannot be kept there"),
             ([str(HELLO), "a.json"], "not both"),
             (["a.json"], "at least two"),
             (["a.json", "b.json", "--clock", "1M"], "compared as they are"),

@@ -16,6 +16,7 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
+    DEFAULT_BATTERY_MAH,
     DEFAULT_LAYER_ROWS,
     DEFAULT_MIN_SHARE_PERCENT,
     DEFAULT_TOP,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_PERIODS_S = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
@@ -90,6 +92,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_observation_options(parser: argparse.ArgumentParser) -> None:
     """Add what is looked at while the firmware runs: layers, memory."""
     group = parser.add_argument_group("layers and memory")
+    add_layers_and_memory(group)
+    group.add_argument(
+        "--sanitize", action="store_true",
+        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
+    )  # fmt: skip
+
+
+def add_layers_and_memory(group: argparse._ArgumentGroup) -> None:
+    """Add which calls are layers, and when memory is tracked."""
     group.add_argument(
         "--layers", default="auto", metavar="RULE",
         help="which calls are layers: auto (default), none, a framework's name (mcusim list layers), markers, "
@@ -102,22 +113,20 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
     )
-    group.add_argument(
-        "--sanitize", action="store_true",
-        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
-    )  # fmt: skip
 
 
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
     shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
-    tracked = MEMORY_CHOICES[args.memory]
-    return {
-        "layers": args.layers,
-        "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
-        "arenas": tuple(args.arena),
-        "sanitize": args.sanitize,
-    }
+    settings = layers_and_memory(args)
+    if args.sanitize or (shown and settings["memory_tracking"] is None):
+        settings["memory_tracking"] = True
+    return settings | {"sanitize": args.sanitize}
+
+
+def layers_and_memory(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the words of `add_layers_and_memory` ask for, by name."""
+    return {"layers": args.layers, "memory_tracking": MEMORY_CHOICES[args.memory], "arenas": tuple(args.arena)}
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +163,10 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
+    group.add_argument("--duty", type=period, metavar="TIME",
+                       help="how long a battery lasts with an inference each 500ms, 60s, 10min or 1h")  # fmt: skip
+    group.add_argument("--battery", type=milliampere_hours, metavar="MAH",
+                       help=f"its capacity: 1000mAh, 2.5Ah (default {DEFAULT_BATTERY_MAH:g}mAh)")  # fmt: skip
 
 
 def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -226,6 +239,8 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         inference=args.inference,
         width=args.width or width,
         color=color,
+        duty_s=args.duty,
+        battery_mah=args.battery or DEFAULT_BATTERY_MAH,
     )
 
 
@@ -314,6 +329,24 @@ def seconds(text: str) -> float:
     value = _real(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a time: give seconds, such as 30 or 0.5")
+    return value
+
+
+def period(text: str) -> float:
+    """A time with its unit, in seconds: 500ms, 60s, 10min, 1h."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)", text)
+    value = float(match[1]) * _PERIODS_S[match[2]] if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a period: give one such as 500ms, 60s, 10min or 1h")
+    return value
+
+
+def milliampere_hours(text: str) -> float:
+    """A battery's capacity in mAh: 1000mAh, 2.5Ah."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(mAh|Ah)", text)
+    value = float(match[1]) * (1000.0 if match[2] == "Ah" else 1.0) if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a battery's capacity: give one such as 1000mAh or 2.5Ah")
     return value
 
 

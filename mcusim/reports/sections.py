@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mcusim.advice import advise
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
+from mcusim.reports.advice import advice_table
 from mcusim.reports.findings import findings_table
 from mcusim.reports.flash import flash_table, symbols_table
 from mcusim.reports.layers import layers_table
@@ -35,6 +37,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "regions": regions_table,
     "flash": flash_table,
     "symbols": symbols_table,
+    "advice": advice_table,
 }
 
 
@@ -57,7 +60,7 @@ def chosen(profile: Profile, options: RenderOptions) -> list[str]:
 
 def _is_answer(profile: Profile, section: str) -> bool:
     """Return whether there is nothing to show because nothing was found, as was hoped for."""
-    return section == "findings" and profile.memory is not None and profile.memory.sanitized
+    return section == "advice" or (section == "findings" and profile.memory is not None and profile.memory.sanitized)
 
 
 def missing(profile: Profile, section: str) -> str:
@@ -65,6 +68,8 @@ def missing(profile: Profile, section: str) -> str:
     memory = profile.memory
     if section in ("causes", "functions"):
         return ""
+    if section == "advice":
+        return "" if advise(profile) else "nothing stands out in this run"
     if section == "tasks":
         return "" if profile.tasks else "no operating system switched tasks in this run"
     if section == "registers":
