@@ -22,7 +22,8 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 
 # Command -> its module in this package: `add_arguments(parser)`, `run(args) -> exit code`, and a docstring that is its
-# help (first line: what it does; after 'Examples:': the examples).
+# help (first line: what it does; after 'Examples:': the examples). `prepare(parser, words)`, where there is one, sets
+# defaults that depend on where the command is given.
 COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
@@ -138,6 +139,8 @@ def _dispatch(argv: list[str]) -> int:
     parser = Parser(f"mcusim {name}", description.strip(), "examples:\n" + examples.rstrip() if examples else "")
     module.add_arguments(parser)
     _add_verbose(parser)
+    if hasattr(module, "prepare"):
+        module.prepare(parser, after)
     code: int = module.run(parser.parse_args(after))
     return code
 
