@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "report": "report",
     "plot": "plot",
     "compare": "compare",
+    "diff": "diff",
     "validate": "validate",
     "check": "check",
     "verify": "verify",

@@ -4,3 +4,7 @@
 `align` finds out which layer and function is which, `changes` takes the differences; sums of parts equal the whole.
 docs/diff.md is for users.
 """
+
+from mcusim.diff.changes import Change, Difference, LayerChange, difference
+
+__all__ = ["Change", "Difference", "LayerChange", "difference"]

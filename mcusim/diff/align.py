@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from mcusim.profile import FunctionCost, Profile
+from mcusim.profile import Profile
 from mcusim.profile_memory import Layer, Layers
 
 T = TypeVar("T")
@@ -103,36 +103,53 @@ def _worth_of_layers(before: Sequence[Layer], after: Sequence[Layer]) -> Callabl
 
 def align_functions(before: Profile, after: Profile) -> list[Pair]:
     """Return the pairs of functions: those of `after` in their order, then those that are in `before` alone."""
+    old, new = before.functions, after.functions
+    passes: list[_Pass] = [
+        ([(f.name, f.file) for f in old], [(f.name, f.file) for f in new], False),
+        *_by_name([f.name for f in old], [f.name for f in new]),
+        (_executed(before), _executed(after), True),
+    ]
+    return _match([f.address for f in old], [f.address for f in new], passes)
+
+
+def align_names(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> list[Pair]:
+    """Return the pairs of things with a name and an address, in the order of `align_functions`."""
+    passes = _by_name([name for name, _ in before], [name for name, _ in after])
+    return _match([address for _, address in before], [address for _, address in after], passes)
+
+
+# Keys of either side (None: has none), and whether only what is alone with its key is paired.
+_Pass = tuple[Sequence[object], Sequence[object], bool]
+
+
+def _by_name(before: Sequence[str], after: Sequence[str]) -> list[_Pass]:
+    return [(before, after, False), ([*map(clone_base, before)], [*map(clone_base, after)], False)]
+
+
+def _match(addresses_before: Sequence[int], addresses_after: Sequence[int], passes: Sequence[_Pass]) -> list[Pair]:
+    """Pair what has equal keys, one pass after the other; of several with one key in the order of their addresses."""
     partners: dict[int, int] = {}  # after -> before
-    free = set(range(len(before.functions)))
-    open_after = list(range(len(after.functions)))
-
-    def match(key_before: Callable[[int], object], key_after: Callable[[int], object], *, unique: bool) -> None:
-        """Pair what has an equal key that is not None, in the order of addresses, or only where there is one each."""
-        nonlocal open_after
-        by_key: dict[object, list[int]] = {}
-        for at in sorted(free, key=lambda at: before.functions[at].address):
-            by_key.setdefault(key_before(at), []).append(at)
-        wanted: dict[object, list[int]] = {}
-        for at in sorted(open_after, key=lambda at: after.functions[at].address):
-            wanted.setdefault(key_after(at), []).append(at)
-        for key, mine in wanted.items():
-            theirs = by_key.get(key, [])
-            if key is None or (unique and (len(mine) > 1 or len(theirs) > 1)):
-                continue
-            for new, old in zip(mine, theirs, strict=False):
-                partners[new] = old
-                free.discard(old)
-        open_after = [at for at in open_after if at not in partners]
-
-    match(lambda at: _full(before.functions[at]), lambda at: _full(after.functions[at]), unique=False)
-    match(lambda at: before.functions[at].name, lambda at: after.functions[at].name, unique=False)
-    match(lambda at: clone_base(before.functions[at].name), lambda at: clone_base(after.functions[at].name),
-          unique=False)  # fmt: skip
-    old_code, new_code = _code(before), _code(after)
-    match(lambda at: _executed(before, old_code, at), lambda at: _executed(after, new_code, at), unique=True)
-    pairs: list[Pair] = [(partners.get(at), at) for at in range(len(after.functions))]
+    free = sorted(range(len(addresses_before)), key=lambda at: (addresses_before[at], at))
+    wanted = sorted(range(len(addresses_after)), key=lambda at: (addresses_after[at], at))
+    for keys_before, keys_after, unique in passes:
+        theirs, mine = _grouped(free, keys_before), _grouped(wanted, keys_after)
+        for key, group in mine.items():
+            others = theirs.get(key, [])
+            if not unique or len(group) == len(others) == 1:
+                partners |= dict(zip(group, others, strict=False))
+        taken = set(partners.values())
+        free = [at for at in free if at not in taken]
+        wanted = [at for at in wanted if at not in partners]
+    pairs: list[Pair] = [(partners.get(at), at) for at in range(len(addresses_after))]
     return pairs + [(at, None) for at in sorted(free)]
+
+
+def _grouped(indices: Sequence[int], keys: Sequence[object]) -> dict[object, list[int]]:
+    groups: dict[object, list[int]] = {}
+    for at in indices:
+        if keys[at] is not None:
+            groups.setdefault(keys[at], []).append(at)
+    return groups
 
 
 def clone_base(name: str) -> str:
@@ -140,23 +157,17 @@ def clone_base(name: str) -> str:
     return _CLONE.sub("", name)
 
 
-def _full(function: FunctionCost) -> tuple[str, str | None]:
-    return function.name, function.file
-
-
-def _code(profile: Profile) -> dict[int, list[tuple[str, int]]]:
-    """Return the mnemonic and count of each executed instruction of each function, by address."""
-    code: dict[int, list[tuple[str, int]]] = {}
+def executed_code(profile: Profile) -> list[tuple[tuple[str, int], ...]]:
+    """Return for each function the mnemonic and count of each instruction that ran, in the order of addresses."""
+    code: list[list[tuple[str, int]]] = [[] for _ in profile.functions]
     for instruction in profile.instructions:
-        text = instruction.text.partition(" ")[0]
-        code.setdefault(instruction.function, []).append((text, instruction.count))
-    return code
+        code[instruction.function].append((instruction.text.partition(" ")[0], instruction.count))
+    return [tuple(each) for each in code]
 
 
-def _executed(profile: Profile, code: dict[int, list[tuple[str, int]]], function: int) -> object:
+def _executed(profile: Profile) -> list[object]:
     """Return what a function is recognised by under another name, None where that is too little."""
-    executed = code.get(function, [])
-    if len(executed) < _RENAMED_LEAST:
-        return None
-    each = profile.functions[function]
-    return each.size_bytes, each.calls, tuple(executed)
+    return [
+        (function.size_bytes, function.calls, code) if len(code) >= _RENAMED_LEAST else None
+        for function, code in zip(profile.functions, executed_code(profile), strict=True)
+    ]
