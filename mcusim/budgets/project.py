@@ -246,6 +246,6 @@ def _convert(table: object, kind: Any, known: tuple[str, ...], where: str) -> An
         if found:
             names = RunDefaults.__struct_fields__ if key == "run" else known
             text = str(unknown_name("key", found[1], names))
-        text = text.replace("`", "'")
+        text = text.replace(" | null", "").replace("`", "'")
         text = f"{text[:1].lower()}{text[1:]}"
         raise McusimError(f"{where}: {key}: {text}" if key else f"{where}: {text}") from None

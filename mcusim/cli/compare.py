@@ -3,7 +3,8 @@
 
 --board, --core, --clock, --wait-states and --set take several values with commas between them; every combination is a
 run of its own, since firmware may read the clock and interrupts come when they are due. Changes are against the first
-row. With saved profiles (two or more .json files) nothing runs. The exit code is 1 if a run ended in a fault.
+row. With saved profiles (two or more .json files) nothing runs; 'mcusim diff' explains two of them, layer by layer. The
+exit code is 1 if a run ended in a fault.
 
 Examples:
   mcusim compare firmware.elf --clock 80M,120M                          what the core's clock changes

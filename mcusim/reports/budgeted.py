@@ -24,7 +24,7 @@ _COLUMNS = (
     Column("status", "", "text"),
     Column("budget", "budget", "text", audience="data"),
     Column("scope", "scope", "text", audience="data"),
-    Column("subject", "of", "name", audience="people", flexible=True, least=16),
+    Column("subject", "of", "name", audience="people", flexible=True, least=34),
     Column("of", "of", "text", audience="data"),
     Column("quantity", "quantity", "text"),
     Column("value", "value", "quantity"),
@@ -58,15 +58,13 @@ def budget_document(profile: Profile, verdict: Verdict, project: str) -> Documen
 
 def _row(outcome: Outcome) -> Row:
     margin, limit = outcome.margin, outcome.limit
+    scope = outcome.budget.scope
     return Row((
-        _WORDS[outcome.status], outcome.budget.name, outcome.budget.scope,
-        Name(f"{_PREFIX.get(outcome.budget.scope, '')}{outcome.subject}"), outcome.subject, outcome.quantity,
-        outcome.value, limit, margin, 100 * margin / limit if margin is not None and limit else None,
+        _WORDS[outcome.status], outcome.budget.name, scope,
+        Name(f"{scope} {outcome.subject}") if scope in ("layer", "function") else outcome.subject, outcome.subject,
+        outcome.quantity, outcome.value, limit, margin, 100 * margin / limit if margin is not None and limit else None,
         outcome.baseline, outcome.rule, outcome.file, outcome.line,
     ))  # fmt: skip
-
-
-_PREFIX = {"layer": "layer ", "function": "function "}
 
 
 def _folded(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -86,7 +84,7 @@ def _folded(outcomes: Sequence[Outcome]) -> list[Row]:
         cells = dict(zip((column.key for column in _COLUMNS), blank, strict=True))
         label = f"… {numbers.count(len(holding) - 1)} more that match '{group[0].budget.pattern}'"
         rows.append(Row(tuple(
-            {**cells, "status": "ok", "subject": Name(label), "quantity": group[0].quantity}.values()
+            {**cells, "status": "ok", "subject": label, "quantity": group[0].quantity}.values()
         ), "aside"))  # fmt: skip
     return rows
 

@@ -56,9 +56,10 @@ class _Item:
         return 100 * self.difference / self.before if known and self.before else None
 
     def row(self, causes: Sequence[str] = ()) -> Row:
+        figures = [None if value is None else _whole(value) for value in (self.before, self.after, self.difference)]
         cells: tuple[Cell, ...] = (
-            self.section, self.number or None, self.label(), self.name, self.old_name, self.state, self.before,
-            self.after, self.difference, self.percent, "; ".join(filter(None, (self.why(), self.needs))),
+            self.section, self.number or None, self.label(), self.name, self.old_name, self.state, *figures,
+            self.percent, "; ".join(filter(None, (self.why(), self.needs))),
         )  # fmt: skip
         return Row((*cells, *(_whole(self.causes.get(cause, 0)) for cause in causes)))
 
