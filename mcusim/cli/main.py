@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "verify": "verify",
     "list": "list_names",
     "show": "show",
+    "comment": "comment",
 }
 
 DESCRIPTION = "Run an unmodified Cortex-M firmware image and say where its cycles go, and why."
