@@ -36,8 +36,8 @@ def add_budget_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--baseline", type=Path, metavar="RUN.json", help="baseline of budgets that allow an increase")
     group.add_argument("--junit", type=options.output_file, metavar="FILE", help="write the budgets as JUnit XML")
     group.add_argument(
-        "--github", action="store_true",
-        help="annotations and summary of a GitHub workflow (default where GITHUB_ACTIONS is set)",
+        "--github", action=argparse.BooleanOptionalAction, default=None,
+        help="annotations and summary of a GitHub workflow (default: where GITHUB_ACTIONS is set)",
     )  # fmt: skip
 
 
@@ -76,7 +76,8 @@ class Budgeting:
         document = budget_document(profile, verdict, self.project.path.name)
         if self._args.junit is not None:
             output.write(self._args.junit, budget_junit(profile, verdict), force=True)
-        if self._args.github or os.environ.get("GITHUB_ACTIONS") == "true":
+        github = self._args.github
+        if os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github:
             _tell_github(verdict, document, self.project)
         return document, exits.DONE if verdict.passed else exits.FAILED
 
@@ -84,7 +85,7 @@ class Budgeting:
 def check_alone(args: argparse.Namespace) -> None:
     """Raise for an option that belongs to --budget, which is not given."""
     for name in ("baseline", "junit", "github"):
-        if getattr(args, name):
+        if getattr(args, name) not in (None, False):
             raise McusimError(f"--{name} belongs to --budget: give both")
 
 
