@@ -239,7 +239,22 @@ def test_each_quantity_is_that_of_the_profile() -> None:
     for (scope, key), value in expected.items():
         assert QUANTITIES[key].scopes[scope](profile, 2) == value, (scope, key)
     known = {(scope, key) for key, quantity in QUANTITIES.items() for scope in quantity.scopes}
-    assert known - set(expected) == {("inference", "time_ms"), ("layer", "time_ms"), ("run", "energy_uj")}
+    later = {(scope, "time_ms") for scope in ("inference", "layer")}
+    later |= {(scope, "energy_uj") for scope in ("run", "inference", "layer")}
+    assert known - set(expected) == later
+
+
+def test_energy_is_the_estimate_in_microjoules() -> None:
+    energy = pytest.importorskip("mcusim.energy")
+    from mcusim.profile_power import CurrentPoint, PowerInfo
+
+    profile = network(2)
+    profile.power = PowerInfo(3.0, "typical", [CurrentPoint(16_000_000, 2.0, "made up")])
+    estimate = energy.estimate(profile)
+    expected = {"run": estimate.run_j, "inference": estimate.inference_j, "layer": estimate.layers_j[2]}
+    for scope, joules in expected.items():
+        assert QUANTITIES["energy_uj"].scopes[scope](profile, 2) == pytest.approx(1e6 * joules)
+        assert joules > 0
 
 
 def test_time_follows_the_clock() -> None:

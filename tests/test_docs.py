@@ -43,6 +43,25 @@ def blocks(page: Path, language: str) -> list[str]:
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
+def shown(page: Path, command: str, output: str, *, regenerate: bool) -> None:
+    """Hold the output of a command against what the page shows of it, or write it there.
+
+    A page shows output in a block of text between `<!-- output -->` and `<!-- end -->` right after the command.
+    """
+    text = page.read_text("utf-8")
+    pattern = re.compile(
+        rf"(^ {{4,}}{re.escape(command)}(?:\s+#[^\n]*)?\n\s*<!-- output -->\n```text\n)(.*?)(```\n<!-- end -->)",
+        re.MULTILINE | re.DOTALL,
+    )
+    found = pattern.search(text)
+    if found is None:
+        return
+    if regenerate:
+        page.write_text(text[: found.start()] + found[1] + output + found[3] + text[found.end() :], encoding="utf-8")
+        return
+    assert found[2] == output, f"{page.name} differs after '{command}': if meant, run 'make golden'"
+
+
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell command as a reader would, with our `mcusim` and a report of the documented width."""
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
@@ -62,12 +81,13 @@ def desk(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_commands_run(page: Path, desk: Path) -> None:
+def test_commands_run(page: Path, desk: Path, request: pytest.FixtureRequest) -> None:
     """In the order of the page, so that one may use what another wrote."""
     for command in commands(page):
         done = run(command, desk)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout or "-o" in command, command
+        shown(page, command, done.stdout, regenerate=request.config.getoption("--regenerate"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from mcusim.errors import McusimError, unknown_name
 from mcusim.profile import ClockPhase, FunctionCost, Profile
@@ -142,8 +144,18 @@ def _per_mac(profile: Profile, layer: int) -> float:
     return max(run.total_cycles for run in runs_of(profile, layer)) / macs
 
 
-def _energy(profile: Profile) -> float:
-    raise MissingError(f"board '{profile.board.name}' has no energy figures")
+def _energy(figure: Callable[[Any, int], float | None]) -> Value:
+    """Return the function for an estimate of energy in joules, as microjoules: means, where a thing ran several times."""
+
+    def value(profile: Profile, index: int) -> float:
+        if getattr(profile, "power", None) is None:  # boards without currents, and profiles that are older than these
+            raise MissingError(f"board '{profile.board.name}' has no energy figures")
+        joules = figure(import_module("mcusim.energy").estimate(profile), index)
+        if joules is None:
+            raise MissingError("it was not finished once")
+        return 1e6 * joules
+
+    return value
 
 
 def _function(profile: Profile, function: int) -> FunctionCost:
@@ -162,7 +174,11 @@ QUANTITIES: dict[str, Quantity] = {
         "inference": _inference(lambda profile, runs: sum(time_ms(run, profile.totals.clock) for run in runs)),
         "layer": _layer(lambda profile, run: time_ms(run, profile.totals.clock)),
     }),
-    "energy_uj": Quantity("uJ", "energy", {"run": lambda profile, _: _energy(profile)}),
+    "energy_uj": Quantity("uJ", "energy", {
+        "run": _energy(lambda energy, _: energy.run_j),
+        "inference": _energy(lambda energy, _: energy.inference_j),
+        "layer": _energy(lambda energy, layer: energy.layers_j[layer]),
+    }),
     "instructions": Quantity("count", "instructions", {
         "run": lambda profile, _: profile.totals.instructions,
         "function": lambda profile, each: _function(profile, each).instructions,
