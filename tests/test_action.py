@@ -163,3 +163,43 @@ def test_conditions_leave_steps_out(job: Job) -> None:
     assert job.holds(steps["Comment"]["if"], {**values, "github.event.pull_request.head.repo.fork": "false"})
     assert not job.holds(steps["Install mcusim"]["if"], values)
     assert all("${{ inputs." not in str(step.get("if", "")) for step in steps.values())
+
+
+# The examples of the documentation
+
+
+def examples() -> list[Any]:
+    """Return the YAML of docs/ci.md."""
+    found = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text("utf-8"), re.DOTALL)
+    return [yaml.safe_load(text) for text in found]
+
+
+def test_the_documented_workflow_gives_inputs_that_exist() -> None:
+    workflow, base, _ = examples()
+    (step,) = [each for each in workflow["jobs"]["budgets"]["steps"] if "/mcusim@" in each.get("uses", "")]
+    assert set(step["with"]) <= set(ACTION["inputs"])
+    assert workflow["jobs"]["budgets"]["permissions"]["pull-requests"] == "write"
+    assert "steps.mcusim.outputs.profile" in str(workflow)
+    assert "profile" in ACTION["outputs"]
+    assert any("mcusim profile" in each.get("run", "") for each in base)
+    page = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in (*ACTION["inputs"], *ACTION["outputs"]))
+
+
+def test_the_documented_gitlab_job(job: Job) -> None:
+    """Its script in one shell, as GitLab's runner does, on a budget that is broken: a note, JUnit XML, exit code 1."""
+    script = [line for line in examples()[2]["budgets"]["script"] if not line.startswith("pip ")]
+    checkout = job.folder / "checkout"
+    (checkout / "mcusim.toml").write_text(FAILS)
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("GITHUB_", "http"))}
+    environment |= {
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+        "GITLAB_CI": "true", "GITLAB_TOKEN": TOKEN, "CI_API_V4_URL": job.there.url, "CI_PROJECT_ID": "42",
+        "CI_MERGE_REQUEST_IID": "7",
+    }  # fmt: skip
+    shell = ["bash", "-eo", "pipefail", "-c", "\n".join(script)]
+    done = subprocess.run(shell, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    (note,) = job.there.comments.values()
+    assert "1 of 1 broken" in note
+    assert "<failure" in (checkout / "budgets.xml").read_text()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fakes import make_profile
 from fakes_memory import make_network_profile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcusim.cli.main import main
@@ -74,6 +74,7 @@ def naive_align(before: str, after: str, worth: dict[tuple[str, str], float]) ->
     return best
 
 
+@settings(max_examples=40)
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5), st.integers(0, 1000))
 def test_an_alignment_is_in_order_and_worth_the_most(before: str, after: str, seed: int) -> None:
     drawn = random.Random(seed)
@@ -208,6 +209,7 @@ def changed_at_random(profile: Profile, seed: int) -> Profile:
     return profile
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.booleans())
 def test_parts_add_up_to_the_whole_difference(seed: int, layered: bool) -> None:
     base = network(5) if layered else make_profile()

@@ -145,7 +145,7 @@ def _per_mac(profile: Profile, layer: int) -> float:
 
 
 def _energy(figure: Callable[[Any, int], float | None]) -> Value:
-    """Return the function for an estimate of energy in joules, as microjoules: means, where a thing ran several times."""
+    """Return the function for an estimate in joules, as microjoules: the mean, where a thing ran several times."""
 
     def value(profile: Profile, index: int) -> float:
         if getattr(profile, "power", None) is None:  # boards without currents, and profiles that are older than these
