@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+import re
 from copy import deepcopy
 from functools import cache
 from itertools import combinations
@@ -22,6 +23,7 @@ from mcusim.cli.main import main
 from mcusim.diff import difference
 from mcusim.diff.align import Pair, align, align_functions, align_layers, align_names, clone_base
 from mcusim.diff.changes import CHANGED, GONE, NEW, RENAMED, SAME, added
+from mcusim.diff.tree import tree_changes
 from mcusim.profile import FunctionCost, Profile
 from mcusim.profile_io import save
 from mcusim.profile_memory import Layers
@@ -316,6 +318,52 @@ def test_a_layer_that_is_new_or_gone_is_shown_as_such() -> None:
     back = difference(after, before)
     assert [each.state for each in back.layers].count(NEW) == 1
     assert {each.state for each in back.layers} <= {NEW, SAME, CHANGED}
+
+
+def test_a_long_network_shows_what_changed_most_in_its_order() -> None:
+    before, after = network(60), network(60)
+    assert after.layers is not None
+    for at, layer in enumerate(after.layers.layers):
+        layer.causes["load"] = layer.causes.get("load", 0) + 1 + (at == 50) * 1_000
+    changed = difference(before, after)
+    text = render_document(diff_document(changed, "a", "b", top=20), "text", width=120)
+    table = text[text.index("Layers, own cycles") :]
+    table = table[: table.index("own cycles: without")]
+    numbers = re.findall(r"^  (\d+) ", table, re.MULTILINE)
+    assert len(numbers) == 40
+    assert numbers == sorted(numbers, key=int)
+    assert "50" in numbers
+    assert "20 more changed, +20 (--top 0 shows all)" in text.replace("\n  ", " ")
+    whole = render_document(diff_document(changed, "a", "b", top=0), "text", width=120)
+    assert whole.count("load +1\n") + whole.count("load +1 ") >= 59
+
+
+def test_two_call_trees_as_one() -> None:
+    before, after = make_profile(), make_profile()
+    slow = next(node for node in after.tree if after.functions[node.function].name == "conv2d_1x1")
+    slow.self_cycles += 1_000
+    at = after.tree.index(slow)
+    while at >= 0:
+        after.tree[at].total_cycles += 1_000
+        at = after.tree[at].parent
+    after.functions[7].name = "requantize.constprop.0"
+    after.tree = [node for node in after.tree if node.kind != "handler"]
+    changes = tree_changes(before, after)
+    assert len(changes) == len(before.tree)
+    for side, profile in enumerate((before, after)):
+        roots = sum(change.total_cycles[side] for change in changes if change.parent < 0)
+        assert roots == sum(node.total_cycles for node in profile.tree if node.parent < 0)
+        assert sum(c.own_cycles[side] for c in changes) == sum(node.self_cycles for node in profile.tree)
+    conv = next(change for change in changes if change.name == "conv2d_1x1")
+    assert conv.own_cycles[1] - conv.own_cycles[0] == 1_000
+    assert 0 < conv.share < 0.01
+    (handler,) = [change for change in changes if change.kind == "handler"]
+    assert (handler.share, handler.total_cycles[1]) == (-1, 0)
+    for at, change in enumerate(changes):
+        assert change.parent < at
+        below = sum(each.width for each in changes if each.parent == at)
+        assert change.width == below + max(change.own_cycles)
+        assert change.width >= max(change.total_cycles)
 
 
 def test_causes_are_named_from_the_largest() -> None:

@@ -239,7 +239,9 @@ def _known(found: list[int], names: list[str], words: list[str], budget: Budget,
     """Return what was found with names; raise the error that says what is near where nothing was."""
     if found:
         return [(at, names[at]) for at in found]
-    near = get_close_matches(budget.pattern, sorted({*words, *names}), n=3, cutoff=0.5)
+    known = sorted(set(words))
+    near = get_close_matches(budget.pattern, known, n=3, cutoff=0.5)
+    near = near or get_close_matches(budget.pattern, names, n=3, cutoff=0.5)  # '3 conv2d'
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_some(words)}"
     ran = " that ran" if kind == "function" else ""
     raise McusimError(f"{budget.place}: no {kind}{ran} matches '{budget.pattern}': {hint}")

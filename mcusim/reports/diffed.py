@@ -10,6 +10,7 @@ from mcusim.diff.changes import GONE, NEW, REST, SAME, Change, Difference, Layer
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.document import Document
+from mcusim.reports.options import DEFAULT_LAYER_ROWS
 from mcusim.reports.table import Cell, Column, Row, Table
 
 SCHEMA_VERSION = 1
@@ -97,7 +98,7 @@ def diff_document(changed: Difference, before: str, after: str, *, top: int, eve
         _table("Totals", _totals(changed), 0, everything=True, bare=True),
         _reasons(changed, layers, outside, functions),
         _table("Cycles by cause", causes, 0, everything=everything, bare=True),
-        _layers_table(changed, layers, outside, everything=everything),
+        _layers_table(changed, layers, outside, DEFAULT_LAYER_ROWS if top else 0, everything=everything),
         _table("Functions by change, self cycles", _by_size(functions), top, everything=everything),
         _table("SRAM, bytes", [*memory, *_by_size(variables)], top, everything=everything, bare=True),
         _table("Flash, bytes", [*flash, *_by_size(symbols)], top, everything=everything, bare=True),
@@ -273,23 +274,34 @@ def _of_columns(row: Row, columns: Sequence[Column]) -> Row:
     return Row(tuple(row.cells[keys.index(column.key)] for column in columns), row.style)
 
 
-def _layers_table(changed: Difference, layers: list[_Item], outside: list[_Item], *, everything: bool) -> Table:
-    if not layers:
+def _layers_table(
+    changed: Difference, layers: list[_Item], outside: list[_Item], most: int, *, everything: bool
+) -> Table:
+    """Return the layers that changed, in the order of the network; of more than `most` those that changed most."""
+    if not layers or changed.inference is None:
         return Table("Layers", _COLUMNS)
     kept = [item for item in (*layers, *outside) if everything or item.state != SAME]
-    rows = [item.row() for item in kept]
-    if rows and changed.inference is not None:
-        rows.append(_Item("layer", "all layers", *changed.inference, "changed", {}).row())
+    if not kept:
+        return Table("Layers", _COLUMNS)
+    largest = {id(item) for item in sorted(kept, key=lambda item: -abs(item.difference))[: most or None]}
+    shown = [item for item in kept if id(item) in largest]
+    rows = [item.row() for item in shown]
+    rows.append(_Item("layer", "all layers", *changed.inference, "changed", {}).row())
     once = all(each.layers is not None and each.layers.inferences == 1 for each in (changed.before, changed.after))
     title = "Layers, own cycles" + ("" if once else " of an inference; outside of layers, of the run")
     parts = ["own cycles: without nested layers"]
     memory = changed.after.memory
     if memory is not None and any(item.needs for item in layers):
         parts.append(f"live peak: within a stretch of at most {numbers.count(memory.resolution_cycles)} cycles")
+    if len(kept) > len(shown):
+        rest = sum(item.difference for item in kept if id(item) not in largest)
+        parts.append(
+            f"{numbers.count(len(kept) - len(shown))} more changed, {numbers.difference(rest)} (--top 0 shows all)"
+        )
     same = len(layers) + len(outside) - len(kept)
     if same:
         parts.append(f"{numbers.count(same)} did not change (--all shows them)")
-    return Table(title, _COLUMNS, rows, "; ".join(parts) if rows else "")
+    return Table(title, _COLUMNS, rows, "; ".join(parts))
 
 
 _REASON_COLUMNS = (
