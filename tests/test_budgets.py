@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
+import os
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -29,9 +31,10 @@ from mcusim.budgets.check import (
     matches_layer,
     tracked,
 )
-from mcusim.budgets.project import Project, find_project, parse_project
+from mcusim.budgets.project import Project, RunDefaults, find_project, parse_project
 from mcusim.budgets.quantities import QUANTITIES, time_ms
 from mcusim.ci.workflow import Annotation, add_summary, commands, place_in_repository
+from mcusim.cli import profile as profile_command
 from mcusim.cli.main import main
 from mcusim.errors import McusimError
 from mcusim.profile import ClockPhase, Profile
@@ -534,6 +537,57 @@ def test_without_a_file_or_budgets_it_is_said(desk: Path, capsys: pytest.Capture
     assert "no mcusim.toml here or above" in capsys.readouterr().err
     assert main(["profile"]) == 2
     assert "give FIRMWARE, or name it in mcusim.toml" in capsys.readouterr().err
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    """Return what `mcusim profile` makes of its words and of the project's file."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    profile_command.add_arguments(parser)
+    profile_command.prepare(parser, words)
+    return parser.parse_args(words)
+
+
+def test_every_key_of_run_is_an_option_of_profile() -> None:
+    parser = argparse.ArgumentParser()
+    profile_command.add_arguments(parser)
+    assert set(RunDefaults.__struct_fields__) <= set(vars(parser.parse_args([])))
+
+
+def test_what_the_file_says_becomes_the_options(desk: Path) -> None:
+    (desk / "app" / "mcusim.toml").write_text("""firmware = "a.elf"
+[run]
+board = "boards/mine.toml"
+base = 0x0800_0000
+max_cycles = "2M"
+timeout = 1.5
+uart_in = "input.bin"
+stub = ["a=1", "b"]
+files = "files"
+device_overlay = "overlay.toml"
+svd = "part.svd"
+clock = "80MHz"
+wait_states = 4
+set = "flash.cache=off"
+layers = "markers"
+memory = "on"
+sanitize = true
+""")
+    inner = desk / "app" / "src"
+    args = parsed(["--stub", "c", "--clock", "20M", "--memory", "off"])
+    app = desk / "app"
+    assert (args.firmware, args.board, args.base) == (app / "a.elf", str(app / "boards" / "mine.toml"), 0x0800_0000)
+    assert (args.max_cycles, args.timeout, args.wait_states) == (2_000_000, 1.5, 4)
+    assert (args.uart_in, args.files, args.svd) == (str(app / "input.bin"), app / "files", app / "part.svd")
+    assert args.device_overlay == [app / "overlay.toml"]
+    assert (args.set, args.layers, args.sanitize) == (["flash.cache=off"], "markers", True)
+    assert (args.stub, args.clock, args.memory) == (["a=1", "b", "c"], 20_000_000, "off")  # words come first
+    os.chdir(inner)
+    other = desk / "other.toml"
+    other.write_text("[run]\nuart_in = '-'\nboard = 'nucleo-l4r5zi'")
+    assert parsed(["b.elf"]).board == str(app / "boards" / "mine.toml")
+    for words in (["--config", str(other)], [f"--config={other}"]):
+        args = parsed(["b.elf", *words])
+        assert (args.board, args.uart_in, args.firmware) == ("nucleo-l4r5zi", "-", Path("b.elf"))
 
 
 HELLO = Path(__file__).resolve().parents[1] / "examples" / "hello" / "hello-nucleo-l4r5zi.elf"
