@@ -107,6 +107,13 @@ def test_what_is_no_amount_is_refused_in_one_line(value: int | float | str, unit
     assert "give" in str(raised.value)
 
 
+@given(st.integers(0, 10**9), st.integers(0, 1000))
+def test_a_share_that_is_whole_is_a_whole_limit(hundreds: int, percent: int) -> None:
+    """So that a value at its limit holds, whatever floating point makes of 1.02."""
+    limit = parse_increase(f"{percent}%", "cycles", "here").limit(100 * hundreds)
+    assert limit == 100 * hundreds + hundreds * percent
+
+
 @given(st.integers(0, 10**9), st.floats(0, 1000, allow_nan=False))
 def test_an_increase_is_a_share_or_an_amount(base: int, percent: float) -> None:
     text = f"{percent:.3f}%"
@@ -188,8 +195,9 @@ def test_pyproject_has_it_too(tmp_path: Path) -> None:
     found = parse_project(path.read_text(), path)
     assert found.budgets[0].line == 3
     assert find_project(tmp_path) == path
-    with pytest.raises(McusimError, match=r"has no table \[tool.mcusim\]"):
-        parse_project("[tool.other]", path)
+    for text in ("[tool.other]", "tool = 3", ""):
+        with pytest.raises(McusimError, match=r"has no table \[tool.mcusim\]"):
+            parse_project(text, path)
 
 
 def test_the_file_is_looked_for_upwards_and_not_beyond_the_checkout(tmp_path: Path) -> None:
@@ -391,6 +399,15 @@ def test_a_run_that_was_cut_passes_nothing(kind: str) -> None:
     assert "none can hold" in text
     root = ElementTree.fromstring(budget_junit(profile, verdict))
     assert [failure.get("message") for failure in root.iter("failure")] == [verdict.cut]
+
+
+def test_what_a_cut_run_has_not_come_to_is_no_mistake() -> None:
+    profile = network()
+    profile.end.kind = "max-cycles"
+    verdict = held("[[budget]]\nlayer = 'later'\ncycles = 1\n[[budget]]\ncycles = '1G'", profile)
+    assert len(verdict.outcomes) == 1
+    assert not verdict.passed
+    assert "Not looked at, since the run was cut: mcusim.toml: budget 1: no layer matches 'later'" in verdict.remarks[0]
 
 
 def test_the_table_folds_what_holds_and_csv_has_it_all() -> None:

@@ -34,7 +34,7 @@ class Increase:
     def limit(self, baseline: float) -> float:
         """Return the largest value that is allowed."""
         if self.percent is not None:
-            return baseline * (1 + self.percent / 100)
+            return baseline + baseline * self.percent / 100  # in this order a whole limit comes out whole
         assert self.amount is not None
         return baseline + self.amount
 

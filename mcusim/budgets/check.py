@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -63,7 +63,7 @@ class Verdict:
 
     outcomes: tuple[Outcome, ...]
     cut: str = ""
-    remarks: tuple[str, ...] = field(default_factory=tuple)
+    remarks: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[Outcome, ...]:
@@ -105,17 +105,30 @@ def check_budgets(profile: Profile, budgets: Iterable[Budget], profiles: Mapping
     """Hold `profile` against `budgets`; `profiles` are those of `load_baselines`.
 
     Raises `McusimError` where a budget names nothing, limits what a profile lacks, or where a baseline is no run of the
-    same board that came to its end.
+    same board that came to its end. A run that was cut fails as such: it may not have come to what a budget names.
     """
     baselines = {path: _Baseline(path, base, profile) for path, base in profiles.items()}
     outcomes: list[Outcome] = []
+    remarks = [remark for base in baselines.values() for remark in base.remarks]
+    cut = _cut(profile)
     for budget in budgets:
         base = baselines[budget.baseline] if budget.relative and budget.baseline is not None else None
-        for index, subject in _subjects(profile, budget):
-            for key, allowed in budget.limits.items():
-                outcomes.append(_outcome(profile, budget, index, subject, key, allowed, base))
-    remarks = [remark for base in baselines.values() for remark in base.remarks]
-    return Verdict(tuple(outcomes), _cut(profile), tuple(remarks))
+        try:
+            outcomes += _outcomes(profile, budget, base)
+        except McusimError as error:
+            if not cut:
+                raise
+            remarks.append(f"Not looked at, since the run was cut: {error}.")
+    return Verdict(tuple(outcomes), cut, tuple(remarks))
+
+
+def _outcomes(profile: Profile, budget: Budget, base: _Baseline | None) -> list[Outcome]:
+    """Return the outcomes of one budget."""
+    return [
+        _outcome(profile, budget, index, subject, key, allowed, base)
+        for index, subject in _subjects(profile, budget)
+        for key, allowed in budget.limits.items()
+    ]
 
 
 def _cut(profile: Profile) -> str:

@@ -164,7 +164,8 @@ def parse_project(text: str, path: Path) -> Project:
         raise McusimError(f"{path}: not TOML: {reason}") from None
     shared = path.name == SHARED_NAME
     if shared:
-        table = table.get("tool", {}).get("mcusim")
+        tool = table.get("tool")
+        table = tool.get("mcusim") if isinstance(tool, dict) else None
         if not isinstance(table, dict):
             raise McusimError(f"{path}: has no table [tool.mcusim]")
     file = _convert(table, _File, tuple(_File.__struct_fields__), str(path))

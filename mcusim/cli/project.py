@@ -90,6 +90,7 @@ def _checked(check: Callable[[str], Any]) -> Callable[[Project, str], Any]:
 _LISTS = ("stub", "device_overlay", "set", "arena")
 _READERS: dict[str, Callable[[Project, str], Any]] = {
     "board": _board,
+    "base": _checked(options.number),
     "max_cycles": _checked(options.count),
     "timeout": _checked(options.seconds),
     "uart_in": _name,
@@ -98,6 +99,6 @@ _READERS: dict[str, Callable[[Project, str], Any]] = {
     "device_overlay": _path,
     "svd": _path,
     "clock": _checked(options.hertz),
-    "wait_states": _checked(lambda text: options.wait_states(text)),
+    "wait_states": _checked(options.wait_states),
     "memory": _checked(options.one_of("choice", options.MEMORY_CHOICES)),
 }

@@ -123,7 +123,7 @@ def budget_annotations(verdict: Verdict, project: Project, place: Callable[[str]
 
     `place` returns the name of a source file in the repository, None where it cannot be found there.
     """
-    own = place(str(project.path))
+    own = place(str(project.path.resolve()))
     found = [Annotation(f"The run fails its budgets: {verdict.cut}", "mcusim budget", own)] if verdict.cut else []
     for outcome in verdict.broken:
         source = place(outcome.file) if outcome.file is not None else None
