@@ -243,7 +243,7 @@ def nothing_written() -> bool:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("profile", "the following arguments are required: FIRMWARE (see 'mcusim profile --help')"),
+        ("profile", "give FIRMWARE, or name it in mcusim.toml"),
         ("profile none.elf", "none.elf: cannot be read: No such file or directory"),
         ("profile firmware.elf -o none/run.json", "none/run.json: cannot be written: folder 'none' does not exist"),
         ("profile firmware.elf -o .", ".: is a folder: give the name of a file"),
@@ -407,7 +407,7 @@ def test_every_command_has_a_help_with_examples(command: str, capsys: pytest.Cap
 
 
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "completing", "console", "manual", "options", "running"}
+    shared = {"__init__", "main", "budgeting", "completing", "console", "manual", "options", "project", "running"}
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

@@ -4,7 +4,8 @@
 Each FILE runs on each --board with every combination of --clock, --core, --wait-states and --set, which take
 several values with commas between them: each a run of its own in a process of its own, since firmware may read the
 clock and interrupts come when they are due. Without --board each file runs on the board that fits it best. Changes
-are against the first row. With saved profiles (two or more .json files) nothing runs.
+are against the first row. With saved profiles (two or more .json files) nothing runs; 'mcusim diff' explains two of
+them, layer by layer.
 
 A result is kept by the content of image, board and settings, and by this version of mcusim, so nothing is run twice,
 whatever happened to the command before (--cache, --no-cache). --scheduler runs on a Dask cluster.

@@ -41,11 +41,13 @@ _MOST_WAIT_STATES = 64
 MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add FIRMWARE and everything that decides how it runs."""
+def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add FIRMWARE, which may be `optional`, and everything that decides how it runs."""
+    where = " (default: the one of the project's file)" if optional else ""
     parser.add_argument(
-        "firmware", type=Path, metavar="FIRMWARE", help="linked image: .elf, .hex or .bin (with --base)"
-    )
+        "firmware", type=Path, metavar="FIRMWARE", nargs="?" if optional else None,
+        help=f"linked image: .elf, .hex or .bin (with --base){where}",
+    )  # fmt: skip
     add_settings(parser)
     group = parser.add_argument_group("what if")
     group.add_argument("--clock", type=hertz, metavar="HZ", help="the core's clock, whatever is programmed: 80M, 64MHz")

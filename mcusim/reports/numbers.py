@@ -31,6 +31,11 @@ def quantity(value: float) -> str:
     return f"{round(value):,}" if value == round(value) or abs(value) >= 10_000 else _four_digits(value)
 
 
+def difference(value: float) -> str:
+    """12345 -> +12,345; -0.5 -> -0.5000; what did not change has no sign: 0."""
+    return f"{'+' if value > 0 else ''}{quantity(value)}" if value else "0"
+
+
 def ratio(value: float) -> str:
     """1.2345 -> 1.23 (cycles per instruction)."""
     return f"{value:.2f}"

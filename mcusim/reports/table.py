@@ -49,7 +49,7 @@ Cell = str | int | float | Name | None
 @dataclass(frozen=True)
 class Column:
     """One column. `kind` is text, count, ratio, percent, change (percent with its sign), error (percent),
-    quantity (a number with as many digits as it has), bar, address or name.
+    quantity (a number with as many digits as it has), difference (the same with its sign), bar, address or name.
 
     `audience` is 'all', 'people' (text and Markdown) or 'data' (CSV). In a narrow terminal the column with the highest
     `rank` goes first; rank 0 always stays. One column is `flexible`: it gets the width that is left, not less than
@@ -68,7 +68,7 @@ class Column:
     @property
     def right(self) -> bool:
         """True for numbers, which are aligned at their last digit."""
-        return self.kind in ("count", "ratio", "percent", "change", "error", "quantity", "address")
+        return self.kind in ("count", "ratio", "percent", "change", "error", "quantity", "difference", "address")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ def _number(kind: str, value: int | float) -> str:
         return f"{value:.2f} %"
     if kind == "quantity":
         return numbers.quantity(value)
+    if kind == "difference":
+        return numbers.difference(value)
     if kind == "ratio":
         return numbers.ratio(value)
     if kind == "address":
