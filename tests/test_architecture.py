@@ -34,8 +34,8 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "headers", "profile_caches", "profile_memory"),
-    ("output", "jit", "image", "layer_trace", "differences"),
+    ("errors", "exits", "headers", "profile_caches", "profile_events", "profile_memory"),
+    ("output", "jit", "image", "layer_trace", "slice_trace", "differences"),
     ("isa",),
     ("pipelines", "board_timing"),
     ("board", "core", "microbenchmark", "overlay", "svd"),
@@ -58,10 +58,11 @@ LAYERS = (
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
     "profile_caches": set(),
+    "profile_events": set(),
     "profile_memory": set(),
     "profile": {"profile_caches", "profile_memory"},
     "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
-    "reports": {"errors", "profile", "profile_caches", "profile_io", "profile_memory"},
+    "reports": {"errors", "profile", "profile_caches", "profile_events", "profile_io", "profile_memory"},
     "plots": {"errors", "profile", "profile_memory", "reports"},
     "board_timing": set(),
     "devices": {"errors", "board"},
@@ -94,6 +95,7 @@ OWNERS = {
         "layer_trace",
         "machine",
         "pipelines",
+        "slice_trace",
         "testing",
         "verifying",
     },

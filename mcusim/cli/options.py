@@ -36,6 +36,7 @@ _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
+DEFAULT_TRACE_EVENTS = 300_000  # some 40 MB
 MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
@@ -108,6 +109,19 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_trace_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is kept of calls over time."""
+    group = parser.add_argument_group("events over time")
+    group.add_argument(
+        "--trace", type=output_file, metavar="FILE",
+        help="save layers, functions, interrupts, tasks and counters over time for ui.perfetto.dev; .gz compresses",
+    )  # fmt: skip
+    group.add_argument(
+        "--trace-events", type=count, default=DEFAULT_TRACE_EVENTS, metavar="N",
+        help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
+    )  # fmt: skip
+
+
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
     shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
@@ -117,6 +131,7 @@ def observation(args: argparse.Namespace) -> dict[str, object]:
         "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
         "arenas": tuple(args.arena),
         "sanitize": args.sanitize,
+        "trace_slices": args.trace_events if args.trace is not None else 0,
     }
 
 

@@ -8,6 +8,7 @@ Examples:
   mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
+  mcusim report run.json --format perfetto -o trace.json    layers and memory over time, for ui.perfetto.dev
 """
 
 from __future__ import annotations
@@ -43,6 +44,6 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         console.write(text)
     else:
-        output.write(args.output, text.encode("utf-8"), force=args.force)
+        output.write(args.output, output.packed(args.output, text.encode("utf-8")), force=args.force)
         console.say(f"wrote {args.output}")
     return 0

@@ -32,8 +32,11 @@ FORMATS: dict[str, Format] = {
     "text": Format("as_text", "for a terminal: totals, causes, functions, what was not modelled"),
     "json": Format("as_json", "the whole profile, as saved by -o"),
     "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate, --show SECTION) with plain numbers"),
+    "perfetto": Format("as_perfetto", "layers and memory over time, for ui.perfetto.dev (docs/trace.md)"),
     "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
 }
+
+WHOLE = ("json", "perfetto")  # formats that have no options
 
 
 def check(format: str, options: RenderOptions) -> None:
@@ -46,9 +49,9 @@ def check(format: str, options: RenderOptions) -> None:
         if word not in SECTIONS and word not in SECTION_GROUPS:
             raise unknown_name("section", word, [*SECTIONS, *SECTION_GROUPS])
     matcher(options.match)
-    if format == "json" and replace(options, width=0, color=False) != RenderOptions(width=0):
+    if format in WHOLE and replace(options, width=0, color=False) != RenderOptions(width=0):
         raise McusimError(
-            "json is always the whole profile: drop --show, --sort, --top, --match, --tree, --lines, --annotate, "
+            f"{format} is always the whole profile: drop --show, --sort, --top, --match, --tree, --lines, --annotate, "
             "or choose --format csv"
         )
     details = options.tree + options.lines + (options.annotate is not None)
