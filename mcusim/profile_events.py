@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls and counters over time, beside a profile: what a traced run adds to it. Plain data, like `mcusim.profile`.
 
-A *slice* is one activation of a node of the call tree, from its entry to its end, whatever interrupts it. A *track* is a
-stack of slices: a thread's, a task's, an exception's. Slices of one track never overlap without nesting.
+A *slice* is one activation of a node of the call tree, from its entry to its end, whatever interrupts it. A *track* is
+a stack of slices: a thread's, a task's, an exception's. Slices of one track never overlap without nesting.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Track:
-    """Where slices stand: `kind` is thread, task or interrupt."""
+    """Where slices stand: `kind` is thread (that of reset), task, exception or interrupt (an external one)."""
 
     title: str
     kind: str
@@ -83,6 +83,7 @@ class Counter:
     """A value over time: `values[i]` holds from `cycles[i]` on."""
 
     title: str
+    unit: str
     cycles: list[int]
     values: list[float]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.engine.slice_tables import CUT, RUN
-from mcusim.machine.exceptions import exception_name
+from mcusim.machine.exceptions import FIRST_EXTERNAL, exception_name
 from mcusim.profile import Profile
 from mcusim.profile_events import Counter, Events, FunctionLeftOut, LeftOut, Slices, Track
 from mcusim.slice_trace import Samples, SliceTrace
@@ -17,13 +17,13 @@ from mcusim.trace import Trace
 
 Rows = npt.NDArray[Any]
 PER_CYCLES = 1000  # rates of misses are for so many cycles
-# Sampled counter -> title, factor of its growth by cycle.
+# Sampled counter -> title, unit, factor of its growth by cycle.
 RATES = {
-    "instructions": ("instructions per cycle", 1),
-    "icache_misses": ("instruction cache: misses per 1000 cycles", PER_CYCLES),
-    "dcache_misses": ("data cache: misses per 1000 cycles", PER_CYCLES),
-    "flash_wait_cycles": ("waiting for flash (% of cycles)", 100),
-    "mispredictions": ("mispredicted branches per 1000 cycles", PER_CYCLES),
+    "instructions": ("instructions", "per cycle", 1),
+    "icache_misses": ("instruction cache misses", "per 1000 cycles", PER_CYCLES),
+    "dcache_misses": ("data cache misses", "per 1000 cycles", PER_CYCLES),
+    "flash_wait_cycles": ("waiting for flash", "% of cycles", 100),
+    "mispredictions": ("mispredicted branches", "per 1000 cycles", PER_CYCLES),
 }
 
 
@@ -59,17 +59,17 @@ def _tracks(trace: Trace, found: SliceTrace) -> tuple[list[Track], dict[int, int
     for each in sorted(found.tracks, key=lambda each: (each.number > 0, abs(each.number))):
         if each.root < 0:
             track_of[each.number] = len(tracks)
-            tracks.append(Track(exception_name(each.number), "interrupt"))
+            kind = "interrupt" if each.number >= FIRST_EXTERNAL else "exception"
+            tracks.append(Track(exception_name(each.number), kind))
             continue
         rows = found.rows[found.rows["track"] == each.number]
         first, last = (int(rows["start_cycles"].min()), int(rows["end_cycles"].max())) if len(rows) else (0, 0)
         taken = lanes.setdefault(each.root, [])
         lane = next((at for at, (_, until) in enumerate(taken) if until <= first), len(taken))
         if lane == len(taken):
-            name = tasks.get(each.root) or trace.functions[int(trace.nodes[each.root]["function"])].name
-            number = f" ({lane + 1})" if lane else ""
             taken.append((len(tracks), last))
-            tracks.append(Track(f"{name}{number}", "task" if each.number else "thread"))
+            name = tasks[each.root] if each.number else "reset"
+            tracks.append(Track(f"{name} ({lane + 1})" if lane else name, "task" if each.number else "thread"))
         track_of[each.number] = taken[lane][0]
         taken[lane] = (taken[lane][0], last)
     return tracks, track_of
@@ -87,7 +87,9 @@ def _depths(trace: Trace) -> npt.NDArray[np.int64]:
 def _slices(rows: Rows, track_of: dict[int, int], depths: npt.NDArray[np.int64]) -> Slices:
     # Rows are in the order of their ends: of calls that begin together at one depth the one that took no time is first.
     rows = rows[np.lexsort((depths[rows["node"]], rows["start_cycles"]))]
-    columns = {name: rows[name].tolist() for name in ("start_cycles", "end_cycles", "self_cycles", "total_cycles", "node")}
+    columns = {
+        name: rows[name].tolist() for name in ("start_cycles", "end_cycles", "self_cycles", "total_cycles", "node")
+    }
     track = [track_of[number] for number in rows["track"].tolist()]
     return Slices(**columns, track=track, cut=(rows["kind"] & CUT != 0).tolist())
 
@@ -99,8 +101,8 @@ def _rates(samples: Samples) -> list[Counter]:
         return []
     times = samples.cycles[:-1].tolist()
     return [
-        Counter(title, times, np.round(factor * np.diff(samples.columns[name]) / cycles, 3).tolist())
-        for name, (title, factor) in RATES.items()
+        Counter(title, unit, times, np.round(factor * np.diff(samples.columns[name]) / cycles, 3).tolist())
+        for name, (title, unit, factor) in RATES.items()
         if name in samples.columns
     ]
 

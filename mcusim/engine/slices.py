@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls over time, kept natively while a run is traced: when each began and ended, and what it spent.
 
-The call tree's node says which calls are open, so a move in the tree is either to a child, which begins a slice, or back
-to an ancestor, which ends the slices below it. A slice that is over is kept if it lasted long enough. When there is no
-room for another one, that time is doubled and shorter slices are dropped, so that the whole run stays covered, at a
-coarser grain; nodes count what is left out. A call lasts at least as long as what it calls, so what is kept has all its
-callers.
+The call tree's node says which calls are open, so a move in the tree is either to a child, which begins a slice, or
+back to an ancestor, which ends the slices below it. A slice that is over is kept if it lasted long enough. When there
+is no room for another one, that time is doubled and shorter slices are dropped, so that the whole run stays covered, at
+a coarser grain; nodes count what is left out. A call lasts at least as long as what it calls, so what is kept has all
+its callers.
 
 Handlers have a limit of their own, which only grows when handlers are what fills the room.
 """

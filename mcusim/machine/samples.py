@@ -54,7 +54,9 @@ class Sampler:
             counters["dcache_misses"] = int(misses["read_misses"].sum() + misses["write_misses"].sum())
         elif m["flash"]:
             waited = tables.arrays["stall_index"]
-            counters["flash_wait_cycles"] = int(lines["stall_cycles"].sum() + waited["id"][waited["key"] != NO_KEY].sum())
+            counters["flash_wait_cycles"] = int(
+                lines["stall_cycles"].sum() + waited["id"][waited["key"] != NO_KEY].sum()
+            )
         if m["btac_entries"]:
             branches = tables.arrays["branches"][: tables.branch_count]
             counters["mispredictions"] = int(branches["mispredictions"].sum())

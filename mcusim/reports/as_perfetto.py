@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Perfetto: layers, inferences and memory over time as a Chrome trace, for ui.perfetto.dev and chrome://tracing.
 
-With the events of a traced run (`mcusim profile --trace`) functions, interrupts and tasks as well. docs/trace.md says how
-to read it.
+With the events of a traced run (`mcusim profile --trace`) functions, interrupts and tasks as well. docs/trace.md says
+how to read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from mcusim.profile import Profile
 from mcusim.profile_events import Events, LeftOut, Slices
@@ -28,19 +28,23 @@ def render(profile: Profile, options: RenderOptions) -> str:
 
 def trace_text(profile: Profile, events: Events | None) -> str:
     """Return the file. Raises McusimError where the profile does not know the core's clock."""
-    out = TraceEvents(profile.totals.clock)
+    out = TraceEvents(f"{profile.image.name} on {profile.board.name}", profile.totals.clock)
     about = _about(profile, events)
+    first = out.track("inferences" if profile.layers is not None else "what runs" if events is not None else "about")
+    out.instant(first, _summary(profile, events), 0, about)
     if profile.layers is not None:
-        _network(out, profile.layers, about)
+        _network(out, first, profile.layers)
     if events is not None:
-        _calls(out, profile, events, about)
-    elif profile.layers is None:
-        group = out.group("mcusim")
-        out.instant(group, out.track(group, "about"), "about this trace", 0, about)
+        _calls(out, out.track("what runs") if profile.layers is not None else first, profile, events)
     if profile.memory is not None:
         _memory(out, profile.memory.timeline)
     _core(out, profile, events)
     return out.text(about)
+
+
+def _summary(profile: Profile, events: Events | None) -> str:
+    """Return the name of the mark that says what the trace is."""
+    return NO_FUNCTIONS if events is None else left_out_words(events.left_out, profile.totals.cycles)
 
 
 def left_out_words(left_out: LeftOut, cycles: int) -> str:
@@ -85,26 +89,21 @@ def _about(profile: Profile, events: Events | None) -> dict[str, object]:
 # layers
 
 
-def _network(out: TraceEvents, layers: Layers, about: dict[str, object]) -> None:
-    group = out.group("network")
-    track = out.track(group, "inferences")
-    out.instant(group, track, "about this trace", 0, about)
+def _network(out: TraceEvents, track: int, layers: Layers) -> None:
     for number in range(layers.inferences):
         runs = [run for run in layers.activations if run.inference == number and run.parent < 0]
         if runs:
             start, end = min(run.start_cycles for run in runs), max(run.end_cycles for run in runs)
             args = as_json({"cycles": end - start, "layers": len(runs)})
-            out.slice(group, track, f"inference {number + 1}", start, end, args)
+            out.slice(track, f"inference {number + 1}", start, end, args)
     labels = Labels(layers)
-    lanes: list[int] = []
-    lane_of = _lanes(layers.activations)
-    for activation, lane in zip(layers.activations, lane_of, strict=True):
-        if lane == len(lanes):
-            lanes.append(out.track(group, f"layers ({lane + 1})" if lane else "layers"))
-        out.slice(
-            group, lanes[lane], labels.layer(activation.layer), activation.start_cycles, activation.end_cycles,
-            as_json(_layer_args(layers, activation)),
-        )  # fmt: skip
+    tracks: list[int] = []
+    for activation, lane in zip(layers.activations, _lanes(layers.activations), strict=True):
+        if lane == len(tracks):
+            tracks.append(out.track(f"layers ({lane + 1})" if lane else "layers"))
+        args = as_json(_layer_args(layers, activation))
+        name = labels.layer(activation.layer)
+        out.slice(tracks[lane], name, activation.start_cycles, activation.end_cycles, args)
 
 
 def _lanes(activations: Sequence[Activation]) -> list[int]:
@@ -123,7 +122,11 @@ def _lanes(activations: Sequence[Activation]) -> list[int]:
 
 def _layer_args(layers: Layers, run: Activation) -> dict[str, object]:
     layer = layers.layers[run.layer]
-    args: dict[str, object] = {"inference": run.inference + 1, "cycles": run.total_cycles, "self_cycles": run.self_cycles}
+    args: dict[str, object] = {
+        "inference": run.inference + 1,
+        "cycles": run.total_cycles,
+        "self_cycles": run.self_cycles,
+    }
     if layer.kind:
         args["kind"] = layer.kind
     if layer.shape:
@@ -137,18 +140,12 @@ def _layer_args(layers: Layers, run: Activation) -> dict[str, object]:
 # functions
 
 
-def _calls(out: TraceEvents, profile: Profile, events: Events, about: dict[str, object]) -> None:
+def _calls(out: TraceEvents, core: int, profile: Profile, events: Events) -> None:
     names = [profile.functions[node.function].name for node in profile.tree]
-    group = out.group("functions")
-    core = out.track(group, "what runs")
-    if profile.layers is None:
-        out.instant(group, core, "about this trace", 0, about)
     for start, end, _, total, _, track, _ in events.running.rows():
-        out.slice(group, core, events.tracks[track].title, start, end, f'{{"cycles":{total}}}')
-    groups = {"thread": group, "task": group}
-    if any(track.kind == "interrupt" for track in events.tracks):
-        groups["interrupt"] = out.group("interrupts")
-    tracks = [(groups[track.kind], out.track(groups[track.kind], track.title)) for track in events.tracks]
+        out.slice(core, events.tracks[track].title, start, end, f'{{"cycles":{total}}}')
+    tracks = [out.track(f"{each.title} thread" if each.kind == "thread" else f"{each.kind} {each.title}")
+              for each in events.tracks]  # fmt: skip
     hidden = _hidden(profile, events.slices) if events.left_out.calls else [0] * len(events.slices)
     for row, unseen in zip(events.slices.rows(), hidden, strict=True):
         start, end, own, total, node, track, cut = row
@@ -159,7 +156,7 @@ def _calls(out: TraceEvents, profile: Profile, events: Events, about: dict[str, 
             args += f',"left_out_cycles":{unseen}'
         if cut:
             args += ',"cut":"the run ended within it"'
-        out.slice(*tracks[track], names[node], start, end, args + "}")
+        out.slice(tracks[track], names[node], start, end, args + "}")
 
 
 def _hidden(profile: Profile, slices: Slices) -> list[int]:
@@ -180,26 +177,18 @@ def _hidden(profile: Profile, slices: Slices) -> list[int]:
 
 
 def _memory(out: TraceEvents, timeline: Timeline) -> None:
-    group = out.group("memory")
-    columns = [("live SRAM (bytes)", timeline.live_bytes)]
+    columns = [("live SRAM", timeline.live_bytes)]
     used = {zone: values for zone, values in timeline.live_by_zone.items() if any(values)}
     if len(used) > 1:
-        columns += [(f"live SRAM: {zone} (bytes)", values) for zone, values in used.items()]
-    columns += [("stack (bytes)", timeline.stack_bytes), ("heap (bytes)", timeline.heap_bytes)]
+        columns += [(f"live SRAM: {zone}", values) for zone, values in used.items()]
+    columns += [("stack", timeline.stack_bytes), ("heap", timeline.heap_bytes)]
     for title, values in columns:
         if any(values):
-            out.counter(group, title, _points(timeline.start_cycles, values))
-
-
-def _points(cycles: Sequence[int], values: Sequence[float]) -> Iterator[tuple[int, dict[str, float]]]:
-    for at, value in zip(cycles, values, strict=True):
-        yield at, {"value": value}
+            out.counter(title, "bytes", zip(timeline.start_cycles, values, strict=True))
 
 
 def _core(out: TraceEvents, profile: Profile, events: Events | None) -> None:
-    group = out.group("core")
     clock = profile.totals.clock
-    megahertz = [phase.core_hz / 1e6 for phase in clock]
-    out.counter(group, "clock (MHz)", _points([phase.start_cycles for phase in clock], megahertz))
+    out.counter("clock", "MHz", ((phase.start_cycles, phase.core_hz / 1e6) for phase in clock))
     for counter in events.counters if events is not None else ():
-        out.counter(group, counter.title, _points(counter.cycles, counter.values))
+        out.counter(counter.title, counter.unit, zip(counter.cycles, counter.values, strict=True))

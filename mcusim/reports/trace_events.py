@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Trace Event Format as Perfetto and chrome://tracing read it: groups, tracks, slices, counters, instants.
+"""The Trace Event Format as Perfetto and chrome://tracing read it: tracks, slices, counters, instants.
 
 Times are microseconds since reset with three decimals, since readers keep whole nanoseconds. They are rounded down from
-cycles, start and end each for itself, so that slices nest after rounding as they did before. A *group* is what the
-format calls a process, a *track* a thread.
+cycles, start and end each for itself, so that slices nest after rounding as they did before. A *track* is what the
+format calls a thread; all are in one process, since readers show the tracks of a single one at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mcusim.profile import ClockPhase
 
 Args = Mapping[str, object]
 NS_PER_S = 10**9
+PROCESS = 1
 
 
 class Timebase:
@@ -52,59 +53,52 @@ def microseconds(ns: int) -> str:
 
 
 class TraceEvents:
-    """Collects events; `text` is the file. Numbers of groups and tracks are given out in the order of the picture."""
+    """Collects events; `text` is the file. Tracks are numbered in the order in which they are to stand."""
 
-    def __init__(self, clock: Iterable[ClockPhase]) -> None:
+    def __init__(self, title: str, clock: Iterable[ClockPhase]) -> None:
         self._time = Timebase(clock)
         self._events: list[str] = []
         self._names: dict[str, str] = {}  # as JSON
-        self._groups = 0
         self._tracks = 0
+        self._describe(0, "process_name", "name", title)
 
-    def group(self, title: str) -> int:
-        """Begin a group; return its number."""
-        self._groups += 1
-        self._about(self._groups, 0, "process_name", "name", title)
-        self._about(self._groups, 0, "process_sort_index", "sort_index", self._groups)
-        return self._groups
-
-    def track(self, group: int, title: str) -> int:
-        """Begin a track of slices in a group; return its number. No two groups have tracks of one number."""
+    def track(self, title: str) -> int:
+        """Begin a track of slices; return its number."""
         self._tracks += 1
-        number = 1000 * group + self._tracks  # a track with its group's number would be its first, whatever the order
-        self._about(group, number, "thread_name", "name", title)
-        self._about(group, number, "thread_sort_index", "sort_index", self._tracks)
+        number = PROCESS + self._tracks  # readers take one of the process's own number for its main thread
+        self._describe(number, "thread_name", "name", title)
+        self._describe(number, "thread_sort_index", "sort_index", self._tracks)
         return number
 
-    def _about(self, group: int, track: int, kind: str, key: str, value: object) -> None:
-        event = {"ph": "M", "pid": group, "tid": track, "name": kind, "args": {key: value}}
-        self._events.append(json.dumps(event, separators=(",", ":")))
+    def _describe(self, track: int, kind: str, key: str, value: object) -> None:
+        event = {"ph": "M", "pid": PROCESS, "tid": track, "name": kind, "args": {key: value}}
+        self._events.append(as_json(event))
 
-    def slice(self, group: int, track: int, name: str, start_cycles: int, end_cycles: int, args: str) -> None:
+    def slice(self, track: int, name: str, start_cycles: int, end_cycles: int, args: str) -> None:
         """Add a slice; `args` are a JSON object. Of slices that begin together the outer one comes first."""
         start_ns = self._time.ns(start_cycles)
         duration = microseconds(self._time.ns(end_cycles) - start_ns)
         self._events.append(
-            f'{{"ph":"X","pid":{group},"tid":{track},"ts":{microseconds(start_ns)},"dur":{duration},'
+            f'{{"ph":"X","pid":{PROCESS},"tid":{track},"ts":{microseconds(start_ns)},"dur":{duration},'
             f'"name":{self._json(name)},"args":{args}}}'
         )
 
-    def counter(self, group: int, title: str, points: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Add a counter; each value holds until the next. Those that change nothing are left out."""
-        last: Mapping[str, float] | None = None
-        for cycles, values in points:
-            if values == last:
+    def counter(self, title: str, unit: str, points: Iterable[tuple[int, float]]) -> None:
+        """Add a counter: (cycles, value), each of which holds until the next. What changes nothing is left out."""
+        last: float | None = None
+        for cycles, value in points:
+            if value == last:
                 continue
-            last = values
+            last = value
             self._events.append(
-                f'{{"ph":"C","pid":{group},"ts":{microseconds(self._time.ns(cycles))},'
-                f'"name":{self._json(title)},"args":{as_json(values)}}}'
+                f'{{"ph":"C","pid":{PROCESS},"ts":{microseconds(self._time.ns(cycles))},'
+                f'"name":{self._json(title)},"args":{{{self._json(unit)}:{json.dumps(value)}}}}}'
             )
 
-    def instant(self, group: int, track: int, name: str, cycles: int, args: Args) -> None:
+    def instant(self, track: int, name: str, cycles: int, args: Args) -> None:
         """Add a mark at a time."""
         self._events.append(
-            f'{{"ph":"i","s":"t","pid":{group},"tid":{track},"ts":{microseconds(self._time.ns(cycles))},'
+            f'{{"ph":"i","s":"t","pid":{PROCESS},"tid":{track},"ts":{microseconds(self._time.ns(cycles))},'
             f'"name":{self._json(name)},"args":{as_json(args)}}}'
         )
 
