@@ -19,32 +19,34 @@ from mcusim.profile import ClockPhase
 Args = Mapping[str, object]
 NS_PER_S = 10**9
 PROCESS = 1
+NO_TIME = "the profile does not say when events were"
 
 
 class Timebase:
-    """Nanoseconds since reset at a cycle count, exact but for the last rounding. Raises McusimError without a clock."""
+    """Nanoseconds since reset at a cycle count, exact but for the last rounding."""
 
     def __init__(self, phases: Iterable[ClockPhase]) -> None:
         self._starts: list[int] = []
         self._lines: list[tuple[int, int, int]] = []  # ns = (a + b * (cycles since the phase's start)) // c
-        elapsed, last = Fraction(0), None
+        elapsed, last = Fraction(0), ClockPhase(0, 1)
         for phase in phases:
-            if phase.core_hz <= 0:
-                raise McusimError("the profile does not say how fast the core ran: there is no time to put events at")
-            if last is not None:
-                elapsed += Fraction((phase.start_cycles - last.start_cycles) * NS_PER_S, last.core_hz)
-            base, hz = elapsed, phase.core_hz
+            if phase.core_hz <= 0 or phase.start_cycles < last.start_cycles:
+                raise McusimError(f"{NO_TIME}: its clock is {phase.core_hz} Hz from cycle {phase.start_cycles:,} on")
+            elapsed += Fraction((phase.start_cycles - last.start_cycles) * NS_PER_S, last.core_hz)
             self._starts.append(phase.start_cycles)
-            self._lines.append((base.numerator * hz, NS_PER_S * base.denominator, base.denominator * hz))
+            hz = phase.core_hz
+            self._lines.append((elapsed.numerator * hz, NS_PER_S * elapsed.denominator, elapsed.denominator * hz))
             last = phase
-        if last is None:
-            raise McusimError("the profile does not say how fast the core ran: there is no time to put events at")
 
     def ns(self, cycles: int) -> int:
-        """Return the nanoseconds since reset, rounded down."""
-        at = bisect_right(self._starts, cycles) - 1 if len(self._starts) > 1 else 0
-        a, b, c = self._lines[max(at, 0)]
-        return (a + b * (cycles - self._starts[max(at, 0)])) // c
+        """Return the nanoseconds since reset, rounded down. Raises McusimError where the profile has no clock then."""
+        at = bisect_right(self._starts, cycles) - 1
+        if at < 0:
+            if cycles:
+                raise McusimError(f"{NO_TIME}: it has no clock at cycle {cycles:,}")
+            return 0
+        a, b, c = self._lines[at]
+        return (a + b * (cycles - self._starts[at])) // c
 
 
 def microseconds(ns: int) -> str:
