@@ -13,6 +13,7 @@ from mcusim.engine.tables import Array
 from mcusim.image.model import Image, Symbol
 from mcusim.layer_trace import HeapTrace, LayerTrace
 from mcusim.layers import LayerRule
+from mcusim.slice_trace import SliceTrace
 
 
 @dataclass(frozen=True)
@@ -184,3 +185,4 @@ class Trace:
     refused_accesses: list[RefusedAccess] = field(default_factory=list)
     unaligned_traps_since: int | None = None  # in cycles: from when on every unaligned access would fault
     access: AccessTrace | None = None  # where memory was tracked
+    slices: SliceTrace | None = None  # calls over time, where they were asked for

@@ -38,6 +38,7 @@ _PERIODS_S = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
+DEFAULT_TRACE_EVENTS = 300_000  # some 40 MB
 MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
@@ -117,13 +118,27 @@ def add_layers_and_memory(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_trace_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is kept of calls over time."""
+    group = parser.add_argument_group("events over time")
+    group.add_argument(
+        "--trace", type=output_file, metavar="FILE",
+        help="save layers, functions, interrupts, tasks and counters over time for ui.perfetto.dev; .gz compresses",
+    )  # fmt: skip
+    group.add_argument(
+        "--trace-events", type=count, default=DEFAULT_TRACE_EVENTS, metavar="N",
+        help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
+    )  # fmt: skip
+
+
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
     shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
     settings = layers_and_memory(args)
     if args.sanitize or (shown and settings["memory_tracking"] is None):
         settings["memory_tracking"] = True
-    return settings | {"sanitize": args.sanitize}
+    traced = args.trace_events if args.trace is not None else 0
+    return settings | {"sanitize": args.sanitize, "trace_slices": traced}
 
 
 def layers_and_memory(args: argparse.Namespace) -> dict[str, object]:

@@ -24,6 +24,7 @@ Examples:
   mcusim profile firmware.elf --layers callees-of=network_run    each call that network_run makes is a layer
   mcusim profile firmware.elf --memory on --show memory  what memory was used for, whether there are layers or not
   mcusim profile firmware.elf --sanitize --show findings what accesses memory wrongly (docs/memory.md)
+  mcusim profile firmware.elf --trace trace.json.gz      what ran when, for ui.perfetto.dev (docs/trace.md)
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report' and 'mcusim diff'
   mcusim profile --budget --junit budgets.xml            for CI: the firmware and the budgets of mcusim.toml
 """
@@ -44,6 +45,8 @@ from mcusim.reports.options import DEFAULT_WIDTH, RenderOptions
 
 if TYPE_CHECKING:
     from mcusim.image.model import Image
+    from mcusim.profile import Profile
+    from mcusim.trace import Trace
 
 # Ends that are failures although there is a report; one that was cut by a limit is what was asked for.
 FAILURES = ("interrupted", "fault")
@@ -53,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mcusim profile`."""
     options.add_run_options(parser, optional=True)
     options.add_observation_options(parser)
+    options.add_trace_options(parser)
     options.add_render_options(parser)
     budgeting.add_budget_options(parser)
     options.add_output_options(parser, "save the profile (json) to FILE")
@@ -74,6 +78,10 @@ def run(args: argparse.Namespace) -> int:
     budgeting.say_project(args)
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])
+    if args.trace is not None:
+        output.check(args.trace, force=args.force, inputs=[args.firmware])
+        if args.output is not None and output.same_file(args.trace, args.output):
+            raise McusimError(f"--trace {args.trace}: is the file of -o, too: give two names")
     image = running.load_image(args)
     args.annotate = _function_name(args.annotate, image)
     width = console.width(sys.stdout, DEFAULT_WIDTH)
@@ -96,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         save(profile, args.output, force=args.force)
         console.say(f"wrote {args.output}")
+    if args.trace is not None:
+        _save_trace(args, trace, profile)
     ran = {function.name for function in profile.functions}
     if args.annotate not in ran and args.annotate in {symbol.name for symbol in image.functions}:
         raise McusimError(f"--annotate {args.annotate}: the function did not run")
@@ -125,6 +135,19 @@ def _budgets(args: argparse.Namespace, asked: RenderOptions) -> budgeting.Budget
     if args.memory == "auto" and budgets.tracked:
         args.memory = "on"
     return budgets
+
+
+def _save_trace(args: argparse.Namespace, trace: Trace, profile: Profile) -> None:
+    """Write what ran when, and say what is not in it."""
+    from mcusim.attribution.events import attribute_events
+    from mcusim.reports.as_perfetto import left_out_words, trace_text
+
+    events = attribute_events(trace, profile)
+    assert events is not None
+    data = output.packed(args.trace, trace_text(profile, events).encode())
+    output.write(args.trace, data, force=args.force)
+    size = f"{len(data) / 1e6:.1f} MB, {len(events.slices):,} calls"
+    console.say(f"wrote {args.trace}: {size}; {left_out_words(events.left_out, profile.totals.cycles)}")
 
 
 def _check_layers(rule: str, image: Image) -> None:

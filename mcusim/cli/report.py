@@ -14,6 +14,7 @@ Examples:
   mcusim report run.json --format flamegraph -o run.svg     a picture for the browser (docs/exports.md)
   mcusim report run.json --format callgrind -o callgrind.out.run    for KCachegrind
   mcusim report run.json --budget --junit budgets.xml       hold it against the budgets of mcusim.toml
+  mcusim report run.json --format perfetto -o trace.json    layers and memory over time, for ui.perfetto.dev
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         budgeting.check_alone(args)
         report = render_bytes(profile, args.format, options=asked)
     if args.output is not None:
-        output.write(args.output, report, force=args.force)
+        output.write(args.output, output.packed(args.output, report), force=args.force)
         console.say(f"wrote {args.output}")
     elif FORMATS[args.format].binary:
         console.write_bytes(report, args.format)

@@ -35,9 +35,11 @@ from mcusim.engine.records import (
     OUTCOME,
     PROBE,
 )
+from mcusim.engine.slice_tables import OPEN_SLICE, SLICE
 from mcusim.jit import address_of
 
 Array = npt.NDArray[Any]
+FIRST_OPEN_SLICES = 256
 
 
 def _empty_index(size: int) -> Array:
@@ -139,6 +141,24 @@ class Tables:
             self._double_index("child_index")
         if int(self.m["depth"]) + 2 > len(self.arrays["frames"]):
             self._double("frames", "frame_capacity")
+
+    def trace_slices(self, capacity: int) -> None:
+        """Keep at most so many slices from now on."""
+        self._install("open_slices", "open_slice_capacity", np.zeros(0, OPEN_SLICE))
+        self.m["slice"] = self.m["free_slice"] = -1
+        self.grow_open_slices(FIRST_OPEN_SLICES)
+        self._install("slices", "slice_capacity", np.zeros(capacity, SLICE))
+
+    def grow_open_slices(self, count: int = 0) -> None:
+        """Make room for so many open slices more, twice as many as there are by default."""
+        old = self.arrays["open_slices"]
+        new = np.zeros(len(old) + (count or len(old)), OPEN_SLICE)
+        new[: len(old)] = old
+        new["parent"][len(old) :] = np.arange(len(old) + 1, len(new) + 1)
+        new["parent"][-1] = self.m["free_slice"]
+        self.m["free_slice"] = len(old)
+        self.m["free_slices"] += len(new) - len(old)
+        self._install("open_slices", "open_slice_capacity", new)
 
     def add_block(self, start: int, size_bytes: int) -> int:
         """Append an empty block, enter it in the index (replacing one of the same key), and return its number."""
@@ -320,6 +340,6 @@ class Tables:
         self.grow_tree()
         number = int(self.m["node_count"])
         events = int(self.arrays["function_flags"][function])
-        self.arrays["nodes"][number] = (function, -1, -1, kind, events, -1, 0, 0)
+        self.arrays["nodes"][number] = (function, -1, -1, kind, events, -1, 0, 0, 0, 0)
         self.m["node_count"] = number + 1
         return number

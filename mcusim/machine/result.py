@@ -23,6 +23,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     assert loop.end is not None
     tables, cycles = machine.tables, machine.clock.cycles
     machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
+    slices = machine.observation.finish_slices(loop.handlers)  # before its nodes, which count what it leaves out
     layers, access, heap = machine.observation.finish(cycles)
     machine.stacks.flush()
     faulted = loop.end.kind == "fault" or loop.faulting.active
@@ -55,7 +56,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         layers=layers, access=access, heap=heap, rule=machine.observation.rule, arenas=machine.observation.arenas,
         sanitized=loop.settings.sanitize, layers_sought=loop.settings.layers == "auto",
         refused_accesses=loop.faulting.refused_accesses(),
-        unaligned_traps_since=machine.system.scb.unaligned_traps_since,
+        slices=slices, unaligned_traps_since=machine.system.scb.unaligned_traps_since,
     )  # fmt: skip
 
 

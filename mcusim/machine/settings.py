@@ -43,6 +43,7 @@ class Settings:
     memory_tracking: bool | None = False
     arenas: tuple[str, ...] = ()  # variables that tensors are planned into
     sanitize: bool = False  # look for accesses that are wrong, too
+    trace_slices: int = 0  # keep so many calls, with their times (`Trace.slices`); changes nothing else
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""

@@ -43,6 +43,7 @@ FORMATS: dict[str, Format] = {
     "flamegraph": Format(
         "as_flamegraph", "an SVG picture of calls by cycles (or --show KIND), for a browser", paths=True
     ),
+    "perfetto": Format("as_perfetto", "layers and memory over time, for ui.perfetto.dev (docs/trace.md)", whole=True),
     "speedscope": Format("as_speedscope", "cycles and bytes by calls and layers, for speedscope.app", whole=True),
     "collapsed": Format(
         "as_collapsed", "a line for each path (or --show KIND), for flamegraph.pl, inferno", paths=True
