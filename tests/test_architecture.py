@@ -53,6 +53,7 @@ LAYERS = (
     ("comparison", "validation"),
     ("reports",),
     ("plots",),
+    ("html_report",),
     ("cli",),
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
@@ -63,6 +64,7 @@ NARROW = {
     "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
     "reports": {"errors", "profile", "profile_caches", "profile_io", "profile_memory"},
     "plots": {"errors", "profile", "profile_memory", "reports"},
+    "html_report": {"errors", "plots", "profile", "profile_memory", "reports"},
     "board_timing": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},
@@ -97,13 +99,14 @@ OWNERS = {
         "testing",
         "verifying",
     },
+    "plotly": {"html_report"},
     "pytest": {"pytest_plugin"},
     "rich": {"reports"},
     "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
 HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
-         "tflite")  # fmt: skip
+         "plotly", "tflite")  # fmt: skip
 
 
 @dataclass(frozen=True)
