@@ -24,9 +24,10 @@ LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
-TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
-# Marker -> the Python packages its tests need (`make oracles` installs them).
-PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert")}
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
+         "browser": ("chromium",)}  # fmt: skip
+# Marker -> the Python packages its tests need (`make oracles` installs the first ones, the tools for tests the others).
+PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert"), "browser": ("playwright",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 

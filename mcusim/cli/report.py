@@ -8,6 +8,7 @@ Examples:
   mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
+  mcusim report run.json -f html -o report.html             a page for a browser, with charts (docs/html-report.md)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from mcusim import output
 from mcusim.cli import console, options
+from mcusim.errors import McusimError
 from mcusim.reports.options import DEFAULT_WIDTH
 
 
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
+    if args.format == "html" and args.output is None and sys.stdout.isatty():
+        raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     text = render(load_profile(args.profile), args.format, options=asked)
     if args.output is None:
         console.write(text)

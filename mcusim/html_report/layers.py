@@ -6,7 +6,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from mcusim.html_report.charts import Chart, Trace, place
+from mcusim.html_report.charts import Chart, Trace, legend, place
 from mcusim.html_report.markup import Extra, Look, escape, facts, paragraph, part, table_html
 from mcusim.html_report.shell import Section
 from mcusim.plots import palette
@@ -51,8 +51,15 @@ def section(profile: Profile) -> Section | None:
     chart = _chart(profile, layers)
     charts = [chart] if chart is not None else []
     hint = paragraph("Select a layer in a chart or table, and all others show it. Esc clears.", "remark")
-    body = "".join(place(each) for each in charts) + hint + part("layer", _costliest(layers))
+    body = _key(profile, chart) + "".join(place(each) for each in charts) + hint + part("layer", _costliest(layers))
     return Section("layers", "Layers", body + table_html(table, look), charts, _parts(profile, layers))
+
+
+def _key(profile: Profile, chart: Chart | None) -> str:
+    """Return the legend of the chart's causes."""
+    colors = cause_colors(profile)
+    names = [str(trace["name"]) for trace in chart.traces] if chart is not None else []
+    return legend([(cause, colors.get(cause, palette.OTHER)) for cause in names])
 
 
 def _costliest(layers: Layers) -> str:
@@ -89,14 +96,13 @@ def _chart(profile: Profile, layers: Layers) -> Chart | None:
         values = [_of_cause(layers.layers[each.layer], cause, colors) / times for each in shown]
         if any(values):
             traces.append({
-                "type": "bar", "name": escape(cause), "x": names, "y": values, "hovertext": hover, "hoverinfo": "text",
+                "type": "bar", "name": cause, "x": names, "y": values, "hovertext": hover, "hoverinfo": "text",
                 "marker": {"color": colors.get(cause, palette.OTHER)},
                 "customdata": [f"layer:{each.layer}" for each in shown],
             })  # fmt: skip
     mean = "" if times == 1 else f", mean of {times} inferences"
     layout = {
-        "barmode": "stack", "bargap": 0.15, "showlegend": True, "legend": {"orientation": "h", "y": 1.02, "x": 0,
-        "yanchor": "bottom", "traceorder": "normal"}, "margin": {"l": 56, "r": 8, "t": 30, "b": 40},
+        "barmode": "stack", "bargap": 0.15, "showlegend": False, "margin": {"l": 56, "r": 8, "t": 12, "b": 40},
         "xaxis": {"type": "category", "title": {"text": "layer"}, "fixedrange": len(shown) < 40},
         "yaxis": {"title": {"text": f"cycles{mean}"}, "tickformat": "~s", "fixedrange": True},
     }  # fmt: skip

@@ -60,8 +60,15 @@ def paragraph(text: str, style: str = "") -> str:
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Return keys and what is said of each."""
-    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(text)}</dd>" for key, text in pairs)
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{_prose(text)}</dd>" for key, text in pairs)
     return f'<dl class="facts">{rows}</dl>' if rows else ""
+
+
+def _prose(text: str) -> str:
+    """Return text; what stands between wide gaps, such as a register and its value, stays on one line."""
+    if "  " not in text:
+        return escape(text)
+    return " ".join(f'<span class="whole">{escape(part)}</span>' for part in text.split("  "))
 
 
 def details(title: str, body: str, *, opened: bool = False) -> str:

@@ -4,6 +4,7 @@
 
 mcusim.charts = (() => {
   const names = Object.keys(mcusim.data.charts);
+  const asked = new Set();
   const drawn = new Set();
   const CONFIG = {
     displaylogo: false,
@@ -84,8 +85,9 @@ mcusim.charts = (() => {
 
   async function draw(name) {
     const place = document.getElementById(name);
-    if (!drawn.has(name)) place.replaceChildren();
-    await Plotly.newPlot(place, tracesOf(name, ""), layoutOf(name, ""), CONFIG);
+    place.replaceChildren();
+    const key = shownKey[name] || "";
+    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), CONFIG);
     drawn.add(name);
     place.on("plotly_click", (event) => {
       const key = event.points[0]?.customdata;
@@ -110,18 +112,29 @@ mcusim.charts = (() => {
   }
 
   mcusim.onSelect((kind, key) => {
-    for (const name of drawn) {
+    for (const name of names) {
       const has = mcusim.data.charts[name].traces.some((trace) => {
         return trace.type !== "icicle" && trace.customdata?.some((each) => each.startsWith(`${kind}:`));
       });
       if (!has) continue;
       shownKey[name] = key;
-      redraw(name);
+      if (drawn.has(name)) redraw(name);
     }
   });
   mcusim.onTheme(() => drawn.forEach(redraw));
 
-  async function drawAll() {
+  // Draw what is not drawn yet, one chart after the other, and let the page answer between two.
+  async function drawThese(wanted) {
+    for (const name of wanted) {
+      if (asked.has(name)) continue;
+      asked.add(name);
+      await draw(name);
+      await new Promise((done) => setTimeout(done));
+    }
+  }
+
+  // Draw each chart when it comes near the window: a page is ready when what can be seen is drawn.
+  async function start() {
     if (!names.length) return;
     if (typeof DecompressionStream === "undefined") {
       document.querySelectorAll(".chart .waiting").forEach((each) => {
@@ -130,14 +143,20 @@ mcusim.charts = (() => {
       return;
     }
     await unpack();
-    for (const name of names) {
-      await draw(name);
-      await new Promise((done) => setTimeout(done)); // let the page answer between two charts
-    }
+    await new Promise((done) => {
+      const observer = new IntersectionObserver(async (entries) => {
+        await drawThese(entries.filter((each) => each.isIntersecting).map((each) => each.target.id));
+        done();
+      }, { rootMargin: "400px 0px" });
+      names.forEach((name) => observer.observe(document.getElementById(name)));
+    });
   }
 
-  const ready = drawAll().then(() => {
-    document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds until all is drawn
+  const ready = start().then(() => {
+    document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page began
   });
-  return { ready };
+  // Draw all charts, wherever they are.
+  const drawAll = () => ready.then(() => drawThese(names));
+  addEventListener("beforeprint", drawAll);
+  return { drawAll };
 })();
