@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tools are missing, or fail it where they are required."""
-    for marker in (*TOOLS, *PACKAGES):
+    for marker in dict.fromkeys((*TOOLS, *PACKAGES)):
         if item.get_closest_marker(marker) is None:
             continue
         missing = [program for program in TOOLS.get(marker, ()) if shutil.which(program) is None]

@@ -23,7 +23,8 @@ from mcusim.reports.tree import tree_table
 MOST_FUNCTIONS = 500
 MOST_LINES = 400
 MOST_TREE_ROWS = 800
-MOST_INSTRUCTIONS = 6_000  # of all annotated functions together
+MOST_ANNOTATED = 150  # functions with their instructions, and
+MOST_INSTRUCTIONS = 6_000  # instructions of all of them together
 _SHARES = (0.1, 0.5, 2.0, 10.0, 50.0)  # percent: branches of less are folded; the first with few enough rows
 _DEPTHS = (60, 20, 8)
 
@@ -113,7 +114,7 @@ def _parts(profile: Profile) -> tuple[dict[str, str], str]:
     whole = [at for at in _costliest(profile) if counts[at]]
     for at in whole:
         function = profile.functions[at]
-        if counts[at] > room or named[function.name] > 1:
+        if counts[at] > room or named[function.name] > 1 or len(parts) == MOST_ANNOTATED:
             continue
         room -= counts[at]
         table = annotate_table(profile, function.name, audience="people")

@@ -53,7 +53,7 @@ def _causes(profile: Profile) -> Section | None:
     table = causes_table(profile)
     if not table.rows:
         return None
-    return Section("causes", "Causes", table_html(table, Look("causes-of-run", titled=False)))
+    return Section("causes", "Cycles by cause", table_html(table, Look("causes-of-run", titled=False)))
 
 
 def _tables(profile: Profile, names: Iterable[str], *, titled: bool) -> list[tuple[str, str]]:
