@@ -101,6 +101,8 @@ def test_it_has_the_sections_that_the_profile_has_something_for(page: Page) -> N
     assert not page.open
     assert not plain.open
     links = [str(attrs["href"]) for tag, attrs in page.tags if tag == "a"]
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(set(ids)) == len(ids)
     assert links == ["#content", *(f"#{name}" for name in page.sections())]
 
 

@@ -80,7 +80,7 @@ def functions_section(profile: Profile) -> Section:
         return f"function:{functions[cell.text]}" if isinstance(cell, Name) and cell.text in functions else ""
 
     parts, remark = _parts(profile)
-    body = table_html(table, Look("functions", key=key, titled=False))
+    body = table_html(table, Look("function-table", key=key, titled=False))
     body += paragraph("Select a function to see its instructions and source. " + remark, "remark")
     return Section("functions", "Functions", body + part("function", next(iter(parts), "")), parts=parts)
 

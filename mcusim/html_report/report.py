@@ -21,7 +21,7 @@ _ROWS = 300  # of a table that has no place of its own
 _MOST_OUTPUT = 20_000  # characters of what the firmware printed
 # Sections of reports that are shown in one of ours.
 _PLACED = ("layers", "peak", "findings", "arenas", "buffers", "heap", "statics", "regions", "causes", "functions")
-_OWN_PLACE = {"registers": "Registers nobody models", "tasks": "Tasks"}
+_OWN_PLACE = ("tasks", "registers")
 
 
 def render(profile: Profile, options: RenderOptions) -> str:
@@ -71,8 +71,8 @@ def _tables(profile: Profile, names: Iterable[str], *, titled: bool) -> list[tup
 def _own(profile: Profile) -> list[Section]:
     return [
         Section(name, title, body)
-        for name, title in _OWN_PLACE.items()
-        for _, body in _tables(profile, [name], titled=False)
+        for name in _OWN_PLACE
+        for title, body in _tables(profile, [name], titled=False)
     ]
 
 
