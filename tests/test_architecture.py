@@ -64,6 +64,7 @@ LAYERS = (
     ("budgets", "sweeping"),
     ("reports",),
     ("plots",),
+    ("html_report",),
     ("cli",),
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
@@ -98,6 +99,7 @@ NARROW = {
         "profile_power",
     },
     "plots": {"errors", "profile", "profile_memory", "reports"},
+    "html_report": {"errors", "plots", "profile", "profile_memory", "reports"},
     "board_power": set(),
     "board_timing": set(),
     "processes": set(),
@@ -149,13 +151,14 @@ OWNERS = {
         "testing",
         "verifying",
     },
+    "plotly": {"html_report"},
     "pytest": {"pytest_plugin"},
     "rich": {"reports"},
     "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
 HEAVY = ("argcomplete", "numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec",
-         "rich", "intelhex", "tflite", "distributed")  # fmt: skip
+         "rich", "intelhex", "plotly", "tflite", "distributed")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,13 @@ def test_no_golden_is_left_over() -> None:
 
 def test_the_table_of_formats_and_the_folder_agree() -> None:
     folder = Path(mcusim.reports.__file__).parent
-    assert {path.stem for path in folder.glob("as_*.py")} == {form.module for form in FORMATS.values()}
+    above = {"mcusim.html_report.report"}  # tested in test_html_report.py
+    assert {path.stem for path in folder.glob("as_*.py")} | above == {form.module for form in FORMATS.values()}
 
 
 def test_every_format_has_a_golden() -> None:
-    assert {form for form, _ in GOLDENS.values()} == set(TEXTS)
+    no_golden = {"html"}  # the page holds a library that is not ours to commit
+    assert {form for form, _ in GOLDENS.values()} | no_golden == set(TEXTS)
 
 
 @pytest.mark.parametrize("width", [60, 72, 80, 100, 120, 160, 250])

@@ -11,6 +11,7 @@ Examples:
   mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
+  mcusim report run.json -f html -o report.html             a page for a browser, with charts (docs/html-report.md)
   mcusim report run.json --format flamegraph -o run.svg     a picture for the browser (docs/exports.md)
   mcusim report run.json --format callgrind -o callgrind.out.run    for KCachegrind
   mcusim report run.json --budget --junit budgets.xml       hold it against the budgets of mcusim.toml
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from mcusim import exits, output
 from mcusim.cli import budgeting, console, options
+from mcusim.errors import McusimError
 from mcusim.reports.options import DEFAULT_WIDTH
 
 
@@ -48,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
+    if args.format == "html" and args.output is None and sys.stdout.isatty():
+        raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     code = exits.DONE
     profile = load_profile(args.profile)
     if args.budget:

@@ -35,7 +35,7 @@ from mcusim.reports.span import Span
 
 HEIGHT = 2.5  # of the curve, in inches
 _VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
-_COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
+COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
 _HEADROOM = 1.3  # room above the highest line for what is written there
 _LIMIT_IN_SCALE = 1.5  # the board's limit is drawn where it is at most so far above what is used
 
@@ -58,7 +58,7 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
 
 def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
     """Return a patch for each zone that can be seen somewhere in the span, from the bottom."""
-    _, rows = _thinned(memory, span)
+    _, rows = thinned(memory, span)
     least_bytes = _VISIBLE * _highest(memory, rows) * _HEADROOM / (HEIGHT * POINTS)
     seen = [zone for zone in zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)]
     return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
@@ -75,7 +75,7 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     assert memory is not None
     axes = page.axes(HEIGHT)
     over_time(axes, span)
-    starts, rows = _thinned(memory, span)
+    starts, rows = thinned(memory, span)
     below = [0.0] * (len(rows) + 1)
     edges = [span.x(start) for start in [*starts, span.end_cycles]]
     for zone in zones(memory):
@@ -89,12 +89,12 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     return axes
 
 
-def _thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
+def thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
     """Return the stretches that are drawn: their starts and rows; of many in one column, the one with most live."""
     timeline = memory.timeline
     starts = timeline.start_cycles
     ends = [*starts[1:], max(span.end_cycles, starts[-1])]
-    column = (span.end_cycles - span.start_cycles) / _COLUMNS
+    column = (span.end_cycles - span.start_cycles) / COLUMNS
     chosen: list[tuple[int, int]] = []
     last = -1
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):

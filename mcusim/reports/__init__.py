@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendering: a `Profile` in, a string out. One module `as_*.py` per format, listed in `FORMATS`.
+"""Rendering: a `Profile` in, a string out. One module per format, listed in `FORMATS`.
 
-Importing this package is cheap; a format's own module is imported when it is asked for.
+Importing this package is cheap; a format's own module is imported when it is asked for. Those of text are `as_*.py` of
+this package; the HTML page needs the pictures' code and is a package above this one, found by its name only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mcusim.errors import McusimError, unknown_name
@@ -22,10 +24,10 @@ __all__ = ["FORMATS", "Format", "RenderOptions", "check", "render", "render_byte
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the module in this package that has `render(profile, options) -> str`, and what it is good for.
+    """A format: the module that has `render(profile, options) -> str`, and what it is good for.
 
-    One with `paths` takes no option but --show with one kind of paths, one that is `whole` none at all. A `binary` one
-    has `render_bytes` instead, which returns bytes.
+    `module` is one of this package, or a whole dotted name. One with `paths` takes no option but --show with one kind
+    of paths, one that is `whole` none at all. A `binary` one has `render_bytes` instead, which returns bytes.
     """
 
     module: str
@@ -40,6 +42,9 @@ FORMATS: dict[str, Format] = {
     "json": Format("as_json", "the whole profile, as saved by -o", whole=True),
     "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate, --show SECTION) with plain numbers"),
     "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
+    "html": Format(
+        "mcusim.html_report.report", "one page for a browser: charts, tables, code; needs no network", whole=True
+    ),
     "flamegraph": Format(
         "as_flamegraph", "an SVG picture of calls by cycles (or --show KIND), for a browser", paths=True
     ),
@@ -99,7 +104,7 @@ def render(profile: Profile, format: str = "text", *, options: RenderOptions | N
     check(format, options or RenderOptions())
     if FORMATS[format].binary:
         raise McusimError(f"{format} is not text: mcusim.reports.render_bytes returns its bytes")
-    module = import_module(f"mcusim.reports.{FORMATS[format].module}")
+    module = _module(format)
     text: str = module.render(profile, options or RenderOptions())
     return text
 
@@ -109,6 +114,12 @@ def render_bytes(profile: Profile, format: str, *, options: RenderOptions | None
     check(format, options or RenderOptions())
     if not FORMATS[format].binary:
         return render(profile, format, options=options).encode("utf-8", "replace")
-    module = import_module(f"mcusim.reports.{FORMATS[format].module}")
+    module = _module(format)
     data: bytes = module.render_bytes(profile, options or RenderOptions())
     return data
+
+
+def _module(format: str) -> ModuleType:
+    """Import the module of a format."""
+    name = FORMATS[format].module
+    return import_module(name if "." in name else f"mcusim.reports.{name}")
