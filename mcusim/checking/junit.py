@@ -10,17 +10,20 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from mcusim.checking.baseline import Comparison
-from mcusim.checking.run import ERROR, FAILED, TargetOutcome
+from mcusim.checking.run import ERROR, FAILED, KNOWN, TargetOutcome
 
 
 def junit_xml(outcomes: Sequence[TargetOutcome], comparison: Comparison | None) -> bytes:
-    """Return the document. A case that is right but worse than the baseline is a failure, too."""
+    """Return the document. A case that is right but worse than the baseline is a failure, too.
+
+    One that is wrong as the library is known to be is a test that was skipped.
+    """
     worse = {(each.function, each.case): each.text for each in (comparison.regressions if comparison else ())}
     root = Element("testsuites", name="mcusim check")
     for outcome in outcomes:
-        function = outcome.target.function
+        function = outcome.target.name
         suite = SubElement(root, "testsuite", name=function, tests=str(len(outcome.cases)))
-        failures = errors = 0
+        failures = errors = skipped = 0
         for case in outcome.cases:
             row = SubElement(suite, "testcase", classname=function, name=_printable(case.name))
             regression = worse.get((function, case.name))
@@ -31,12 +34,16 @@ def junit_xml(outcomes: Sequence[TargetOutcome], comparison: Comparison | None) 
                 failures += 1
                 text = "; ".join(each for each in (case.message, regression) if each)
                 SubElement(row, "failure", message=_printable(text))
-            if case.status != ERROR:
+            elif case.status == KNOWN:
+                skipped += 1
+                SubElement(row, "skipped", message=_printable(case.message))
+            if case.measured:
                 properties = SubElement(row, "properties")
                 for name, value in (("cycles", case.cycles), ("stack_bytes", case.stack_bytes)):
                     SubElement(properties, "property", name=name, value=str(value))
         suite.set("failures", str(failures))
         suite.set("errors", str(errors))
+        suite.set("skipped", str(skipped))
     indent(root)
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root) + b"\n"
 
