@@ -105,8 +105,8 @@ def _softmax_int8(differences: Int64Array, scale: float, beta: float, dtype: np.
 
 
 @cache
-def _tables() -> tuple[Int64Array, Int64Array]:
-    """Return the tables of exp on [-10, 0] and of 1 / (1 + x) on [0, 1]."""
+def int16_tables() -> tuple[Int64Array, Int64Array]:
+    """Return the tables of exp on [-10, 0] and of 1 / (1 + x) on [0, 1], 513 values each that fit int16."""
     exps = make_table(math.exp, float(np.float32(10) / np.float32(RANGE)), 32767, float(np.float32(2 / RANGE)), 0)
     ratio = make_table(
         lambda x: float(np.float32(1) / (np.float32(1) + np.float32(x))),
@@ -118,9 +118,14 @@ def _tables() -> tuple[Int64Array, Int64Array]:
     return exps, ratio
 
 
+def int16_scaling(input_scale: float, beta: float = 1.0) -> tuple[int, int]:
+    """Return (multiplier, shift) for int16: what brings a difference to places of the table of exp."""
+    return quantize_multiplier(input_scale * beta / (10.0 / RANGE))
+
+
 def _softmax_int16(differences: Int64Array, scale: float, beta: float) -> Array:
-    exp_table, ratio_table = _tables()
-    factor = quantize_multiplier(scale * beta / (10.0 / RANGE))
+    exp_table, ratio_table = int16_tables()
+    factor = int16_scaling(scale, beta)
     # What is scaled to less than -65535 is less than exp(-10).
     places = np.clip(scaled(differences, *factor) + 32767, -32768, 32767)
     exps = look_up(places, exp_table)
