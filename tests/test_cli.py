@@ -264,7 +264,7 @@ def nothing_written() -> bool:
         ("profile firmware.elf --timeout -1", "'-1' is not a time"),
         ("profile firmware.elf --nonsense", "unknown option '--nonsense' (see 'mcusim profile --help')"),
         ("profile --clok 80M firmware.elf", "unknown option '--clok': did you mean --clock? (see 'mcusim profile"),
-        ("profile firmware.elf -fjson", "unknown option '-fjson' (see 'mcusim profile --help')"),
+        ("profile firmware.elf -xjson", "unknown option '-xjson' (see 'mcusim profile --help')"),
         ("profile firmware.elf --outptu=x", "unknown option '--outptu': did you mean --output?"),
         ("--versoin", "unknown option '--versoin': did you mean --version? (see 'mcusim --help')"),
         ("completion csh", "unknown shell 'csh': did you mean zsh"),
