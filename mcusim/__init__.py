@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mcusim.machine import Progress, Settings, run
     from mcusim.profile import Profile
     from mcusim.profile_io import load_profile, save
-    from mcusim.reports import RenderOptions, render
+    from mcusim.reports import RenderOptions, render, render_bytes
     from mcusim.trace import Trace
 
 __version__ = "0.1.0"
@@ -57,6 +57,7 @@ _HOMES = {
     "save": "mcusim.profile_io",
     "RenderOptions": "mcusim.reports",
     "render": "mcusim.reports",
+    "render_bytes": "mcusim.reports",
     "Trace": "mcusim.trace",
 }
 
@@ -81,6 +82,7 @@ __all__ = [
     "load_core",
     "load_profile",
     "render",
+    "render_bytes",
     "run",
     "save",
     "target_kernels_dir",
