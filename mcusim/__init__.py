@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mcusim.machine import Progress, Settings, run
     from mcusim.profile import Profile
     from mcusim.profile_io import load_profile, save
-    from mcusim.reports import RenderOptions, render
+    from mcusim.reports import RenderOptions, render, render_bytes
     from mcusim.sweeping import SweepRow, sweep
     from mcusim.trace import Trace
 
@@ -58,6 +58,7 @@ _HOMES = {
     "save": "mcusim.profile_io",
     "RenderOptions": "mcusim.reports",
     "render": "mcusim.reports",
+    "render_bytes": "mcusim.reports",
     "SweepRow": "mcusim.sweeping",
     "sweep": "mcusim.sweeping",
     "Trace": "mcusim.trace",
@@ -85,6 +86,7 @@ __all__ = [
     "load_core",
     "load_profile",
     "render",
+    "render_bytes",
     "run",
     "save",
     "sweep",

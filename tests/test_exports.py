@@ -22,8 +22,10 @@ from hypothesis import given, settings
 from test_profile_io import profiles
 
 import mcusim
+from mcusim import profile_io
+from mcusim.cli import main
 from mcusim.errors import McusimError
-from mcusim.profile import Profile, TreeNode
+from mcusim.profile import SCHEMA_VERSION, Profile, TreeNode
 from mcusim.reports import FORMATS, PATHS, RenderOptions, render, render_bytes
 from mcusim.reports.stacks import DEEPER, DEEPEST, KINDS, available, call_stacks, stacks_of
 
@@ -462,3 +464,29 @@ def test_any_profile_is_a_sound_pprof(profile: Profile) -> None:
 def test_the_same_profile_gives_the_same_bytes() -> None:
     for form in FORMATS:
         assert render_bytes(make_network_profile(), form) == render_bytes(make_network_profile(), form)
+
+
+# The command line
+
+
+def test_a_binary_export_goes_to_a_file_or_a_pipe(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile_io.save(make_profile(), tmp_path / "run.json")
+    words = ["report", str(tmp_path / "run.json"), "--format", "pprof"]
+    assert main([*words, "-o", str(tmp_path / "run.pb.gz")]) == 0
+    data = (tmp_path / "run.pb.gz").read_bytes()
+    assert data == render_bytes(make_profile(), "pprof")
+    capfdbinary.readouterr()
+    assert main(words) == 0
+    assert capfdbinary.readouterr().out == data
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(words) == 2
+    found = capfdbinary.readouterr()
+    assert not found.out
+    assert found.err == b"mcusim: error: pprof is not text: write it to a file (-o FILE, or > FILE)\n"
+
+
+def test_the_schema_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == f"mcusim profile, schema version {SCHEMA_VERSION}"

@@ -33,8 +33,8 @@ def _functions(image: Image, sources: SourceFiles, ran: list[FunctionCost]) -> l
         number = numbers.get(symbol.address, -1)
         line = image.line_at(symbol.address)
         name = ran[number].name if number >= 0 else symbol.name
-        place = (sources.shown(line.file), line.line) if line else (None, None)
-        found.append(CodeFunction(name, *place, number))
+        file = sources.shown(line.file) if line else None
+        found.append(CodeFunction(name, file, line.line if line else None, number))
     return found
 
 

@@ -12,7 +12,10 @@ from mcusim.errors import McusimError
 
 _PLAIN = str.maketrans(
     {"█": "#", "…": "~", "│": "|", "├": "|", "└": "`", "─": "-", "±": "~", "\ufffd": "?"}
+    | {"┤": "|", "▼": "v", "▓": "+", "▒": ":", "░": ".", "▚": "x"}
     | dict.fromkeys("▏▎▍▌▋▊▉", " ")
+    | dict.fromkeys("▁▂▃", "_")
+    | dict.fromkeys("▄▅▆▇", "=")
 )
 
 

@@ -87,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     width = console.width(sys.stdout, DEFAULT_WIDTH)
     asked = options.render_options(args, width=width, color=console.color(sys.stdout))
     reports.check(args.format, asked)
+    if args.format == "lcov" and not image.code_lines:
+        raise McusimError(f"--format lcov: {image.name} has no line information: build the firmware with -g")
     if {"layers", "activations"} & set(args.show):
         _check_layers(args.layers, image)
     budgets = _budgets(args, asked)

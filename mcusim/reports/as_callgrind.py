@@ -50,7 +50,6 @@ def render(profile: Profile, options: RenderOptions) -> str:
     lines = [*_head(profile, causes), f"summary: {_numbers(summary)}", "", f"ob=(1) {_word(profile.image.name)}"]
     files, names = _Names(), _Names()
     arcs = _arcs(stacks)
-    frames = function_frames(profile)
     for node in stacks.nodes:
         if node.parent < 0:
             lines += [f"fl={files(_UNKNOWN_FILE)}", f"fn={names(_word(node.frame.name))}"]
@@ -58,9 +57,9 @@ def render(profile: Profile, options: RenderOptions) -> str:
     instructions: dict[int, list[InstructionCost]] = defaultdict(list)
     for each in profile.instructions:
         instructions[each.function].append(each)
-    for index, frame in enumerate(frames):
+    for frame in function_frames(profile):
         lines += [f"fl={files(_file(frame.file))}", f"fn={names(_word(frame.name))}"]
-        lines += _own(profile, index, instructions[index], causes, files)
+        lines += _own(profile, frame, instructions[frame.function], causes, files)
         lines += _calls(profile, frame, arcs, files, names)
     return "\n".join([*lines, "", f"totals: {_numbers(summary)}"]) + "\n"
 
@@ -121,14 +120,13 @@ def _arcs(stacks: Stacks) -> dict[str, dict[Frame, _Arc]]:
 
 
 def _own(
-    profile: Profile, index: int, instructions: list[InstructionCost], causes: list[str], files: _Names
+    profile: Profile, frame: Frame, instructions: list[InstructionCost], causes: list[str], files: _Names
 ) -> list[str]:
     """Return the lines of a function's own costs, by address; what belongs to no instruction stands at its start."""
-    function = profile.functions[index]
+    function = profile.functions[frame.function]
     lines: list[str] = []
     rest = [function.self_cycles, function.instructions, *(function.causes.get(cause, 0) for cause in causes)]
-    file = _file(function_file(instructions, function.file))
-    home = file
+    home = file = _file(frame.file)
     for each in instructions:
         costs = [each.cycles, each.count, *(each.causes.get(cause, 0) for cause in causes)]
         rest = [left - cost for left, cost in zip(rest, costs, strict=True)]
@@ -141,11 +139,6 @@ def _own(
     if any(rest):
         lines.append(f"0x{function.address:x} 0 {_numbers(rest)}")
     return lines
-
-
-def function_file(instructions: list[InstructionCost], file: str | None) -> str | None:
-    """Return the file of the first instruction that has one, else what the function's symbol says."""
-    return next((each.file for each in instructions if each.file is not None), file)
 
 
 def _calls(

@@ -28,6 +28,7 @@ DOCUMENT_FORMATS = {
 SECTIONS: dict[str, str] = {
     "layers": "what each layer costs",
     "activations": "each run of each layer",
+    "timeline": "live bytes of SRAM over time, by zone",
     "peak": "what was live when most bytes were",
     "findings": "what the sanitizer found",
     "arenas": "arrays that a framework plans tensors into",
@@ -46,12 +47,14 @@ SECTIONS: dict[str, str] = {
 
 # A word of --show that stands for several sections, of which those that the profile has nothing for are left out.
 SECTION_GROUPS: dict[str, tuple[str, ...]] = {
-    "memory": ("peak", "findings", "arenas", "heap", "statics", "regions"),
+    "memory": ("timeline", "peak", "findings", "arenas", "heap", "statics", "regions"),
     "all": tuple(SECTIONS),
 }
 
 # What a report shows unless it is told: what the profile has of these.
-DEFAULT_SECTIONS = ("layers", "peak", "findings", "tasks", "causes", "functions", "registers", "advice")
+DEFAULT_SECTIONS = (
+    "layers", "timeline", "peak", "findings", "tasks", "causes", "functions", "registers", "advice"
+)  # fmt: skip
 
 DEFAULT_TOP = 20
 DEFAULT_PEAK_ROWS = 10

@@ -23,11 +23,13 @@ from mcusim.reports.memory import (
 )
 from mcusim.reports.options import DEFAULT_SECTIONS, SECTION_GROUPS, SECTIONS, RenderOptions
 from mcusim.reports.table import Table
+from mcusim.reports.timeline import LEAST_WIDTH, timeline_table
 
 # Sections of layers and memory: name -> its one table. The others are `mcusim.reports.report`'s.
 TABLES: dict[str, Callable[..., Table]] = {
     "layers": layers_table,
     "activations": activations_table,
+    "timeline": timeline_table,
     "peak": peak_table,
     "findings": findings_table,
     "arenas": arenas_table,
@@ -47,7 +49,8 @@ def chosen(profile: Profile, options: RenderOptions) -> list[str]:
     Raises `McusimError` where a section was asked for by name that the profile has nothing for.
     """
     if not options.show:
-        return [name for name in DEFAULT_SECTIONS if not missing(profile, name)]
+        without = {"timeline"} if options.width < LEAST_WIDTH else set()
+        return [name for name in DEFAULT_SECTIONS if name not in without and not missing(profile, name)]
     wanted: set[str] = set()
     for word in options.show:
         names = SECTION_GROUPS.get(word, (word,))
@@ -78,6 +81,8 @@ def missing(profile: Profile, section: str) -> str:
         return "" if profile.layers is not None else no_layers()
     if memory is None:
         return no_memory()
+    if section == "timeline" and not any(memory.timeline.live_bytes):
+        return "no byte of SRAM was ever live in this run"
     if section == "heap" and memory.heap is None:
         return "the profile has no heap: the firmware has no functions that allocate, or none was recognised"
     if section == "findings" and not memory.findings:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
+from mcusim.reports.functions import ISSUE
 from mcusim.reports.layer_names import Labels, in_order
 from mcusim.reports.numbers import printable
 from mcusim.reports.sections import missing
 
 DEEPEST = 500  # frames; runaway recursion goes deeper, and a path for each of its nodes would be quadratic
 DEEPER = "[deeper]"  # what lies below them
-_ISSUE = "issue"  # the cause that every instruction has
 _STALLED_PERCENT = 20  # of a function's own cycles: from there on it is coloured by what it waited for
 
 
@@ -180,11 +180,11 @@ def first_lines(profile: Profile) -> list[tuple[str | None, int | None]]:
 
 def main_cause(causes: dict[str, int], self_cycles: int) -> str:
     """Return what most of the cycles were waited for; 'issue' where no wait takes much of them, '' without cycles."""
-    waits = [(cycles, cause) for cause, cycles in causes.items() if cause != _ISSUE]
+    waits = [(cycles, cause) for cause, cycles in causes.items() if cause != ISSUE]
     cycles, cause = max(waits, key=lambda wait: (wait[0], wait[1]), default=(0, ""))
     if 100 * cycles >= _STALLED_PERCENT * self_cycles > 0:
         return cause
-    return _ISSUE if self_cycles else ""
+    return ISSUE if self_cycles else ""
 
 
 def layer_stacks(profile: Profile) -> Stacks:
