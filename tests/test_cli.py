@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from fakes import make_profile
 import mcusim
 from mcusim import profile_io
 from mcusim.cli import main, options
-from mcusim.cli.main import COMMANDS
+from mcusim.cli.main import COMMANDS, command_parser
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Symbol, VectorTable
 from mcusim.machine import console_script  # noqa: F401 - loaded before `mcusim.machine` is faked
@@ -404,6 +406,19 @@ def test_every_command_has_a_help_with_examples(command: str, capsys: pytest.Cap
     assert f"\n  mcusim {command} " in out or f"\n  mcusim {command}\n" in out
     assert "\nexamples:\n" in out
     assert max(map(len, out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_example_of_a_help_is_a_command_line(command: str) -> None:
+    """As far as the parser can tell: the files need not exist."""
+    parser = command_parser(command)
+    lines = [
+        line.strip() for line in (parser.epilog or "").splitlines() if line.strip().startswith(f"mcusim {command}")
+    ]
+    assert lines
+    for line in lines:
+        words = re.split(r"\s{2,}| [|>] ", line)[0]
+        parser.parse_args(shlex.split(words)[2:])
 
 
 def test_the_commands_and_the_folder_agree() -> None:

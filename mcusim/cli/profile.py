@@ -23,7 +23,7 @@ Examples:
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
   mcusim profile firmware.elf --layers callees-of=network_run    each call that network_run makes is a layer
   mcusim profile firmware.elf --memory on --show memory  what memory was used for, whether there are layers or not
-  mcusim profile firmware.elf --sanitize --show findings what accesses memory wrongly (docs/memory.md)
+  mcusim profile firmware.elf --sanitize --show findings  what accesses memory wrongly (docs/memory.md)
   mcusim profile firmware.elf --trace trace.json.gz      what ran when, for ui.perfetto.dev (docs/trace.md)
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report' and 'mcusim diff'
   mcusim profile --budget --junit budgets.xml            for CI: the firmware and the budgets of mcusim.toml
