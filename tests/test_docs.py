@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import LONG
 
 from mcusim.figures import load_figures
 from mcusim.validation import check
@@ -101,6 +102,17 @@ def test_the_python_example_runs(desk: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert re.match(r"\d+ cycles, \d+ of them in conv2d_", done.stdout)
     assert "## keyword\\_spotting" in done.stdout
+
+
+@pytest.mark.skipif(not LONG, reason="twenty runs: MCUSIM_LONG")
+def test_the_search_of_sweeps_runs(desk: Path) -> None:
+    (example,) = blocks(ROOT / "docs" / "sweeps.md", "python")
+    (desk / "search.py").write_text(example)
+    done = subprocess.run([sys.executable, "search.py"], cwd=desk, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    best = done.stdout.splitlines()
+    assert len(best) == 3
+    assert re.fullmatch(r"\d\.\d{4}  \w+-nucleo-l4r5zi\.elf  \d+ MHz, \d+ bytes of SRAM", best[0])
 
 
 def trimmed(output: str) -> str:
