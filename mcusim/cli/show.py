@@ -208,7 +208,7 @@ def _power(board: Board) -> Description:
     power = board.power
     if power is None:
         return []
-    rows = [("supply", f"{power.supply_v:g} V, {power.conditions}", "")]
+    rows = [("supply", f"{power.supply_v:g} V", power.conditions)]
     for what, points in (("running", power.active), ("asleep", power.sleep)):
         rows += [(f"{what} at {frequency(point.hz)}", f"{point.ma:g} mA", point.source) for point in points]
     if power.deep is not None:
