@@ -111,7 +111,7 @@ def slow_layers(profile: Profile) -> Iterator[Advice]:
     runs = [0] * len(layers.layers)
     for activation in layers.activations:
         runs[activation.layer] += not activation.cut
-    cost = {at: _per_mac(each, runs[at]) for at, each in numbered if runs[at]}
+    cost = {at: _per_mac(each, runs[at]) for at, each in numbered if runs[at] and any(each.causes.values())}
     lost: list[tuple[float, int, int]] = []
     for at, each in numbered:
         alike = [other for other, layer in numbered if layer.kind == each.kind and other in cost]

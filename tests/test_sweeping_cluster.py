@@ -141,6 +141,11 @@ def test_a_task_that_kills_its_workers_fails_alone(address: str, tmp_path: Path)
     assert noted(log)[0][3000] == 1
 
 
+def test_a_worker_that_cannot_run_anything(address: str) -> None:
+    with pytest.raises(McusimError, match=r"a worker failed \(TypeError: .*install the same mcusim on all of them"):
+        list(spread_on_cluster(address, tasks(1), None, work=partial(int, "x", "y")))  # type: ignore[arg-type]
+
+
 def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcusim.sweeping.cluster.CONNECT_S", 0.5)
     with pytest.raises(McusimError, match="no Dask scheduler answers"):

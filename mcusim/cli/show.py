@@ -170,6 +170,7 @@ def describe_board(board: Board) -> Description:
             ],
         ),
         *_timing(board),
+        *_power(board),
         (
             "devices",
             [
@@ -207,6 +208,21 @@ def _timing(board: Board) -> Description:
             late = (("late_cycles", f"{region.late_cycles.value:,}", region.late_cycles.source),)
             described.append((f"timing of {region.name}", list(late)))
     return described
+
+
+def _power(board: Board) -> Description:
+    """Return the currents that energy is estimated from."""
+    from mcusim.reports.numbers import frequency
+
+    power = board.power
+    if power is None:
+        return []
+    rows = [("supply", f"{power.supply_v:g} V", power.conditions)]
+    for what, points in (("running", power.active), ("asleep", power.sleep)):
+        rows += [(f"{what} at {frequency(point.hz)}", f"{point.ma:g} mA", point.source) for point in points]
+    if power.deep is not None:
+        rows.append((power.deep.name, f"{power.deep.ua:g} µA", power.deep.source))
+    return [("power", rows)]
 
 
 def _span(start: int, size_bytes: int) -> str:

@@ -44,7 +44,9 @@ def energy_note(profile: Profile) -> str:
     clocks = sorted({phase.core_hz for phase in profile.totals.clock})
     beyond = [numbers.frequency(hz) for hz in clocks if not within_points(power.active, hz)]
     text = f"energy: {power.conditions}"
-    if beyond:
+    if beyond and len(power.active) == 1:
+        text += f"; at {', '.join(beyond)} in proportion to the clock"
+    elif beyond:
         text += f"; at {', '.join(beyond)} beyond the figures' clocks, so by their line extended"
     asleep = estimate(profile)
     if asleep is not None and asleep.asleep_s and not power.sleep:

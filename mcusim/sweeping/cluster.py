@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -69,14 +70,12 @@ def _in_flight(
     client: Any, tasks: Sequence[Task], indices: Sequence[int], store: Store | None, work: Work, absent_s: float
 ) -> Iterator[tuple[int, Outcome | None]]:
     """Keep a window of tasks with the scheduler, and yield what comes back; None for a task that Dask gave up."""
-    import distributed
-
     waiting = list(reversed(indices))
     running: dict[Any, int] = {}
     done: SimpleQueue[Any] = SimpleQueue()
     seen_s = time.monotonic()
     while waiting or running:
-        threads = sum(client.nthreads().values())
+        threads = _threads(client)
         if threads:
             seen_s = time.monotonic()
         elif time.monotonic() - seen_s > absent_s:
@@ -93,11 +92,41 @@ def _in_flight(
             future = done.get(timeout=_LOOK_S)
         except Empty:
             continue
-        index = running.pop(future)
-        try:
-            yield index, future.result()
-        except distributed.KilledWorker:
-            yield index, None
+        yield running.pop(future), _outcome(future)
+
+
+def _threads(client: Any) -> int:
+    """Return how many runs the workers can make at once. Raises McusimError where the scheduler is gone."""
+    try:
+        return sum(client.nthreads().values())
+    except (OSError, TimeoutError, CancelledError) as error:
+        raise _gone() from error
+
+
+def _outcome(future: Any) -> Outcome | None:
+    """Return what came of a task that is done; None where Dask gave it up.
+
+    Raises McusimError where a worker cannot run tasks at all, or the scheduler is gone.
+    """
+    import distributed
+    from distributed.comm import CommClosedError
+
+    try:
+        outcome: Outcome = future.result()
+        return outcome
+    except distributed.KilledWorker:
+        return None
+    except McusimError:
+        raise
+    except (CommClosedError, CancelledError) as error:
+        raise _gone() from error
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise McusimError(f"a worker failed ({reason}): install the same mcusim on all of them") from error
+
+
+def _gone() -> McusimError:
+    return McusimError("the Dask scheduler went away: start it and the same command again (what was done is kept)")
 
 
 def _work_there(work: Work, task: Task, store: Store | None) -> Outcome:
