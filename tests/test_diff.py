@@ -148,6 +148,14 @@ def test_names_are_matched_by_themselves_first_and_then_as_clones() -> None:
     assert align_names(before, after) == [(1, 0), (None, 1), (0, 2), (None, 3), (2, None)]
 
 
+def test_a_static_that_moved_to_another_file_is_the_same() -> None:
+    before, after = (
+        [("init (uart.c)", 0), ("init (timer.c)", 4), ("scale (a.c)", 8)],
+        [("init (spi.c)", 0), ("scale (b.c)", 4)],
+    )
+    assert align_names(before, after) == [(None, 0), (2, 1), (0, None), (1, None)]  # which init it was nobody knows
+
+
 def test_a_function_that_does_the_same_under_another_name_was_renamed() -> None:
     before, after = make_profile(), make_profile()
     after.functions[3].name = "pointwise"

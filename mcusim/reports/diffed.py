@@ -66,7 +66,7 @@ class _Item:
 
     def label(self) -> str:
         """Return the name as people read it, with what became of it."""
-        section = {"variable": "variable ", "symbol": "symbol "}.get(self.section, "")
+        section = f"{self.section} " if self.section in ("variable", "symbol") and self.name != REST else ""
         renamed = f" (was {numbers.middle(self.old_name, _LONGEST)})" if self.old_name else ""
         state = f" ({self.state})" if self.state in (NEW, GONE) else ""
         return f"{section}{numbers.middle(self.name, _LONGEST)}{renamed}{state}"
@@ -240,9 +240,16 @@ def _needs(layer: LayerChange) -> str:
 def _function_items(changed: Difference) -> list[_Item]:
     return [
         _Item("function", each.name, each.before, each.after, each.state, each.causes, "", each.old_name,
-              "same instructions" if each.same_code and each.difference else "")
+              _code(each))
         for each in changed.functions
     ]  # fmt: skip
+
+
+def _code(function: Change) -> str:
+    """Return what a function's code says of its difference."""
+    if function.code_bytes:
+        return f"code {numbers.difference(function.code_bytes)} bytes"
+    return "same instructions" if function.same_code and function.difference else ""
 
 
 def _by_size(items: Sequence[_Item]) -> list[_Item]:
@@ -329,11 +336,16 @@ def _reasons(changed: Difference, layers: list[_Item], outside: list[_Item], fun
 def by_cause(causes: Mapping[str, float]) -> str:
     """Return differences by cause, the largest first: 'load +10,000, fetch +2,345'."""
     ordered = sorted(causes.items(), key=lambda item: (-abs(item[1]), item[0]))
-    shown = [f"{cause} {numbers.difference(_whole(value))}" for cause, value in ordered[:_CAUSES]]
+    shown = [f"{cause} {numbers.difference(_short(value))}" for cause, value in ordered[:_CAUSES]]
     rest = sum(value for _, value in ordered[_CAUSES:])
     if len(ordered) > _CAUSES:
-        shown.append(f"others {numbers.difference(_whole(rest))}")
+        shown.append(f"others {numbers.difference(_short(rest))}")
     return ", ".join(shown)
+
+
+def _short(value: float) -> float:
+    """Return a mean without digits that say nothing."""
+    return round(value) if abs(value) >= 10 else _whole(value)
 
 
 def _whole(value: float) -> float:
