@@ -24,9 +24,10 @@ LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
-TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
-# Marker -> the Python packages its tests need (`make oracles` installs them).
-PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert")}
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
+         "browser": ("chromium",)}  # fmt: skip
+# Marker -> the Python packages its tests need (`make oracles` installs the first ones, the tools for tests the others).
+PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert"), "browser": ("playwright",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
 
@@ -38,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tools are missing, or fail it where they are required."""
-    for marker in (*TOOLS, *PACKAGES):
+    for marker in dict.fromkeys((*TOOLS, *PACKAGES)):
         if item.get_closest_marker(marker) is None:
             continue
         missing = [program for program in TOOLS.get(marker, ()) if shutil.which(program) is None]

@@ -54,6 +54,7 @@ LAYERS = (
     ("budgets",),
     ("reports",),
     ("plots",),
+    ("html_report",),
     ("cli",),
 )
 # Nothing right of Profile knows the machine: these import only what is named here.
@@ -77,6 +78,7 @@ NARROW = {
         "profile_memory",
     },
     "plots": {"errors", "profile", "profile_memory", "reports"},
+    "html_report": {"errors", "plots", "profile", "profile_memory", "reports"},
     "board_timing": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},
@@ -121,13 +123,14 @@ OWNERS = {
         "testing",
         "verifying",
     },
+    "plotly": {"html_report"},
     "pytest": {"pytest_plugin"},
     "rich": {"reports"},
     "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
 HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
-         "tflite")  # fmt: skip
+         "plotly", "tflite")  # fmt: skip
 
 
 @dataclass(frozen=True)

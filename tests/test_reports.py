@@ -58,11 +58,13 @@ def test_no_golden_is_left_over() -> None:
 
 def test_the_table_of_formats_and_the_folder_agree() -> None:
     folder = Path(mcusim.reports.__file__).parent
-    assert {path.stem for path in folder.glob("as_*.py")} == {form.module for form in FORMATS.values()}
+    above = {"mcusim.html_report.report"}  # tested in test_html_report.py
+    assert {path.stem for path in folder.glob("as_*.py")} | above == {form.module for form in FORMATS.values()}
 
 
 def test_every_format_has_a_golden() -> None:
-    assert {form for form, _ in GOLDENS.values()} == set(FORMATS)
+    no_golden = {"html"}  # the page holds a library that is not ours to commit
+    assert {form for form, _ in GOLDENS.values()} | no_golden == set(FORMATS)
 
 
 @pytest.mark.parametrize("width", [60, 72, 80, 100, 120, 160, 250])
@@ -83,7 +85,7 @@ def test_the_column_sorted_by_is_never_left_out(sort: str) -> None:
 
 @given(profiles(), st.sampled_from(sorted(FORMATS)), st.booleans())
 def test_any_profile_renders_the_same_twice(profile: Profile, form: str, tree: bool) -> None:
-    options = RenderOptions(tree=tree and form != "json", color=False)
+    options = RenderOptions(tree=tree and form not in ("json", "html"), color=False)
     text = render(profile, form, options=options)
     assert text == render(profile_io.loads(profile_io.dumps(profile)), form, options=options)
     assert text.endswith("\n")

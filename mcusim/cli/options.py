@@ -126,8 +126,9 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides how a report looks."""
     group = parser.add_argument_group("the report")
     group.add_argument(
-        "--format", type=one_of("format", FORMATS), default="text", metavar="FORMAT", help=_choices(FORMATS, "text")
-    )
+        "-f", "--format", type=one_of("format", FORMATS), default="text", metavar="FORMAT",
+        help=_choices(FORMATS, "text"),
+    )  # fmt: skip
     group.add_argument(
         "--show", type=several(one_of("section", [*SECTIONS, *SECTION_GROUPS])), default=(), metavar="SECTION,...",
         help=f"only these: {', '.join(SECTIONS)}; or {', '.join(SECTION_GROUPS)}",

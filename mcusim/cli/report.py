@@ -12,6 +12,7 @@ Examples:
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
   mcusim report run.json --budget --junit budgets.xml       hold it against the budgets of mcusim.toml
+  mcusim report run.json -f html -o report.html             a page for a browser, with charts (docs/html-report.md)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from mcusim import exits, output
 from mcusim.cli import budgeting, console, options
+from mcusim.errors import McusimError
 from mcusim.reports.options import DEFAULT_WIDTH
 
 
@@ -45,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
+    if args.format == "html" and args.output is None and sys.stdout.isatty():
+        raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     code = exits.DONE
     if args.budget:
         document, code = budgeting.Budgeting(args, asked, [args.profile]).check(load_profile(args.profile))

@@ -34,7 +34,7 @@ from mcusim.reports import numbers
 
 HEIGHT = 2.5  # of the curve, in inches
 _VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
-_COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
+COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
 _HEADROOM = 1.3  # room above the highest line for what is written there
 _LIMIT_IN_SCALE = 1.5  # the board's limit is drawn where it is at most so far above what is used
 
@@ -57,25 +57,27 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
 
 def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
     """Return a patch for each zone that can be seen somewhere in the span, from the bottom."""
-    _, rows = _thinned(memory, span)
+    _, rows = thinned(memory, span)
     least_bytes = _VISIBLE * _highest(memory, rows) * _HEADROOM / (HEIGHT * POINTS)
     seen = [
-        zone for zone in _zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)
+        zone for zone in zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)
     ]
     return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
 
 
-def _reserved(memory: MemoryProfile) -> int:
+def reserved(memory: MemoryProfile) -> int:
+    """Return the bytes of SRAM that are reserved: statics, stacks and heap at their deepest."""
     budget = memory.budget
     return budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
 
 
 def _highest(memory: MemoryProfile, rows: Sequence[int]) -> int:
     """Return the highest of what is drawn, in bytes, without the board's limit."""
-    return max(_reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
+    return max(reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
 
 
-def _zones(memory: MemoryProfile) -> list[str]:
+def zones(memory: MemoryProfile) -> list[str]:
+    """Return the zones that were ever live, from the bottom of the picture."""
     return [zone for zone in ZONES if any(memory.timeline.live_by_zone.get(zone, ()))]
 
 
@@ -85,10 +87,10 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     assert memory is not None
     axes = page.axes(HEIGHT)
     over_time(axes, span)
-    starts, rows = _thinned(memory, span)
+    starts, rows = thinned(memory, span)
     below = [0.0] * (len(rows) + 1)
     edges = [span.x(start) for start in [*starts, span.end_cycles]]
-    for zone in _zones(memory):
+    for zone in zones(memory):
         live = [memory.timeline.live_by_zone[zone][row] / 1024 for row in rows]
         above = [low + more for low, more in zip(below, [*live, live[-1] if live else 0.0], strict=True)]
         area = axes.fill_between(edges, below, above, step="post", color=ZONE_COLORS[zone], linewidth=0)
@@ -99,12 +101,12 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     return axes
 
 
-def _thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
+def thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
     """Return the stretches that are drawn: their starts and rows; of many in one column, the one with most live."""
     timeline = memory.timeline
     starts = timeline.start_cycles
     ends = [*starts[1:], max(span.end_cycles, starts[-1])]
-    column = (span.end_cycles - span.start_cycles) / _COLUMNS
+    column = (span.end_cycles - span.start_cycles) / COLUMNS
     chosen: list[tuple[int, int]] = []
     last = -1
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -127,7 +129,7 @@ def _draw_levels(axes: Axes, page: Page, profile: Profile, span: Span) -> None:
     memory = profile.memory
     assert memory is not None
     budget = memory.budget
-    reserved_bytes = _reserved(memory)
+    reserved_bytes = reserved(memory)
     peak = _peak_row(memory, span)
     highest = max(reserved_bytes, memory.timeline.live_bytes[peak], 1)
     in_scale = highest < budget.sram_bytes <= _LIMIT_IN_SCALE * highest or 0 < budget.sram_bytes <= highest

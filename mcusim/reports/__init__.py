@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendering: a `Profile` in, a string out. One module `as_*.py` per format, listed in `FORMATS`.
+"""Rendering: a `Profile` in, a string out. One module per format, listed in `FORMATS`.
 
-Importing this package is cheap; a format's own module is imported when it is asked for.
+Importing this package is cheap; a format's own module is imported when it is asked for. Those of text are `as_*.py` of
+this package; the HTML page needs the pictures' code and is a package above this one, found by its name only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ __all__ = ["FORMATS", "Format", "RenderOptions", "check", "render"]
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the module in this package that has `render(profile, options) -> str`, and what it is good for."""
+    """A format: the module that has `render(profile, options) -> str`, and what it is good for.
+
+    `module` is one of this package, or a whole dotted name.
+    """
 
     module: str
     title: str
@@ -33,6 +37,7 @@ FORMATS: dict[str, Format] = {
     "json": Format("as_json", "the whole profile, as saved by -o"),
     "csv": Format("as_csv", "one table (functions, or --tree, --lines, --annotate, --show SECTION) with plain numbers"),
     "markdown": Format("as_markdown", "the text report as GitHub tables, for a pull request or a CI summary"),
+    "html": Format("mcusim.html_report.report", "one page for a browser: charts, tables, code; needs no network"),
 }
 
 
@@ -46,9 +51,9 @@ def check(format: str, options: RenderOptions) -> None:
         if word not in SECTIONS and word not in SECTION_GROUPS:
             raise unknown_name("section", word, [*SECTIONS, *SECTION_GROUPS])
     matcher(options.match)
-    if format == "json" and replace(options, width=0, color=False) != RenderOptions(width=0):
+    if format in ("json", "html") and replace(options, width=0, color=False) != RenderOptions(width=0):
         raise McusimError(
-            "json is always the whole profile: drop --show, --sort, --top, --match, --tree, --lines, --annotate, "
+            f"{format} is always the whole profile: drop --show, --sort, --top, --match, --tree, --lines, --annotate, "
             "or choose --format csv"
         )
     details = options.tree + options.lines + (options.annotate is not None)
@@ -64,6 +69,7 @@ def render(profile: Profile, format: str = "text", *, options: RenderOptions | N
     Raises `McusimError` for a format that does not exist or an option that the format or the profile cannot serve.
     """
     check(format, options or RenderOptions())
-    module = import_module(f"mcusim.reports.{FORMATS[format].module}")
+    name = FORMATS[format].module
+    module = import_module(name if "." in name else f"mcusim.reports.{name}")
     text: str = module.render(profile, options or RenderOptions())
     return text

@@ -108,15 +108,20 @@ def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) ->
     return tables or [functions_table(profile, options, audience=audience)]
 
 
-def causes_table(profile: Profile) -> Table:
-    """Return the cycles by cause, in the profile's report order; causes that cost nothing are left out."""
+def causes_table(profile: Profile, causes: dict[str, int] | None = None, title: str = "Cycles by cause") -> Table:
+    """Return the cycles by cause, in the profile's report order; causes that cost nothing are left out.
+
+    `causes` are those of a part of the run, of which the shares are then; None: of all of it.
+    """
+    part = profile.totals.causes if causes is None else causes
+    whole = profile.totals.cycles if causes is None else sum(causes.values())
     rows = []
     for cause in causes_in_order(profile):
-        cycles = profile.totals.causes[cause]
+        cycles = part.get(cause, 0)
         if cycles:
-            share = numbers.share_percent(cycles, profile.totals.cycles)
+            share = numbers.share_percent(cycles, whole)
             rows.append(Row((cycles, share, share, cause, profile.cause_titles.get(cause, ""))))
-    return Table("Cycles by cause", _CAUSE_COLUMNS, rows)
+    return Table(title, _CAUSE_COLUMNS, rows)
 
 
 _PLAIN_TABLES = {"tasks": tasks_table, "causes": causes_table, "registers": guessed_table}
