@@ -78,7 +78,7 @@ NARROW = {
         "profile_memory",
     },
     "plots": {"errors", "profile", "profile_memory", "reports"},
-    "html_report": {"errors", "plots", "profile", "profile_memory", "reports"},
+    "html_report": {"diff", "errors", "plots", "profile", "profile_memory", "reports"},
     "board_timing": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},

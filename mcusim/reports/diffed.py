@@ -14,6 +14,7 @@ from mcusim.reports.options import DEFAULT_LAYER_ROWS
 from mcusim.reports.table import Cell, Column, Row, Table
 
 SCHEMA_VERSION = 1
+TOTALS, REASONS = "Totals", "What changed most, and why"  # titles of the first tables
 _REASONS = 10  # of what changed most
 _CAUSES = 4  # that are named of one change
 _LONGEST = 40  # characters of a name in a table for people
@@ -95,7 +96,7 @@ def diff_document(changed: Difference, before: str, after: str, *, top: int, eve
     )
     rows = Table("Differences", columns, [item.row(keys) for item in whole])
     tables = [
-        _table("Totals", _totals(changed), 0, everything=True, bare=True),
+        _table(TOTALS, _totals(changed), 0, everything=True, bare=True),
         _reasons(changed, layers, outside, functions),
         _table("Cycles by cause", causes, 0, everything=everything, bare=True),
         _layers_table(changed, layers, outside, DEFAULT_LAYER_ROWS if top else 0, everything=everything),
@@ -330,7 +331,7 @@ def _reasons(changed: Difference, layers: list[_Item], outside: list[_Item], fun
     remark = ""
     if rest:
         remark = f"{numbers.count(len(rest))} more, {numbers.difference(sum(item.difference for item in rest))}"
-    return Table("What changed most, and why", _REASON_COLUMNS, rows, remark)
+    return Table(REASONS, _REASON_COLUMNS, rows, remark)
 
 
 def by_cause(causes: Mapping[str, float]) -> str:
