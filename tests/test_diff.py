@@ -285,6 +285,7 @@ def test_other_numbers_of_inferences_are_compared_by_the_mean() -> None:
     changed = difference(before, after)
     text = render_document(diff_document(changed, "a", "b", top=20), "text", width=100)
     assert "Different numbers of inferences: 1 before, 3 after" in text
+    assert "layers: of an inference; outside of layers: of the run" in text
     assert before.layers is not None
     assert after.layers is not None
     own = [sum(sum(layer.causes.values()) for layer in each.layers) for each in (before.layers, after.layers)]
@@ -411,6 +412,11 @@ def test_diff_on_the_command_line(folder: Path, capsys: pytest.CaptureFixture[st
     assert main(["diff", "after.json", "before.json", "--fail-above", "1"]) == 0
     assert main(["diff", "before.json", "after.json", "--format", "markdown", "-o", "diff.md"]) == 0
     assert (folder / "diff.md").read_text().startswith("## ")
+    cut = network()
+    cut.end.kind = NOT_WHOLE
+    save(cut, folder / "cut.json")
+    assert main(["diff", "before.json", "cut.json"]) == 0
+    assert main(["diff", "before.json", "cut.json", "--fail-above", "50"]) == 1
     assert main(["diff", "before.json", "none.json"]) == 2
     assert "none.json: cannot be read" in capsys.readouterr().err
 

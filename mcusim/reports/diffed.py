@@ -129,7 +129,7 @@ def _lead(changed: Difference) -> list[str]:
     if old.image.name != new.image.name:
         said.append(f"Different firmware by name: {old.image.name} before, {new.image.name} after.")
     said += [f"The run {when} was not whole: {each.end.text}." for when, each in (("before", old), ("after", new))
-             if each.end.kind in ("max-cycles", "timeout", "interrupted", "fault")]  # fmt: skip
+             if each.end.cut]  # fmt: skip
     said += _unequal(old, new)
     if old.output != new.output:
         said.append("The firmware printed something else (which may be its cycles).")
@@ -295,8 +295,7 @@ def _layers_table(
     shown = [item for item in kept if id(item) in largest]
     rows = [item.row() for item in shown]
     rows.append(_Item("layer", "all layers", *changed.inference, "changed", {}).row())
-    once = all(each.layers is not None and each.layers.inferences == 1 for each in (changed.before, changed.after))
-    title = "Layers, own cycles" + ("" if once else " of an inference; outside of layers, of the run")
+    title = "Layers, own cycles" + ("" if _once(changed) else " of an inference; outside of layers, of the run")
     parts = ["own cycles: without nested layers"]
     memory = changed.after.memory
     if memory is not None and any(item.needs for item in layers):
@@ -328,10 +327,17 @@ def _reasons(changed: Difference, layers: list[_Item], outside: list[_Item], fun
         what = f"layer {item.number} {item.label()}" if item.section == "layer" else item.label()
         rows.append(Row((item.difference, item.percent, f"{what}: {item.why()}" if item.why() else what)))
     rest = ordered[_REASONS:]
-    remark = ""
+    parts = []
     if rest:
-        remark = f"{numbers.count(len(rest))} more, {numbers.difference(sum(item.difference for item in rest))}"
-    return Table(REASONS, _REASON_COLUMNS, rows, remark)
+        parts.append(f"{numbers.count(len(rest))} more, {numbers.difference(sum(item.difference for item in rest))}")
+    if layers and not _once(changed):
+        parts.append("layers: of an inference; outside of layers: of the run")
+    return Table(REASONS, _REASON_COLUMNS, rows, "; ".join(parts))
+
+
+def _once(changed: Difference) -> bool:
+    """Whether there is one inference on either side, so that layers and the run are of the same time."""
+    return all(each.layers is not None and each.layers.inferences == 1 for each in (changed.before, changed.after))
 
 
 def by_cause(causes: Mapping[str, float]) -> str:
