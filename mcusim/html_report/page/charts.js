@@ -9,9 +9,16 @@ mcusim.charts = (() => {
   const CONFIG = {
     displaylogo: false,
     responsive: true,
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     doubleClick: "reset",
+    plotlyServerURL: "", // nothing is ever sent
   };
+  // The buttons of a chart, each named: versions of the library add others, such as one that uploads the chart.
+  const ZOOM_BUTTONS = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
+
+  function configOf(name) {
+    const flat = mcusim.data.charts[name].traces.every((trace) => trace.type !== "icicle");
+    return { ...CONFIG, modeBarButtons: flat ? ZOOM_BUTTONS : [["toImage"]] };
+  }
 
   // The library is compressed with zlib and written as base64, so that the page stays small.
   async function unpack() {
@@ -87,7 +94,7 @@ mcusim.charts = (() => {
     const place = document.getElementById(name);
     place.replaceChildren();
     const key = shownKey[name] || "";
-    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), CONFIG);
+    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), configOf(name));
     drawn.add(name);
     place.on("plotly_click", (event) => {
       const key = event.points[0]?.customdata;
@@ -108,7 +115,7 @@ mcusim.charts = (() => {
     traces.forEach((trace, at) => {
       if (trace.type === "icicle") trace.level = place.data[at].level;
     });
-    Plotly.react(place, traces, layout, CONFIG);
+    Plotly.react(place, traces, layout, configOf(name));
   }
 
   mcusim.onSelect((kind, key) => {
