@@ -70,21 +70,29 @@ mcusim.charts = (() => {
 
   // Return the traces; points that are not what is selected fade.
   function tracesOf(name, key) {
-    const line = colors().paper;
+    const { paper: line, ink } = colors();
     return mcusim.data.charts[name].traces.map((trace) => {
       if (trace.type === "icicle") {
         return { ...trace, marker: { ...trace.marker, line: { ...trace.marker.line, color: line } } };
       }
       if (!trace.customdata || trace.meta === "quiet") return trace;
       const points = trace.customdata.flatMap((each, at) => (each === key ? [at] : []));
-      const selected = key && spansOrPoints(name, key) ? points : null;
-      const marker = trace.orientation === "h" ? { ...trace.marker, line: { ...trace.marker.line, color: line } } : trace.marker;
-      return { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
+      const selected = key && isShown(name, key) ? points : null;
+      const marker = { ...trace.marker };
+      if (trace.orientation === "h") marker.line = { ...trace.marker.line, color: line };
+      const made = { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
+      if (selected && trace.insidetextfont) {
+        // What fades is pale: its name is written in the page's ink.
+        const { color } = trace.insidetextfont;
+        const own = (at) => (Array.isArray(color) ? color[at] : color);
+        made.insidetextfont = { color: trace.customdata.map((each, at) => (each === key ? own(at) : ink)) };
+      }
+      return made;
     });
   }
 
-  // Return whether a chart shows what is selected at all: else nothing fades.
-  function spansOrPoints(name, key) {
+  // Return whether a chart shows what is selected at all: if not, nothing fades.
+  function isShown(name, key) {
     return mcusim.data.charts[name].traces.some((trace) => trace.customdata?.includes(key));
   }
 
