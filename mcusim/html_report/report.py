@@ -69,11 +69,7 @@ def _tables(profile: Profile, names: Iterable[str], *, titled: bool) -> list[tup
 
 
 def _own(profile: Profile) -> list[Section]:
-    return [
-        Section(name, title, body)
-        for name in _OWN_PLACE
-        for title, body in _tables(profile, [name], titled=False)
-    ]
+    return [Section(name, title, body) for name in _OWN_PLACE for title, body in _tables(profile, [name], titled=False)]
 
 
 def _more(profile: Profile) -> Section | None:
