@@ -75,6 +75,11 @@ class EndInfo:
         """True when wall time decided where the run ended, so that it cannot be repeated exactly."""
         return self.kind in ("timeout", "interrupted")
 
+    @property
+    def cut(self) -> bool:
+        """True when the run did not come to an end of its own, so that its figures are of a part."""
+        return self.partial or self.kind in ("max-cycles", "fault")
+
 
 @dataclass
 class ClockPhase:

@@ -99,7 +99,7 @@ NARROW = {
         "profile_power",
     },
     "plots": {"errors", "profile", "profile_memory", "reports"},
-    "html_report": {"errors", "plots", "profile", "profile_memory", "reports"},
+    "html_report": {"diff", "errors", "plots", "profile", "profile_memory", "reports"},
     "board_power": set(),
     "board_timing": set(),
     "processes": set(),

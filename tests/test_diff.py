@@ -148,6 +148,14 @@ def test_names_are_matched_by_themselves_first_and_then_as_clones() -> None:
     assert align_names(before, after) == [(1, 0), (None, 1), (0, 2), (None, 3), (2, None)]
 
 
+def test_a_static_that_moved_to_another_file_is_the_same() -> None:
+    before, after = (
+        [("init (uart.c)", 0), ("init (timer.c)", 4), ("scale (a.c)", 8)],
+        [("init (spi.c)", 0), ("scale (b.c)", 4)],
+    )
+    assert align_names(before, after) == [(None, 0), (2, 1), (0, None), (1, None)]  # which init it was nobody knows
+
+
 def test_a_function_that_does_the_same_under_another_name_was_renamed() -> None:
     before, after = make_profile(), make_profile()
     after.functions[3].name = "pointwise"
@@ -277,6 +285,7 @@ def test_other_numbers_of_inferences_are_compared_by_the_mean() -> None:
     changed = difference(before, after)
     text = render_document(diff_document(changed, "a", "b", top=20), "text", width=100)
     assert "Different numbers of inferences: 1 before, 3 after" in text
+    assert "layers: of an inference; outside of layers: of the run" in text
     assert before.layers is not None
     assert after.layers is not None
     own = [sum(sum(layer.causes.values()) for layer in each.layers) for each in (before.layers, after.layers)]
@@ -403,6 +412,11 @@ def test_diff_on_the_command_line(folder: Path, capsys: pytest.CaptureFixture[st
     assert main(["diff", "after.json", "before.json", "--fail-above", "1"]) == 0
     assert main(["diff", "before.json", "after.json", "--format", "markdown", "-o", "diff.md"]) == 0
     assert (folder / "diff.md").read_text().startswith("## ")
+    cut = network()
+    cut.end.kind = NOT_WHOLE
+    save(cut, folder / "cut.json")
+    assert main(["diff", "before.json", "cut.json"]) == 0
+    assert main(["diff", "before.json", "cut.json", "--fail-above", "50"]) == 1
     assert main(["diff", "before.json", "none.json"]) == 2
     assert "none.json: cannot be read" in capsys.readouterr().err
 

@@ -184,12 +184,21 @@ def test_zoom_is_kept_when_something_is_selected(wide: Visit) -> None:
 
 
 def test_a_click_in_the_flame_graph_zooms_in_and_shows_the_code(wide: Visit) -> None:
+    level = "document.getElementById('flame')._fullData[0].level || '0'"
+    assert wide(level) == "0"
     wide.page.locator("#flame .slice", has_text="conv2d_1x1").first.click()
-    level = wide.page.locator("#flame .pathbar .slicetext, #flame .pathbar")
-    level.first.wait_for(timeout=WAIT_MS)
-    assert wide("document.getElementById('flame').data[0].level || document.getElementById('flame')._fullData[0].level")
+    wide.page.locator("#flame .pathbar", has_text="network_run").wait_for(timeout=WAIT_MS)
+    assert wide(level) != "0"
     assert wide("document.querySelector('#part-function h3').textContent").startswith("conv2d_1x1, ")
     assert wide.page.locator("#part-function tr.source").count() > 0
+    wide.page.locator("#flame .pathbar", has_text="whole run").click()
+    wide.page.locator("#flame .pathbar").first.wait_for(state="detached", timeout=WAIT_MS)
+    assert wide(level) == "0"
+
+
+def test_no_button_sends_anything(wide: Visit) -> None:
+    titles = "[...new Set([...document.querySelectorAll('.modebar-btn')].map((each) => each.dataset.title))].sort()"
+    assert wide(titles) == ["Download plot as a PNG", "Pan", "Reset axes", "Zoom", "Zoom in", "Zoom out"]
 
 
 def test_branches_of_the_call_tree_fold(wide: Visit) -> None:

@@ -23,8 +23,8 @@ from mcusim.profile import Profile
 from mcusim.profile_io import load_profile
 
 HOLDS, BROKEN, NEW = "holds", "broken", "not in the baseline"
-# Ends that leave a run in its middle, and what to do.
-_CUT = {
+# What to do about ends that leave a run in its middle (`EndInfo.cut`).
+_ADVICE = {
     "max-cycles": "end it with --until SYMBOL:N, or raise --max-cycles",
     "timeout": "raise --timeout, or end it with --until SYMBOL:N or --max-cycles",
     "interrupted": "let it run to its end",
@@ -132,9 +132,10 @@ def _outcomes(profile: Profile, budget: Budget, base: _Baseline | None) -> list[
 
 
 def _cut(profile: Profile) -> str:
-    advice = _CUT.get(profile.end.kind)
-    return f"the run did not come to its end ({profile.end.text}), so its figures are of a part: {advice}" if advice \
-        else ""  # fmt: skip
+    if not profile.end.cut:
+        return ""
+    text = f"the run did not come to its end ({profile.end.text}), so its figures are of a part"
+    return f"{text}: {_ADVICE[profile.end.kind]}"
 
 
 class _Baseline:

@@ -5,23 +5,29 @@ Layers are matched by name and order, functions by name, also where a compiler h
 same board gives no difference at all, so whatever is printed is real. For totals of several profiles side by side, or
 several settings of one firmware, see 'mcusim compare'.
 
-The exit code is 0, or 1 with --fail-above if an inference (without layers: the run) takes more cycles than that.
+The exit code is 0, or 1 with --fail-above if an inference (without layers: the run) takes more cycles than that, or if
+one of the runs did not come to its end.
 
 Examples:
   mcusim diff before.json after.json                      what got slower, why, and the total
   mcusim diff before.json after.json --format markdown    for a pull request
   mcusim diff before.json after.json --fail-above 1       for CI: exit code 1 above 1 %
   mcusim diff before.json after.json --all --top 0        what did not change as well
+  mcusim diff before.json after.json --format html -o diff.html    a page with a differential flame graph
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from mcusim import exits
 from mcusim.cli import options
-from mcusim.reports.options import DEFAULT_TOP
+from mcusim.errors import McusimError
+from mcusim.reports.options import DEFAULT_TOP, DOCUMENT_FORMATS
+
+HTML = "html"  # tables and a differential flame graph, for a browser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-above", type=options.percentage, metavar="PERCENT",
         help="exit code 1 if it takes more cycles than this",
     )  # fmt: skip
-    options.add_document_options(parser)
+    options.add_document_options(parser, formats=(*DOCUMENT_FORMATS, HTML))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,9 +52,18 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.profile_io import load_profile
     from mcusim.reports.diffed import diff_document
 
+    if args.format == HTML and args.output is None and sys.stdout.isatty():
+        raise McusimError("--format html is a page for a browser, not for a terminal: add -o diff.html")
     options.check_output(args, [args.before, args.after])
     changed = difference(load_profile(args.before), load_profile(args.after))
     document = diff_document(changed, str(args.before), str(args.after), top=args.top, everything=args.all)
-    options.print_document(args, document)
-    slower = args.fail_above is not None and changed.slower_percent > args.fail_above
-    return exits.FAILED if slower else exits.DONE
+    if args.format == HTML:
+        from mcusim.html_report.difference import render_difference
+
+        options.print_text(args, render_difference(changed, document))
+    else:
+        options.print_document(args, document)
+    if args.fail_above is None:
+        return exits.DONE
+    cut = changed.before.end.cut or changed.after.end.cut  # of a part nothing can be said
+    return exits.FAILED if cut or changed.slower_percent > args.fail_above else exits.DONE

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse, dispatch, and turn what goes wrong into one line and an exit code.
 
-Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output
-went away.
+Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim, or something that was checked is not so (a budget, a kernel, a
+run that ended in a fault); 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output went away.
 `mcusim run` returns the firmware's own status instead of 0.
 
 Nothing heavy is imported here or at the top of a command's module: `mcusim --help` answers at once.

@@ -209,12 +209,11 @@ def jobs(args: argparse.Namespace) -> int:
     return default_processes()
 
 
-def add_document_options(parser: argparse.ArgumentParser) -> None:
+def add_document_options(parser: argparse.ArgumentParser, *, formats: Iterable[str] = tuple(DOCUMENT_FORMATS)) -> None:
     """Add how the tables of a command that prints tables only are printed, and where to."""
     parser.add_argument(
-        "--format", type=one_of("format", DOCUMENT_FORMATS), default="text", metavar="FORMAT",
-        help=_choices(DOCUMENT_FORMATS, "text"),
-    )  # fmt: skip
+        "--format", type=one_of("format", formats), default="text", metavar="FORMAT", help=_choices(formats, "text")
+    )
     parser.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
@@ -236,7 +235,14 @@ def print_document(args: argparse.Namespace, document: Document) -> None:
         width, color = args.width or console.width(sys.stdout, DEFAULT_WIDTH), console.color(sys.stdout)
         console.write(render_document(document, args.format, width=width, color=color))
         return
-    text = render_document(document, args.format, width=args.width or DEFAULT_WIDTH)
+    print_text(args, render_document(document, args.format, width=args.width or DEFAULT_WIDTH))
+
+
+def print_text(args: argparse.Namespace, text: str) -> None:
+    """Print what is rendered already to where the options of `add_document_options` say."""
+    if args.output is None:
+        console.write(text)
+        return
     output.write(args.output, text.encode("utf-8"), force=args.force)
     console.say(f"wrote {args.output}")
 

@@ -7,7 +7,8 @@ equal ones those that cost alike. So a layer that was put in or taken out shows 
 partners. Layers below a layer are matched where their parents are.
 
 Functions are matched by name; then by name without what compilers append to clones (`.part.0`, `.isra.1`,
-`.constprop.0`); then, where one function on either side executes just the same instructions as often, as renamed.
+`.constprop.0`); then, where there is one of that name on either side, wherever its file is; then, where one function on
+either side executes just the same instructions as often, as renamed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Pair = tuple[int | None, int | None]  # an index in either profile, None where i
 
 # What GCC and Clang append to the names of clones and of functions that had to be told apart.
 _CLONE = re.compile(r"(\.(part|isra|constprop|cold|lto_priv|llvm|specialized|clone)(\.\d+)*)+(?=$| \()")
+_FILE = re.compile(r" \([^()]+\)$")  # what tells statics of one name apart
 _WORTH = {"name": 4.0, "kind": 2.0, "shape": 2.0, "macs": 1.0, "constants": 0.5}
 _COST_WORTH = 0.4  # less than any of the others: only breaks ties between them
 _LEAST = 2.0  # of a pair: below it they are two layers
@@ -123,7 +125,9 @@ _Pass = tuple[Sequence[object], Sequence[object], bool]
 
 
 def _by_name(before: Sequence[str], after: Sequence[str]) -> list[_Pass]:
-    return [(before, after, False), ([*map(clone_base, before)], [*map(clone_base, after)], False)]
+    bases = [*map(clone_base, before)], [*map(clone_base, after)]
+    plain = [_FILE.sub("", name) for name in bases[0]], [_FILE.sub("", name) for name in bases[1]]
+    return [(before, after, False), (*bases, False), (*plain, True)]
 
 
 def _match(addresses_before: Sequence[int], addresses_after: Sequence[int], passes: Sequence[_Pass]) -> list[Pair]:

@@ -25,7 +25,8 @@ class Change:
     """A figure before and after, None where the thing does not exist.
 
     `old_name` is the name before where it was another one. `causes` are differences in cycles by cause, without those
-    that stayed, and add up to the difference. `same_code` says that the same instructions ran as often (None: unknown).
+    that stayed, and add up to the difference. `same_code` says that the same instructions ran as often (None: unknown),
+    `code_bytes` how much larger a function is that is there before and after.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Change:
     instructions: int = 0
     old_name: str = ""
     same_code: bool | None = None
+    code_bytes: int = 0
 
     @property
     def difference(self) -> int:
@@ -51,7 +53,7 @@ class Change:
         """One of same, changed, new, gone, renamed (and nothing else)."""
         if self.before is None or self.after is None:
             return NEW if self.before is None else GONE
-        if self.difference or self.causes or self.instructions:
+        if self.difference or self.causes or self.instructions or self.code_bytes:
             return CHANGED
         return RENAMED if self.old_name else SAME
 
@@ -299,6 +301,7 @@ def _functions(before: Profile, after: Profile) -> list[Change]:
                 (new.instructions if new is not None else 0) - (old.instructions if old is not None else 0),
                 old.name if old is not None and new is not None and old.name != new.name else "",
                 same,
+                new.size_bytes - old.size_bytes if old is not None and new is not None else 0,
             )
         )
     return changes

@@ -40,7 +40,8 @@ def place(chart: Chart) -> str:
     """Return the HTML in which the chart is drawn."""
     return (
         f'<figure class="chart" id="{escape(chart.name)}" role="figure" aria-label="{escape(chart.about)}" '
-        f'style="min-height:{chart.height}px"><p class="waiting">drawing the chart …</p></figure>'
+        f'style="min-height:{chart.height}px">'
+        '<p class="waiting">The chart is drawn by a script of the page.</p></figure>'
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mcusim.errors import McusimError
 from mcusim.html_report import flame
 from mcusim.html_report.charts import Chart, place
 from mcusim.html_report.markup import Look, details, escape, paragraph, part, table_html
@@ -86,12 +85,15 @@ def functions_section(profile: Profile) -> Section:
 
 
 def lines_section(profile: Profile) -> Section | None:
-    """Return the source lines by cycles; None where the firmware has no line information."""
-    try:
-        table = lines_table(profile, RenderOptions(top=MOST_LINES), audience="people")
-    except McusimError:  # no executed instruction has any: the remark on how to build is the text report's
+    """Return the source lines by cycles, or what to do to get them; None where no instruction is known at all."""
+    if not profile.instructions:
         return None
-    return Section("lines", "Source lines", table_html(table, Look("source-lines", titled=False)))
+    title = "Source lines"
+    if not any(each.file is not None and each.line for each in profile.instructions):
+        how = "No executed instruction has line information: build the firmware with -g."
+        return Section("lines", title, paragraph(how))
+    table = lines_table(profile, RenderOptions(top=MOST_LINES), audience="people")
+    return Section("lines", title, table_html(table, Look("source-lines", titled=False)))
 
 
 def labels(profile: Profile) -> dict[str, str]:

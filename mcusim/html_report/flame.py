@@ -61,8 +61,8 @@ def flame_chart(name: str, about: str, nodes: Sequence[FlameNode]) -> Chart:
         "pathbar": {"thickness": _LEVEL_PIXELS},
         "root": {"color": _GREY},
     }
-    layout = {"margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "uniformtext": {"mode": "hide", "minsize": 9}}
-    return Chart(name, about, [trace], layout, _LEVEL_PIXELS * (max(levels) + 3))
+    layout = {"margin": {"l": 0, "r": 0, "t": _LEVEL_PIXELS + 2, "b": 0}, "uniformtext": {"mode": "hide", "minsize": 9}}
+    return Chart(name, about, [trace], layout, _LEVEL_PIXELS * (max(levels) + 2) + 2)
 
 
 def _levels(nodes: Sequence[FlameNode]) -> list[int]:

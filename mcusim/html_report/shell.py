@@ -23,7 +23,8 @@ from mcusim.reports.numbers import printable
 
 # Scripts in the order in which they run; each says what it is for.
 SCRIPTS = ("core.js", "tables.js", "code.js", "charts.js")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
+_POLICY += "form-action 'none'; base-uri 'none'"
 _LICENSE = (
     "Charts are drawn by plotly.js, copyright 2012-2026 Plotly, Inc., MIT license; this page holds it whole and "
     "compressed."

@@ -14,6 +14,7 @@ from mcusim.reports.options import DEFAULT_LAYER_ROWS
 from mcusim.reports.table import Cell, Column, Row, Table
 
 SCHEMA_VERSION = 1
+TOTALS, REASONS = "Totals", "What changed most, and why"  # titles of the first tables
 _REASONS = 10  # of what changed most
 _CAUSES = 4  # that are named of one change
 _LONGEST = 40  # characters of a name in a table for people
@@ -66,7 +67,7 @@ class _Item:
 
     def label(self) -> str:
         """Return the name as people read it, with what became of it."""
-        section = {"variable": "variable ", "symbol": "symbol "}.get(self.section, "")
+        section = f"{self.section} " if self.section in ("variable", "symbol") and self.name != REST else ""
         renamed = f" (was {numbers.middle(self.old_name, _LONGEST)})" if self.old_name else ""
         state = f" ({self.state})" if self.state in (NEW, GONE) else ""
         return f"{section}{numbers.middle(self.name, _LONGEST)}{renamed}{state}"
@@ -95,7 +96,7 @@ def diff_document(changed: Difference, before: str, after: str, *, top: int, eve
     )
     rows = Table("Differences", columns, [item.row(keys) for item in whole])
     tables = [
-        _table("Totals", _totals(changed), 0, everything=True, bare=True),
+        _table(TOTALS, _totals(changed), 0, everything=True, bare=True),
         _reasons(changed, layers, outside, functions),
         _table("Cycles by cause", causes, 0, everything=everything, bare=True),
         _layers_table(changed, layers, outside, DEFAULT_LAYER_ROWS if top else 0, everything=everything),
@@ -128,7 +129,7 @@ def _lead(changed: Difference) -> list[str]:
     if old.image.name != new.image.name:
         said.append(f"Different firmware by name: {old.image.name} before, {new.image.name} after.")
     said += [f"The run {when} was not whole: {each.end.text}." for when, each in (("before", old), ("after", new))
-             if each.end.kind in ("max-cycles", "timeout", "interrupted", "fault")]  # fmt: skip
+             if each.end.cut]  # fmt: skip
     said += _unequal(old, new)
     if old.output != new.output:
         said.append("The firmware printed something else (which may be its cycles).")
@@ -240,9 +241,16 @@ def _needs(layer: LayerChange) -> str:
 def _function_items(changed: Difference) -> list[_Item]:
     return [
         _Item("function", each.name, each.before, each.after, each.state, each.causes, "", each.old_name,
-              "same instructions" if each.same_code and each.difference else "")
+              _code(each))
         for each in changed.functions
     ]  # fmt: skip
+
+
+def _code(function: Change) -> str:
+    """Return what a function's code says of its difference."""
+    if function.code_bytes:
+        return f"code {numbers.difference(function.code_bytes)} bytes"
+    return "same instructions" if function.same_code and function.difference else ""
 
 
 def _by_size(items: Sequence[_Item]) -> list[_Item]:
@@ -287,8 +295,7 @@ def _layers_table(
     shown = [item for item in kept if id(item) in largest]
     rows = [item.row() for item in shown]
     rows.append(_Item("layer", "all layers", *changed.inference, "changed", {}).row())
-    once = all(each.layers is not None and each.layers.inferences == 1 for each in (changed.before, changed.after))
-    title = "Layers, own cycles" + ("" if once else " of an inference; outside of layers, of the run")
+    title = "Layers, own cycles" + ("" if _once(changed) else " of an inference; outside of layers, of the run")
     parts = ["own cycles: without nested layers"]
     memory = changed.after.memory
     if memory is not None and any(item.needs for item in layers):
@@ -320,20 +327,32 @@ def _reasons(changed: Difference, layers: list[_Item], outside: list[_Item], fun
         what = f"layer {item.number} {item.label()}" if item.section == "layer" else item.label()
         rows.append(Row((item.difference, item.percent, f"{what}: {item.why()}" if item.why() else what)))
     rest = ordered[_REASONS:]
-    remark = ""
+    parts = []
     if rest:
-        remark = f"{numbers.count(len(rest))} more, {numbers.difference(sum(item.difference for item in rest))}"
-    return Table("What changed most, and why", _REASON_COLUMNS, rows, remark)
+        parts.append(f"{numbers.count(len(rest))} more, {numbers.difference(sum(item.difference for item in rest))}")
+    if layers and not _once(changed):
+        parts.append("layers: of an inference; outside of layers: of the run")
+    return Table(REASONS, _REASON_COLUMNS, rows, "; ".join(parts))
+
+
+def _once(changed: Difference) -> bool:
+    """Whether there is one inference on either side, so that layers and the run are of the same time."""
+    return all(each.layers is not None and each.layers.inferences == 1 for each in (changed.before, changed.after))
 
 
 def by_cause(causes: Mapping[str, float]) -> str:
     """Return differences by cause, the largest first: 'load +10,000, fetch +2,345'."""
     ordered = sorted(causes.items(), key=lambda item: (-abs(item[1]), item[0]))
-    shown = [f"{cause} {numbers.difference(_whole(value))}" for cause, value in ordered[:_CAUSES]]
+    shown = [f"{cause} {numbers.difference(_short(value))}" for cause, value in ordered[:_CAUSES]]
     rest = sum(value for _, value in ordered[_CAUSES:])
     if len(ordered) > _CAUSES:
-        shown.append(f"others {numbers.difference(_whole(rest))}")
+        shown.append(f"others {numbers.difference(_short(rest))}")
     return ", ".join(shown)
+
+
+def _short(value: float) -> float:
+    """Return a mean without digits that say nothing."""
+    return round(value) if abs(value) >= 10 else _whole(value)
 
 
 def _whole(value: float) -> float:

@@ -9,9 +9,16 @@ mcusim.charts = (() => {
   const CONFIG = {
     displaylogo: false,
     responsive: true,
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     doubleClick: "reset",
+    plotlyServerURL: "", // nothing is ever sent
   };
+  // The buttons of a chart, each named: versions of the library add others, such as one that uploads the chart.
+  const ZOOM_BUTTONS = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
+
+  function configOf(name) {
+    const flat = mcusim.data.charts[name].traces.every((trace) => trace.type !== "icicle");
+    return { ...CONFIG, modeBarButtons: flat ? ZOOM_BUTTONS : [["toImage"]] };
+  }
 
   // The library is compressed with zlib and written as base64, so that the page stays small.
   async function unpack() {
@@ -63,21 +70,29 @@ mcusim.charts = (() => {
 
   // Return the traces; points that are not what is selected fade.
   function tracesOf(name, key) {
-    const line = colors().paper;
+    const { paper: line, ink } = colors();
     return mcusim.data.charts[name].traces.map((trace) => {
       if (trace.type === "icicle") {
         return { ...trace, marker: { ...trace.marker, line: { ...trace.marker.line, color: line } } };
       }
       if (!trace.customdata || trace.meta === "quiet") return trace;
       const points = trace.customdata.flatMap((each, at) => (each === key ? [at] : []));
-      const selected = key && spansOrPoints(name, key) ? points : null;
-      const marker = trace.orientation === "h" ? { ...trace.marker, line: { ...trace.marker.line, color: line } } : trace.marker;
-      return { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
+      const selected = key && isShown(name, key) ? points : null;
+      const marker = { ...trace.marker };
+      if (trace.orientation === "h") marker.line = { ...trace.marker.line, color: line };
+      const made = { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
+      if (selected && trace.insidetextfont) {
+        // What fades is pale: its name is written in the page's ink.
+        const { color } = trace.insidetextfont;
+        const own = (at) => (Array.isArray(color) ? color[at] : color);
+        made.insidetextfont = { color: trace.customdata.map((each, at) => (each === key ? own(at) : ink)) };
+      }
+      return made;
     });
   }
 
-  // Return whether a chart shows what is selected at all: else nothing fades.
-  function spansOrPoints(name, key) {
+  // Return whether a chart shows what is selected at all: if not, nothing fades.
+  function isShown(name, key) {
     return mcusim.data.charts[name].traces.some((trace) => trace.customdata?.includes(key));
   }
 
@@ -87,7 +102,7 @@ mcusim.charts = (() => {
     const place = document.getElementById(name);
     place.replaceChildren();
     const key = shownKey[name] || "";
-    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), CONFIG);
+    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), configOf(name));
     drawn.add(name);
     place.on("plotly_click", (event) => {
       const key = event.points[0]?.customdata;
@@ -108,7 +123,7 @@ mcusim.charts = (() => {
     traces.forEach((trace, at) => {
       if (trace.type === "icicle") trace.level = place.data[at].level;
     });
-    Plotly.react(place, traces, layout, CONFIG);
+    Plotly.react(place, traces, layout, configOf(name));
   }
 
   mcusim.onSelect((kind, key) => {
