@@ -231,6 +231,9 @@ def test_profile_trace_that_cannot_be_written(tmp_path: Path, capsys: pytest.Cap
     assert (status, "is the file of -o, too: give two names" in said) == (2, True)
     status, said = _profile(f"--trace {tmp_path}/none/out.json", capsys)
     assert (status, "does not exist" in said) == (2, True)
+    with pytest.raises(SystemExit):
+        _profile(f"--trace {path} --trace-events 1e9", capsys)
+    assert "no viewer opens 1,000,000,000 events: give at most 10,000,000" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -39,6 +39,7 @@ _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
 DEFAULT_TRACE_EVENTS = 300_000  # some 40 MB
+_MOST_TRACE_EVENTS = 10_000_000
 MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
@@ -126,7 +127,7 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
         help="save layers, functions, interrupts, tasks and counters over time for ui.perfetto.dev; .gz compresses",
     )  # fmt: skip
     group.add_argument(
-        "--trace-events", type=count, default=DEFAULT_TRACE_EVENTS, metavar="N",
+        "--trace-events", type=trace_events, default=DEFAULT_TRACE_EVENTS, metavar="N",
         help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
     )  # fmt: skip
 
@@ -345,6 +346,14 @@ def count(text: str) -> int:
     value = count_or_zero(text)
     if value == 0:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def trace_events(text: str) -> int:
+    """A number of events in a trace."""
+    value = count(text)
+    if value > _MOST_TRACE_EVENTS:
+        raise argparse.ArgumentTypeError(f"no viewer opens {value:,} events: give at most {_MOST_TRACE_EVENTS:,}")
     return value
 
 

@@ -40,12 +40,23 @@ from mcusim.jit import address_of
 
 Array = npt.NDArray[Any]
 FIRST_OPEN_SLICES = 256
+HOST_LINE_BYTES = 64
 
 
 def _empty_index(size: int) -> Array:
     index = np.zeros(size, INDEX)
     index["key"] = NO_KEY
     return index
+
+
+def _aligned_record() -> Array:
+    """Return the record of the machine, at the start of a line of the host's caches: its first fields are the hottest.
+
+    Where it lay by chance made hooks up to a tenth slower.
+    """
+    room = np.zeros(MACHINE.itemsize + HOST_LINE_BYTES, np.uint8)
+    offset = -address_of(room) % HOST_LINE_BYTES
+    return room[offset : offset + MACHINE.itemsize].view(MACHINE)
 
 
 def slot_of(key: int, mask: int) -> int:
@@ -66,7 +77,7 @@ class Tables:
     """Owns the arrays and keeps their addresses in the `MACHINE` record up to date. Everything doubles when full."""
 
     def __init__(self) -> None:
-        self.machine = np.zeros(1, MACHINE)
+        self.machine = _aligned_record()
         self._scratch = np.zeros(4, np.uint64)
         self.arrays: dict[str, Array] = {}
         self.block_count = 0
