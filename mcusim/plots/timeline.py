@@ -59,9 +59,7 @@ def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
     """Return a patch for each zone that can be seen somewhere in the span, from the bottom."""
     _, rows = thinned(memory, span)
     least_bytes = _VISIBLE * _highest(memory, rows) * _HEADROOM / (HEIGHT * POINTS)
-    seen = [
-        zone for zone in zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)
-    ]
+    seen = [zone for zone in zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)]
     return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
 
 
