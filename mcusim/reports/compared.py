@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _STALLS = 3
+_CUT = ("max-cycles", "timeout", "interrupted")  # ends that the firmware did not come to
 _COLUMNS = (
     Column("number", "#", "count"),
     Column("setting", "setting", "text"),
+    Column("cut", "run", "text"),
     Column("cycles", "cycles", "count"),
     Column("ms", "ms", "quantity"),
     Column("cycles_change_percent", "change", "change"),
@@ -45,11 +47,24 @@ def comparison_document(variants: Sequence[Variant], *, functions: bool, top: in
     )
     rows = [_row(number, variant, first, causes) for number, variant in enumerate(variants, 1)]
     remark = f"changes are against the first row{', ' + ran[0].name if ran and ran[0] is not variants[0] else ''}"
+    if not _cut(variants):  # then they are all whole
+        place = [column.key for column in columns].index("cut")
+        columns = columns[:place] + columns[place + 1 :]
+        rows = [Row(row.cells[:place] + row.cells[place + 1 :], row.style) for row in rows]
     tables = [Table("Settings" if any(v.settings for v in variants) else "Profiles", columns, rows, remark)]
     if functions and len(ran) > 1:
         tables.append(_functions({n: v for n, v in enumerate(variants, 1) if v.profile is not None}, top))
     data = {"schema_version": SCHEMA_VERSION, "variants": [_record(variant, first) for variant in variants]}
     return Document(title, tables, tables[0], data, _notes(variants))
+
+
+def _cut(variants: Sequence[Variant]) -> dict[int, str]:
+    """Return the runs that something else than the firmware ended: their numbers, and what did."""
+    return {
+        number: variant.profile.end.text
+        for number, variant in enumerate(variants, 1)
+        if variant.profile is not None and variant.profile.end.kind in _CUT
+    }
 
 
 def _one_image(ran: Sequence[Variant]) -> bool:
@@ -60,12 +75,15 @@ def _row(number: int, variant: Variant, first: Profile | None, causes: Sequence[
     profile = variant.profile
     if profile is None or first is None:
         nothing: tuple[Cell, ...] = (None,) * 6
-        return Row((number, variant.name, *nothing, "not run", None, None, None, variant.error, *(0 for _ in causes)))
+        return Row(
+            (number, variant.name, "none", *nothing, "not run", None, None, None, variant.error, *(0 for _ in causes))
+        )
     totals = profile.totals
     return Row(
         (
             number,
             variant.name,
+            "cut" if profile.end.kind in _CUT else "whole",
             totals.cycles,
             1e3 * totals.time_s,
             _change(totals.cycles, first.totals.cycles),
@@ -150,6 +168,9 @@ def _notes(variants: Sequence[Variant]) -> list[str]:
         notes.append("These are profiles of different images.")
     elif len({profile.output for profile in profiles}) > 1:
         notes.append("The firmware printed something else from run to run.")
+    if cut := _cut(variants):
+        ends = ", ".join(f"#{number} ({text})" for number, text in cut.items())
+        notes.append(f"Cut: {ends}: such a row is of a part of the run, and its changes say little.")
     if any(profile.end.partial for profile in profiles):
         notes.append("A run was cut by the clock on the wall.")
     notes += _assumed({n: v.profile for n, v in enumerate(variants, 1) if v.profile is not None})
