@@ -172,6 +172,7 @@ class Trace:
     assumptions: list[str] = field(default_factory=list)
     detours: list[str] = field(default_factory=list)  # what stubs and the like left out, in words
     spans: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # timed stretches: cycles, seconds
+    icache_used: bool = True  # the core's cache of instructions was on at some time
     fault: FaultRecord | None = None  # the fault that the run ended in
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)

@@ -108,6 +108,15 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
 
 
+@pytest.mark.parametrize("words", [["cortex-m4"], ["nucleo-l4r5zi"], ["cortex-m4", "--microbenchmarks"]])
+def test_show_keeps_to_a_width(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    lengths = []
+    for width in ("70", "160"):
+        assert main(["show", *words, "--width", width]) == 0
+        lengths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert lengths[0] < lengths[1] <= 160
+
+
 def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "cortex-m4"]) == 0
     assert "--microbenchmarks prints them" in capsys.readouterr().out

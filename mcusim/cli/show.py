@@ -15,7 +15,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from mcusim.cli import console
+from mcusim.cli import console, options
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports.table import Column
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Description = list[tuple[str, list[tuple[str, str, str]]]]
 
 SCHEMA = "schema"  # what is no core and no board
+WIDTH = 100  # where nothing says how wide the terminal is
 _MICROBENCHMARKS = (
     Column("cycles", "published cycles", "quantity"),
     Column("name", "name", "text"),
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `mcusim show`."""
     parser.add_argument(
         "name", metavar="NAME", help="a core, a board (see 'mcusim list'), a board's FILE.toml, or schema"
+    )
+    parser.add_argument(
+        "--width", type=options.columns, metavar="N", help=f"columns of text (default: the terminal's, or {WIDTH})"
     )
     parser.add_argument(
         "--microbenchmarks", action="store_true", help="of a core: code that shows its rules, its cycles, their source"
@@ -57,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.name in core_names():
         if args.microbenchmarks:
-            return _microbenchmarks(args.name)
+            return _microbenchmarks(args.name, args.width)
         title, description = args.name, load_core(args.name).describe() + _hint(args.name)
     elif args.microbenchmarks:
         raise McusimError(f"--microbenchmarks are of a core: give one of {', '.join(core_names())}")
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         title, description = f"{board.name}: {board.title}", describe_board(board)
     else:
         raise unknown_name("core or board", args.name, [*core_names(), *board_names(), SCHEMA])
-    width, color = console.width(sys.stdout, 100), console.color(sys.stdout)
+    width, color = args.width or console.width(sys.stdout, WIDTH), console.color(sys.stdout)
     console.write(sections(title, description, width=width, color=color))
     return 0
 
@@ -80,7 +84,7 @@ def _hint(core: str) -> Description:
     return [("microbenchmarks", [("cases", f"{count} (--microbenchmarks prints them)", "")])]
 
 
-def _microbenchmarks(core: str) -> int:
+def _microbenchmarks(core: str, width: int | None) -> int:
     """Print the microbenchmarks of a core."""
     from mcusim.microbenchmark import load_cases
     from mcusim.reports.document import Document, render_document
@@ -100,7 +104,7 @@ def _microbenchmarks(core: str) -> int:
     sources = [f"{key}: {text}" for key, text in file.sources.items()]
     document = Document(core, [table], table, {}, sources)
     text = render_document(
-        document, "text", width=console.width(sys.stdout, 120), color=console.color(sys.stdout)
+        document, "text", width=width or console.width(sys.stdout, 120), color=console.color(sys.stdout)
     )  # fmt: skip
     console.write(text)
     return 0

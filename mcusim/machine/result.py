@@ -43,7 +43,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
         lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=_data_stalls(tables),
         branches=tables.arrays["branches"][: tables.branch_count].copy(),
-        misses=_misses(tables), cached=bool(tables.m["caches"]),
+        misses=_misses(tables), cached=bool(tables.m["caches"]), icache_used=machine.flash.icache_used,
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),

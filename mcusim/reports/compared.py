@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _STALLS = 3
+_CUT = ("max-cycles", "timeout", "interrupted")  # ends that the firmware did not come to
 _COLUMNS = (
     Column("number", "#", "count"),
     Column("image", "image", "text"),
     Column("setting", "setting", "text"),
     Column("fits", "fits", "text"),
+    Column("cut", "run", "text"),
     Column("cycles", "cycles", "count"),
     Column("ms", "ms", "quantity"),
     Column("cycles_change_percent", "change", "change", rank=1),
@@ -73,6 +75,15 @@ def _table(title: str, columns: tuple[Column, ...], values: Sequence[_Values], r
     return Table(title, columns, [Row(tuple(each.get(column.key) for column in columns)) for each in values], remark)
 
 
+def _cut(variants: Sequence[Variant]) -> dict[int, str]:
+    """Return the runs that something else than the firmware ended: their numbers, and what did."""
+    return {
+        number: variant.profile.end.text
+        for number, variant in enumerate(variants, 1)
+        if variant.profile is not None and variant.profile.end.kind in _CUT
+    }
+
+
 def _one_image(ran: Sequence[Variant]) -> bool:
     return len({variant.profile.image.sha256 for variant in ran if variant.profile}) == 1
 
@@ -83,6 +94,8 @@ def _says_something(column: Column, values: Sequence[_Values], several: bool) ->
         return True
     if column.key == "image" or column.kind == "change":  # from other firmware it means nothing
         return several == (column.key == "image")
+    if column.key == "cut":  # else they are all whole
+        return any(each["cut"] == "cut" for each in values)
     return any(each.get(column.key) not in (None, "") for each in values)
 
 
@@ -93,6 +106,7 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
     values: _Values = {
         "number": number, "image": variant.image, "setting": variant.name, "fits": _FITS[variant.fits] or fits,
         "reason": variant.reason, "board": variant.board, "error": variant.error, "stalls": variant.reason,
+        "cut": "none",
     }  # fmt: skip
     if profile is None or first is None:
         not_run = {} if variant.fits is False else {"stalls": "not run"}
@@ -110,6 +124,7 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
         "core": profile.board.core,
         "board": profile.board.name,
         "end": profile.end.text,
+        "cut": "cut" if profile.end.kind in _CUT else "whole",
     }
     values |= {f"cycles_{cause.replace('-', '_')}": totals.causes.get(cause, 0) for cause in causes}
     return values | _figures(variant)
@@ -211,6 +226,9 @@ def _notes(variants: Sequence[Variant]) -> list[str]:
             notes.append("These are profiles of different images.")
     elif len({profile.output for profile in profiles}) > 1:
         notes.append("The firmware printed something else from run to run.")
+    if cut := _cut(variants):
+        ends = ", ".join(f"#{number} ({text})" for number, text in cut.items())
+        notes.append(f"Cut: {ends}: such a row is of a part of the run, and its changes say little.")
     if any(profile.end.partial for profile in profiles):
         notes.append("A run was cut by the clock on the wall.")
     notes += _assumed({n: v.profile for n, v in enumerate(variants, 1) if v.profile is not None})

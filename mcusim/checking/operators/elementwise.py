@@ -140,13 +140,15 @@ def _draw_softmax(sizes: dict[str, int], rng: np.random.Generator, style: Style)
     shape = (sizes["rows"], sizes["row_size"])
     return {
         **sizes, "input": tensor(rng, shape, dtype=style.dtype), "input_scale": scale, "multiplier": multiplier,
-        "shift": shift, "difference_min": least, "output": np.zeros(shape, style.output_dtype or style.dtype),
+        "shift": shift, "difference_min": least, "rounding": style.rounding,
+        "output": np.zeros(shape, style.output_dtype or style.dtype),
         "macs": shape[0] * shape[1],
     }  # fmt: skip
 
 
 def _softmax(values: Values) -> Array:
-    return softmax(values["input"], input_scale=values["input_scale"], output_dtype=values["output"].dtype.name)
+    how = {"output_dtype": values["output"].dtype.name, "rounding": values["rounding"]}
+    return softmax(values["input"], input_scale=values["input_scale"], **how)
 
 
 _IMAGE: Space = {"batches": (1, 2, 3), "input_h": tuple(range(1, 6)), "input_w": tuple(range(1, 6)),
