@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,11 +24,24 @@ LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
-TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",)}
-# Marker -> the Python packages its tests need (`make oracles` installs them).
-PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert")}
+TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
+         "valgrind": ("callgrind_annotate",), "lcov": ("lcov", "genhtml"), "browser": ("chromium",)}  # fmt: skip
+# Marker -> the Python packages its tests need (`make oracles` installs the first ones, the tools for tests the others).
+PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert"), "browser": ("playwright",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep results of sweeps out of the user's cache folder, those of commands that tests start too."""
+    before = os.environ.get("MCUSIM_CACHE")
+    os.environ["MCUSIM_CACHE"] = str(tmp_path_factory.mktemp("runs"))
+    yield
+    if before is None:
+        del os.environ["MCUSIM_CACHE"]
+    else:
+        os.environ["MCUSIM_CACHE"] = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tools are missing, or fail it where they are required."""
-    for marker in (*TOOLS, *PACKAGES):
+    for marker in dict.fromkeys((*TOOLS, *PACKAGES)):
         if item.get_closest_marker(marker) is None:
             continue
         missing = [program for program in TOOLS.get(marker, ()) if shutil.which(program) is None]

@@ -108,6 +108,15 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
 
 
+@pytest.mark.parametrize("words", [["cortex-m4"], ["nucleo-l4r5zi"], ["cortex-m4", "--microbenchmarks"]])
+def test_show_keeps_to_a_width(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    lengths = []
+    for width in ("70", "160"):
+        assert main(["show", *words, "--width", width]) == 0
+        lengths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert lengths[0] < lengths[1] <= 160
+
+
 def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "cortex-m4"]) == 0
     assert "--microbenchmarks prints them" in capsys.readouterr().out
@@ -245,7 +254,7 @@ def nothing_written() -> bool:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("profile", "the following arguments are required: FIRMWARE (see 'mcusim profile --help')"),
+        ("profile", "give FIRMWARE, or name it in mcusim.toml"),
         ("profile none.elf", "none.elf: cannot be read: No such file or directory"),
         ("profile firmware.elf -o none/run.json", "none/run.json: cannot be written: folder 'none' does not exist"),
         ("profile firmware.elf -o .", ".: is a folder: give the name of a file"),
@@ -266,7 +275,7 @@ def nothing_written() -> bool:
         ("profile firmware.elf --timeout -1", "'-1' is not a time"),
         ("profile firmware.elf --nonsense", "unknown option '--nonsense' (see 'mcusim profile --help')"),
         ("profile --clok 80M firmware.elf", "unknown option '--clok': did you mean --clock? (see 'mcusim profile"),
-        ("profile firmware.elf -fjson", "unknown option '-fjson' (see 'mcusim profile --help')"),
+        ("profile firmware.elf -xjson", "unknown option '-xjson' (see 'mcusim profile --help')"),
         ("profile firmware.elf --outptu=x", "unknown option '--outptu': did you mean --output?"),
         ("--versoin", "unknown option '--versoin': did you mean --version? (see 'mcusim --help')"),
         ("completion csh", "unknown shell 'csh': did you mean zsh"),
@@ -422,7 +431,7 @@ def test_every_example_of_a_help_is_a_command_line(command: str) -> None:
 
 
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "completing", "console", "manual", "options", "running"}
+    shared = {"__init__", "main", "budgeting", "completing", "console", "manual", "options", "project", "running"}
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

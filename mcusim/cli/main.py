@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse, dispatch, and turn what goes wrong into one line and an exit code.
 
-Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output
-went away.
+Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim, or something that was checked is not so (a budget, a kernel, a
+run that ended in a fault); 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output went away.
 `mcusim run` returns the firmware's own status instead of 0.
 
 Nothing heavy is imported here or at the top of a command's module: `mcusim --help` answers at once.
@@ -26,13 +26,15 @@ from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 
 # Command -> its module in this package: `add_arguments(parser)`, `run(args) -> exit code`, and a docstring that is its
-# help (first line: what it does; after 'Examples:': the examples).
+# help (first line: what it does; after 'Examples:': the examples). `prepare(parser, words)`, where there is one, sets
+# defaults that depend on where the command is given.
 COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
     "report": "report",
     "plot": "plot",
     "compare": "compare",
+    "diff": "diff",
     "validate": "validate",
     "check": "check",
     "verify": "verify",
@@ -40,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "show": "show",
     "completion": "completion",
     "man": "man",
+    "comment": "comment",
 }
 
 DESCRIPTION = "Run an unmodified Cortex-M firmware image and say where its cycles go, and why."
@@ -161,6 +164,8 @@ def _dispatch(argv: list[str]) -> int:
         raise unknown_name("command", name, COMMANDS)
     module = command_module(name)
     parser = command_parser(name)
+    if hasattr(module, "prepare"):
+        module.prepare(parser, after)
     code: int = module.run(parser.parse_args(after))
     return code
 

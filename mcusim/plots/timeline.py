@@ -18,7 +18,6 @@ from mcusim.plots.scene import (
     STRIP,
     WIDTH,
     Names,
-    Span,
     bytes_text,
     draw_strips,
     kibibytes,
@@ -29,12 +28,14 @@ from mcusim.plots.scene import (
     title_of,
 )
 from mcusim.profile import Profile
-from mcusim.profile_memory import ZONES, MemoryProfile
+from mcusim.profile_memory import MemoryProfile
 from mcusim.reports import numbers
+from mcusim.reports.live import peak_row, reserved, zones
+from mcusim.reports.span import Span
 
 HEIGHT = 2.5  # of the curve, in inches
 _VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
-_COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
+COLUMNS = 1600  # points in time that are drawn at most: of those in one column, the one where most is live
 _HEADROOM = 1.3  # room above the highest line for what is written there
 _LIMIT_IN_SCALE = 1.5  # the board's limit is drawn where it is at most so far above what is used
 
@@ -57,26 +58,15 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
 
 def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
     """Return a patch for each zone that can be seen somewhere in the span, from the bottom."""
-    _, rows = _thinned(memory, span)
+    _, rows = thinned(memory, span)
     least_bytes = _VISIBLE * _highest(memory, rows) * _HEADROOM / (HEIGHT * POINTS)
-    seen = [
-        zone for zone in _zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)
-    ]
+    seen = [zone for zone in zones(memory) if any(memory.timeline.live_by_zone[zone][at] >= least_bytes for at in rows)]
     return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
-
-
-def _reserved(memory: MemoryProfile) -> int:
-    budget = memory.budget
-    return budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
 
 
 def _highest(memory: MemoryProfile, rows: Sequence[int]) -> int:
     """Return the highest of what is drawn, in bytes, without the board's limit."""
-    return max(_reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
-
-
-def _zones(memory: MemoryProfile) -> list[str]:
-    return [zone for zone in ZONES if any(memory.timeline.live_by_zone.get(zone, ()))]
+    return max(reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
 
 
 def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
@@ -85,10 +75,10 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     assert memory is not None
     axes = page.axes(HEIGHT)
     over_time(axes, span)
-    starts, rows = _thinned(memory, span)
+    starts, rows = thinned(memory, span)
     below = [0.0] * (len(rows) + 1)
     edges = [span.x(start) for start in [*starts, span.end_cycles]]
-    for zone in _zones(memory):
+    for zone in zones(memory):
         live = [memory.timeline.live_by_zone[zone][row] / 1024 for row in rows]
         above = [low + more for low, more in zip(below, [*live, live[-1] if live else 0.0], strict=True)]
         area = axes.fill_between(edges, below, above, step="post", color=ZONE_COLORS[zone], linewidth=0)
@@ -99,12 +89,12 @@ def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
     return axes
 
 
-def _thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
+def thinned(memory: MemoryProfile, span: Span) -> tuple[list[int], list[int]]:
     """Return the stretches that are drawn: their starts and rows; of many in one column, the one with most live."""
     timeline = memory.timeline
     starts = timeline.start_cycles
     ends = [*starts[1:], max(span.end_cycles, starts[-1])]
-    column = (span.end_cycles - span.start_cycles) / _COLUMNS
+    column = (span.end_cycles - span.start_cycles) / COLUMNS
     chosen: list[tuple[int, int]] = []
     last = -1
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -127,8 +117,8 @@ def _draw_levels(axes: Axes, page: Page, profile: Profile, span: Span) -> None:
     memory = profile.memory
     assert memory is not None
     budget = memory.budget
-    reserved_bytes = _reserved(memory)
-    peak = _peak_row(memory, span)
+    reserved_bytes = reserved(memory)
+    peak = peak_row(memory, span)
     highest = max(reserved_bytes, memory.timeline.live_bytes[peak], 1)
     in_scale = highest < budget.sram_bytes <= _LIMIT_IN_SCALE * highest or 0 < budget.sram_bytes <= highest
     top = max(highest, budget.sram_bytes if in_scale else 0)
@@ -158,18 +148,6 @@ def _level(axes: Axes, size_bytes: int, style: str, text: str, place: tuple[floa
         text, (side, size_bytes / 1024), xycoords=axes.get_yaxis_transform(), xytext=(0, 2), size=SMALL_SIZE, ha=align,
         textcoords="offset points", va="bottom",
     )  # fmt: skip
-
-
-def _peak_row(memory: MemoryProfile, span: Span) -> int:
-    """Return the stretch of the span in which most bytes were live."""
-    timeline = memory.timeline
-    ends = [*timeline.start_cycles[1:], span.end_cycles]
-    inside = [
-        row
-        for row, start in enumerate(timeline.start_cycles)
-        if start < span.end_cycles and (ends[row] > span.start_cycles or row == len(ends) - 1)
-    ]
-    return max(inside, key=lambda row: (timeline.live_bytes[row], -row), default=len(ends) - 1)
 
 
 def _mark_peak(axes: Axes, page: Page, profile: Profile, span: Span, row: int, x: float) -> None:

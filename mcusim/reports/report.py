@@ -12,6 +12,7 @@ from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
 from mcusim.reports.caches import cache_facts
+from mcusim.reports.energy import energy_facts, energy_note
 from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
@@ -62,9 +63,9 @@ def build(profile: Profile, options: RenderOptions) -> Report:
     return Report(
         title=f"{profile.image.name} on {profile.board.title}",
         run=_run(profile),
-        totals=_totals(profile),
+        totals=_totals(profile, options),
         tables=_tables(profile, options),
-        notes=[_note(note.kind, note.text, note.count) for note in profile.notes],
+        notes=[_note(note.kind, note.text, note.count) for note in profile.notes] + _energy_notes(profile),
         accuracy=profile.accuracy.text,
     )
 
@@ -108,15 +109,20 @@ def detail_tables(profile: Profile, options: RenderOptions, *, audience: str) ->
     return tables or [functions_table(profile, options, audience=audience)]
 
 
-def causes_table(profile: Profile) -> Table:
-    """Return the cycles by cause, in the profile's report order; causes that cost nothing are left out."""
+def causes_table(profile: Profile, causes: dict[str, int] | None = None, title: str = "Cycles by cause") -> Table:
+    """Return the cycles by cause, in the profile's report order; causes that cost nothing are left out.
+
+    `causes` are those of a part of the run, of which the shares are then; None: of all of it.
+    """
+    part = profile.totals.causes if causes is None else causes
+    whole = profile.totals.cycles if causes is None else sum(causes.values())
     rows = []
     for cause in causes_in_order(profile):
-        cycles = profile.totals.causes[cause]
+        cycles = part.get(cause, 0)
         if cycles:
-            share = numbers.share_percent(cycles, profile.totals.cycles)
+            share = numbers.share_percent(cycles, whole)
             rows.append(Row((cycles, share, share, cause, profile.cause_titles.get(cause, ""))))
-    return Table("Cycles by cause", _CAUSE_COLUMNS, rows)
+    return Table(title, _CAUSE_COLUMNS, rows)
 
 
 _PLAIN_TABLES = {"tasks": tasks_table, "causes": causes_table, "registers": guessed_table}
@@ -152,7 +158,12 @@ def _end(profile: Profile) -> str:
     return text
 
 
-def _totals(profile: Profile) -> list[Fact]:
+def _energy_notes(profile: Profile) -> list[Fact]:
+    text = energy_note(profile)
+    return [_note("assumed", text, 0)] if text else []
+
+
+def _totals(profile: Profile, options: RenderOptions) -> list[Fact]:
     totals, image, board = profile.totals, profile.image, profile.board
     sure = _sure(profile)
     cpi = numbers.per(totals.cycles, totals.instructions)
@@ -166,6 +177,7 @@ def _totals(profile: Profile) -> list[Fact]:
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
         *([Fact("deepest stack", deepest)] if (deepest := deepest_fact(profile)) else []),
         *(Fact(key, text) for key, text in (*cache_facts(profile), *memory_facts(profile))),
+        *(Fact(key, text) for key, text in energy_facts(profile, options)),
     ]
 
 

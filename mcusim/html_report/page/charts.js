@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Charts: unpack the library, draw each chart in the theme's colours, select what is clicked, mark what is selected.
+"use strict";
+
+mcusim.charts = (() => {
+  const names = Object.keys(mcusim.data.charts);
+  const asked = new Set();
+  const drawn = new Set();
+  const CONFIG = {
+    displaylogo: false,
+    responsive: true,
+    doubleClick: "reset",
+    plotlyServerURL: "", // nothing is ever sent
+  };
+  // The buttons of a chart, each named: versions of the library add others, such as one that uploads the chart.
+  const ZOOM_BUTTONS = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
+
+  function configOf(name) {
+    const flat = mcusim.data.charts[name].traces.every((trace) => trace.type !== "icicle");
+    return { ...CONFIG, modeBarButtons: flat ? ZOOM_BUTTONS : [["toImage"]] };
+  }
+
+  // The library is compressed with zlib and written as base64, so that the page stays small.
+  async function unpack() {
+    const text = atob(document.getElementById("library").textContent);
+    const bytes = new Uint8Array(text.length);
+    for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+  }
+
+  function colors() {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue(`--${name}`).trim();
+    return { paper: of("paper"), card: of("card"), ink: of("ink"), muted: of("muted"), line: of("line"),
+             accent: of("accent") };
+  }
+
+  // Return the chart's layout with the theme's colours, and marks where what is selected ran.
+  function layoutOf(name, key) {
+    const { layout, spans } = mcusim.data.charts[name];
+    const { paper, card, ink, line, accent } = colors();
+    const coarse = matchMedia("(pointer: coarse)").matches;
+    const made = {
+      ...layout,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, size: 12, family: getComputedStyle(document.body).fontFamily },
+      hoverlabel: { bgcolor: card, bordercolor: line, font: { color: ink }, align: "left" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: accent },
+      dragmode: coarse ? false : "zoom", // a finger scrolls the page
+    };
+    for (const axis of Object.keys(layout).filter((each) => /^[xy]axis/.test(each))) {
+      made[axis] = { gridcolor: line, linecolor: line, zerolinecolor: line, ...layout[axis] };
+    }
+    made.annotations = (layout.annotations || []).map((each) => {
+      return { ...each, bgcolor: paper, font: { size: 11, color: ink }, arrowcolor: ink };
+    });
+    const marks = (spans[key] || []).map(([start, end]) => {
+      return { type: "rect", xref: "x", yref: "paper", x0: start, x1: end, y0: 0, y1: 1, layer: "above",
+               fillcolor: accent, opacity: 0.13, line: { width: 0 } };
+    });
+    made.shapes = [...(layout.shapes || []).map((each) => {
+      return { ...each, line: { color: ink, ...each.line } };
+    }), ...marks];
+    return made;
+  }
+
+  // Return the traces; points that are not what is selected fade.
+  function tracesOf(name, key) {
+    const { paper: line, ink } = colors();
+    return mcusim.data.charts[name].traces.map((trace) => {
+      if (trace.type === "icicle") {
+        return { ...trace, marker: { ...trace.marker, line: { ...trace.marker.line, color: line } } };
+      }
+      if (!trace.customdata || trace.meta === "quiet") return trace;
+      const points = trace.customdata.flatMap((each, at) => (each === key ? [at] : []));
+      const selected = key && isShown(name, key) ? points : null;
+      const marker = { ...trace.marker };
+      if (trace.orientation === "h") marker.line = { ...trace.marker.line, color: line };
+      const made = { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
+      if (selected && trace.insidetextfont) {
+        // What fades is pale: its name is written in the page's ink.
+        const { color } = trace.insidetextfont;
+        const own = (at) => (Array.isArray(color) ? color[at] : color);
+        made.insidetextfont = { color: trace.customdata.map((each, at) => (each === key ? own(at) : ink)) };
+      }
+      return made;
+    });
+  }
+
+  // Return whether a chart shows what is selected at all: if not, nothing fades.
+  function isShown(name, key) {
+    return mcusim.data.charts[name].traces.some((trace) => trace.customdata?.includes(key));
+  }
+
+  const shownKey = {}; // chart -> the key that it marks
+
+  async function draw(name) {
+    const place = document.getElementById(name);
+    place.replaceChildren();
+    const key = shownKey[name] || "";
+    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), configOf(name));
+    drawn.add(name);
+    place.on("plotly_click", (event) => {
+      const key = event.points[0]?.customdata;
+      if (key) mcusim.select(key);
+    });
+  }
+
+  // Draw again with what is selected and the theme as it is, and keep the zoom.
+  function redraw(name) {
+    const place = document.getElementById(name);
+    const key = shownKey[name] || "";
+    const layout = layoutOf(name, key);
+    for (const axis of Object.keys(layout).filter((each) => /^[xy]axis/.test(each))) {
+      const range = place.layout[axis]?.range;
+      if (range && place.layout[axis].autorange !== true) layout[axis] = { ...layout[axis], range: [...range] };
+    }
+    const traces = tracesOf(name, key);
+    traces.forEach((trace, at) => {
+      if (trace.type === "icicle") trace.level = place.data[at].level;
+    });
+    Plotly.react(place, traces, layout, configOf(name));
+  }
+
+  mcusim.onSelect((kind, key) => {
+    for (const name of names) {
+      const has = mcusim.data.charts[name].traces.some((trace) => {
+        return trace.type !== "icicle" && trace.customdata?.some((each) => each.startsWith(`${kind}:`));
+      });
+      if (!has) continue;
+      shownKey[name] = key;
+      if (drawn.has(name)) redraw(name);
+    }
+  });
+  mcusim.onTheme(() => drawn.forEach(redraw));
+
+  // Draw what is not drawn yet, one chart after the other, and let the page answer between two.
+  async function drawThese(wanted) {
+    for (const name of wanted) {
+      if (asked.has(name)) continue;
+      asked.add(name);
+      await draw(name);
+      await new Promise((done) => setTimeout(done));
+    }
+  }
+
+  // Draw each chart when it comes near the window: a page is ready when what can be seen is drawn.
+  async function start() {
+    if (!names.length) return;
+    if (typeof DecompressionStream === "undefined") {
+      document.querySelectorAll(".chart .waiting").forEach((each) => {
+        each.textContent = "This browser is too old to unpack the charts; the tables have the same numbers.";
+      });
+      return;
+    }
+    await unpack();
+    await new Promise((done) => {
+      const observer = new IntersectionObserver(async (entries) => {
+        await drawThese(entries.filter((each) => each.isIntersecting).map((each) => each.target.id));
+        done();
+      }, { rootMargin: "400px 0px" });
+      names.forEach((name) => observer.observe(document.getElementById(name)));
+    });
+  }
+
+  const ready = start().then(() => {
+    document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page began
+  });
+  // Draw all charts, wherever they are.
+  const drawAll = () => ready.then(() => drawThese(names));
+  addEventListener("beforeprint", drawAll);
+  return { drawAll };
+})();
