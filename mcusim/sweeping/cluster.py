@@ -109,7 +109,7 @@ def _outcome(future: Any) -> Outcome | None:
     Raises McusimError where a worker cannot run tasks at all, or the scheduler is gone.
     """
     import distributed
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         outcome: Outcome = future.result()
