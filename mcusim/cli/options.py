@@ -184,8 +184,9 @@ def jobs(args: argparse.Namespace) -> int:
 def add_document_options(parser: argparse.ArgumentParser, *, formats: Iterable[str] = tuple(DOCUMENT_FORMATS)) -> None:
     """Add how the tables of a command that prints tables only are printed, and where to."""
     parser.add_argument(
-        "--format", type=one_of("format", formats), default="text", metavar="FORMAT", help=_choices(formats, "text")
-    )
+        "-f", "--format", type=one_of("format", formats), default="text", metavar="FORMAT",
+        help=_choices(formats, "text"),
+    )  # fmt: skip
     parser.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
