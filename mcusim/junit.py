@@ -13,11 +13,15 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 @dataclass(frozen=True)
 class TestCase:
-    """One case. `failure` and `error` (it could not be tried) are messages, '' for none; `properties` are figures."""
+    """One case. `failure`, `error` (it could not be tried) and `skipped` are messages, '' for none.
+
+    Only the first of error, failure and skipped counts. `properties` are figures.
+    """
 
     name: str
     failure: str = ""
     error: str = ""
+    skipped: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -37,6 +41,8 @@ def document(title: str, suites: Iterable[TestSuite]) -> bytes:
         for case in suite.cases:
             _add_case(element, suite.name, case)
         element.set("failures", str(sum(bool(case.failure) and not case.error for case in suite.cases)))
+        skipped = (bool(case.skipped) and not case.error and not case.failure for case in suite.cases)
+        element.set("skipped", str(sum(skipped)))
         element.set("errors", str(sum(bool(case.error) for case in suite.cases)))
     indent(root)
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root) + b"\n"
@@ -48,6 +54,8 @@ def _add_case(suite: Element, name: str, case: TestCase) -> None:
         SubElement(row, "error", message=_printable(case.error))
     elif case.failure:
         SubElement(row, "failure", message=_printable(case.failure))
+    elif case.skipped:
+        SubElement(row, "skipped", message=_printable(case.skipped))
     if case.properties:
         properties = SubElement(row, "properties")
         for key, value in case.properties.items():

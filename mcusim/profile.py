@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcusim.profile_caches import CacheUse
+from mcusim.profile_code import Code
 from mcusim.profile_memory import Layers, MemoryProfile
+from mcusim.profile_power import PowerInfo
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass
@@ -281,3 +283,5 @@ class Profile:
     layers: Layers | None = None  # None: no rule found any
     memory: MemoryProfile | None = None  # None: memory was not tracked
     caches: CacheUse | None = None  # None: the core has none, or they were not modelled
+    code: Code | None = None  # None: the image has no line information
+    power: PowerInfo | None = None  # None: the board's file gives no currents

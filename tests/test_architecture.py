@@ -34,10 +34,20 @@ MAX_LINES = 450
 # From the bottom up: a package imports those on lines above its own, and nothing else. Names on one line do not import
 # each other. (Imports for the type checker alone do not count: they make no order at run time.)
 LAYERS = (
-    ("errors", "exits", "headers", "profile_caches", "profile_memory"),
-    ("output", "jit", "image", "layer_trace", "differences", "junit", "ci"),
+    (
+        "errors",
+        "exits",
+        "headers",
+        "processes",
+        "profile_caches",
+        "profile_code",
+        "profile_events",
+        "profile_memory",
+        "profile_power",
+    ),
+    ("output", "jit", "image", "layer_trace", "slice_trace", "differences", "junit", "ci"),
     ("isa",),
-    ("pipelines", "board_timing"),
+    ("pipelines", "board_power", "board_timing"),
     ("board", "core", "microbenchmark", "overlay", "svd"),
     ("guess", "engine", "devices", "layers"),
     ("access_trace",),
@@ -47,11 +57,11 @@ LAYERS = (
     ("testing", "checking", "verifying"),
     ("pytest_plugin",),
     ("profile", "disassembly"),
-    ("profile_io", "sources"),
-    ("attribution", "figures"),
+    ("advice", "energy", "profile_io", "sources"),
+    ("attribution", "figures", "summary"),
     ("batch",),
     ("comparison", "validation", "diff"),
-    ("budgets",),
+    ("budgets", "sweeping"),
     ("reports",),
     ("plots",),
     ("html_report",),
@@ -60,26 +70,39 @@ LAYERS = (
 # Nothing right of Profile knows the machine: these import only what is named here.
 NARROW = {
     "profile_caches": set(),
+    "profile_code": set(),
+    "profile_events": set(),
     "profile_memory": set(),
-    "profile": {"profile_caches", "profile_memory"},
-    "profile_io": {"errors", "output", "profile", "profile_caches", "profile_memory"},
+    "profile_power": set(),
+    "profile": {"profile_caches", "profile_code", "profile_memory", "profile_power"},
+    "profile_io": {"errors", "output", "profile", "profile_caches", "profile_code", "profile_memory"},
+    "energy": {"errors", "profile", "profile_memory", "profile_power"},
+    "advice": {"profile", "profile_memory"},
+    "summary": {"energy", "profile"},
     "diff": {"errors", "profile", "profile_memory"},
     "budgets": {"diff", "errors", "profile", "profile_io", "profile_memory"},
     "ci": {"errors"},
     "reports": {
+        "advice",
         "budgets",
         "ci",
         "diff",
+        "energy",
         "errors",
         "junit",
         "profile",
         "profile_caches",
+        "profile_code",
+        "profile_events",
         "profile_io",
         "profile_memory",
+        "profile_power",
     },
     "plots": {"errors", "profile", "profile_memory", "reports"},
     "html_report": {"diff", "errors", "plots", "profile", "profile_memory", "reports"},
+    "board_power": set(),
     "board_timing": set(),
+    "processes": set(),
     "devices": {"errors", "board"},
     "image": {"errors"},
     "layers": {"errors", "image"},
@@ -88,7 +111,9 @@ NARROW = {
 }
 # Third-party package -> the packages of ours that may import it.
 OWNERS = {
+    "argcomplete": {"cli"},
     "capstone": {"disassembly"},
+    "distributed": {"sweeping"},
     "elftools": {"image"},
     "intelhex": {"image"},
     "itanium_demangler": {"image"},
@@ -96,6 +121,7 @@ OWNERS = {
     "matplotlib": {"plots"},
     "msgspec": {
         "board",
+        "board_power",
         "board_timing",
         "budgets",
         "checking",
@@ -104,6 +130,7 @@ OWNERS = {
         "microbenchmark",
         "overlay",
         "profile_io",
+        "sweeping",
     },
     "numba": {"jit", "kernels"},
     "numpy": {
@@ -120,6 +147,7 @@ OWNERS = {
         "layer_trace",
         "machine",
         "pipelines",
+        "slice_trace",
         "testing",
         "verifying",
     },
@@ -129,8 +157,8 @@ OWNERS = {
     "tflite": {"kernels"},
     "unicorn": {"engine"},
 }
-HEAVY = ("numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec", "rich", "intelhex",
-         "plotly", "tflite")  # fmt: skip
+HEAVY = ("argcomplete", "numba", "llvmlite", "unicorn", "numpy", "matplotlib", "capstone", "elftools", "msgspec",
+         "rich", "intelhex", "plotly", "tflite", "distributed")  # fmt: skip
 
 
 @dataclass(frozen=True)

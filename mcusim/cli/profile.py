@@ -23,7 +23,8 @@ Examples:
   mcusim profile firmware.elf --device-overlay my.toml   fix what registers without a model answer
   mcusim profile firmware.elf --layers callees-of=network_run    each call that network_run makes is a layer
   mcusim profile firmware.elf --memory on --show memory  what memory was used for, whether there are layers or not
-  mcusim profile firmware.elf --sanitize --show findings what accesses memory wrongly (docs/memory.md)
+  mcusim profile firmware.elf --sanitize --show findings  what accesses memory wrongly (docs/memory.md)
+  mcusim profile firmware.elf --trace trace.json.gz      what ran when, for ui.perfetto.dev (docs/trace.md)
   mcusim profile firmware.elf -o run.json                save the profile for 'mcusim report' and 'mcusim diff'
   mcusim profile --budget --junit budgets.xml            for CI: the firmware and the budgets of mcusim.toml
 """
@@ -44,6 +45,8 @@ from mcusim.reports.options import DEFAULT_WIDTH, RenderOptions
 
 if TYPE_CHECKING:
     from mcusim.image.model import Image
+    from mcusim.profile import Profile
+    from mcusim.trace import Trace
 
 # Ends that are failures although there is a report; one that was cut by a limit is what was asked for.
 FAILURES = ("interrupted", "fault")
@@ -53,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mcusim profile`."""
     options.add_run_options(parser, optional=True)
     options.add_observation_options(parser)
+    options.add_trace_options(parser)
     options.add_render_options(parser)
     budgeting.add_budget_options(parser)
     options.add_output_options(parser, "save the profile (json) to FILE")
@@ -74,11 +78,17 @@ def run(args: argparse.Namespace) -> int:
     budgeting.say_project(args)
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])
+    if args.trace is not None:
+        output.check(args.trace, force=args.force, inputs=[args.firmware])
+        if args.output is not None and output.same_file(args.trace, args.output):
+            raise McusimError(f"--trace {args.trace}: is the file of -o, too: give two names")
     image = running.load_image(args)
     args.annotate = _function_name(args.annotate, image)
     width = console.width(sys.stdout, DEFAULT_WIDTH)
     asked = options.render_options(args, width=width, color=console.color(sys.stdout))
     reports.check(args.format, asked)
+    if args.format == "lcov" and not image.code_lines:
+        raise McusimError(f"--format lcov: {image.name} has no line information: build the firmware with -g")
     if {"layers", "activations"} & set(args.show):
         _check_layers(args.layers, image)
     budgets = _budgets(args, asked)
@@ -96,18 +106,23 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         save(profile, args.output, force=args.force)
         console.say(f"wrote {args.output}")
+    if args.trace is not None:
+        _save_trace(args, trace, profile)
     ran = {function.name for function in profile.functions}
     if args.annotate not in ran and args.annotate in {symbol.name for symbol in image.functions}:
         raise McusimError(f"--annotate {args.annotate}: the function did not run")
     code = exits.DONE
-    if budgets is not None:
-        document, code = budgets.check(profile)
-        report = render_document(document, args.format, width=asked.width, color=asked.color)
+    if budgets is None and reports.FORMATS[args.format].binary:
+        console.write_bytes(reports.render_bytes(profile, args.format, options=asked), args.format)
     else:
-        report = reports.render(profile, args.format, options=asked)
-    if args.format == "text" and profile.output and not args.quiet:
-        console.write("\n")
-    console.write(report)
+        if budgets is not None:
+            document, code = budgets.check(profile)
+            report = render_document(document, args.format, width=asked.width, color=asked.color)
+        else:
+            report = reports.render(profile, args.format, options=asked)
+        if args.format == "text" and profile.output and not args.quiet:
+            console.write("\n")
+        console.write(report)
     if profile.end.kind in FAILURES:
         return exits.OF_END[profile.end.kind]
     return exits.FAILED if profile.memory is not None and profile.memory.findings else code
@@ -122,6 +137,19 @@ def _budgets(args: argparse.Namespace, asked: RenderOptions) -> budgeting.Budget
     if args.memory == "auto" and budgets.tracked:
         args.memory = "on"
     return budgets
+
+
+def _save_trace(args: argparse.Namespace, trace: Trace, profile: Profile) -> None:
+    """Write what ran when, and say what is not in it."""
+    from mcusim.attribution.events import attribute_events
+    from mcusim.reports.as_perfetto import left_out_words, trace_text
+
+    events = attribute_events(trace, profile)
+    assert events is not None
+    data = output.packed(args.trace, trace_text(profile, events).encode())
+    output.write(args.trace, data, force=args.force)
+    size = f"{len(data) / 1e6:.1f} MB, {len(events.slices):,} calls"
+    console.say(f"wrote {args.trace}: {size}; {left_out_words(events.left_out, profile.totals.cycles)}")
 
 
 def _check_layers(rule: str, image: Image) -> None:

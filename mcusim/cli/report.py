@@ -11,8 +11,11 @@ Examples:
   mcusim report run.json --lines --match conv2d             its source lines, the most expensive first
   mcusim report run.json --annotate conv2d                  instructions of one function
   mcusim report run.json --format markdown -o report.md     for a pull request
-  mcusim report run.json --budget --junit budgets.xml       hold it against the budgets of mcusim.toml
   mcusim report run.json -f html -o report.html             a page for a browser, with charts (docs/html-report.md)
+  mcusim report run.json --format flamegraph -o run.svg     a picture for the browser (docs/exports.md)
+  mcusim report run.json --format callgrind -o callgrind.out.run    for KCachegrind
+  mcusim report run.json --budget --junit budgets.xml       hold it against the budgets of mcusim.toml
+  mcusim report run.json --format perfetto -o trace.json    layers and memory over time, for ui.perfetto.dev
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load and render, to stdout or to a file. Returns 1 where a budget is broken."""
     from mcusim.profile_io import load_profile
-    from mcusim.reports import render
+    from mcusim.reports import FORMATS, render_bytes
     from mcusim.reports.document import render_document
 
     if args.output is not None:
@@ -50,15 +53,18 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "html" and args.output is None and sys.stdout.isatty():
         raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     code = exits.DONE
+    profile = load_profile(args.profile)
     if args.budget:
-        document, code = budgeting.Budgeting(args, asked, [args.profile]).check(load_profile(args.profile))
-        text = render_document(document, args.format, width=asked.width, color=asked.color)
+        document, code = budgeting.Budgeting(args, asked, [args.profile]).check(profile)
+        report = render_document(document, args.format, width=asked.width, color=asked.color).encode("utf-8")
     else:
         budgeting.check_alone(args)
-        text = render(load_profile(args.profile), args.format, options=asked)
-    if args.output is None:
-        console.write(text)
-    else:
-        output.write(args.output, text.encode("utf-8"), force=args.force)
+        report = render_bytes(profile, args.format, options=asked)
+    if args.output is not None:
+        output.write(args.output, output.packed(args.output, report), force=args.force)
         console.say(f"wrote {args.output}")
+    elif FORMATS[args.format].binary:
+        console.write_bytes(report, args.format)
+    else:
+        console.write(report.decode("utf-8"))
     return code

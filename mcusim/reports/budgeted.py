@@ -112,7 +112,7 @@ def budget_junit(profile: Profile, verdict: Verdict) -> bytes:
         figures = {"value": f"{outcome.value:g}" if outcome.value % 1 else str(int(outcome.value))}
         if outcome.limit is not None:
             figures["limit"] = f"{outcome.limit:.10g}"
-        case = junit.TestCase(f"{outcome.subject}: {outcome.quantity}", failure, "", figures)
+        case = junit.TestCase(f"{outcome.subject}: {outcome.quantity}", failure, properties=figures)
         suites.setdefault(id(budget), (title, []))[1].append(case)
     name = f"mcusim budget {profile.image.name} {profile.board.name}"
     return junit.document(name, [junit.TestSuite(title, tuple(cases)) for title, cases in suites.values()])

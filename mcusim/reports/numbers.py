@@ -71,6 +71,14 @@ def _four_digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def joules(value: float) -> str:
+    """0.0123456 -> 12.35 mJ."""
+    for unit, size in (("J", 1.0), ("mJ", 1e-3), ("µJ", 1e-6)):
+        if value >= size:
+            return f"{quantity(value / size)} {unit}"
+    return f"{value * 1e9:.3g} nJ"
+
+
 def frequency(hertz: int) -> str:
     """20000000 -> 20 MHz."""
     for unit, size in (("MHz", 1_000_000), ("kHz", 1_000)):

@@ -7,6 +7,7 @@ number becomes words for people; so the formats cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcusim.reports import numbers
@@ -101,6 +102,20 @@ class Table:
             if audience == "people" or not row.style
         ]
         return Table(self.title, tuple(self.columns[i] for i in keep), rows, self.remark)
+
+
+Line = list[tuple[str, str]]  # pieces of text, each with its style
+
+
+@dataclass(frozen=True)
+class Chart(Table):
+    """A table that is drawn: `draw(width)` returns its lines, at most so wide. Its rows say the main figures."""
+
+    draw: Callable[[int], list[Line]] = field(kw_only=True)
+
+    def only(self, audience: str) -> Table:
+        """Return the chart itself: it is made for one audience."""
+        return self
 
 
 def show(column: Column, cell: Cell, width: int | None = None) -> str:
