@@ -53,9 +53,7 @@ class GuestPointer(int):
 
     def _check(self) -> None:
         if not self:
-            raise McusimError(
-                "a null pointer points to nothing: nothing can be read or written there"
-            )
+            raise McusimError("a null pointer points to nothing: nothing can be read or written there")
 
     def array(self, dtype: npt.DTypeLike, shape: int | tuple[int, ...]) -> npt.NDArray[Any]:
         """Return a copy of the array that it points to."""
