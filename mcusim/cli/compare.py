@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcusim.cli import options, running
+from mcusim.cli import cold, options, running
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports.options import DEFAULT_TOP
 
@@ -112,6 +112,7 @@ def _run(args: argparse.Namespace) -> list[Variant]:
         raise McusimError(f"--set {repeated[0]} is given twice: put its values into one, {repeated[0]}=A,B")
     settings = running.make_settings(args)
     load(args.inputs[0], base=args.base)  # what is wrong with it is said once
+    cold.tell(quiet=args.quiet)
     line = ProgressLine(quiet=args.quiet)
     try:
         return compare_runs(

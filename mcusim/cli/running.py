@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mcusim.cli import options
+from mcusim.cli import cold, options
 from mcusim.cli.console import FirmwareOutput
 from mcusim.errors import McusimError, unknown_name
 
@@ -47,6 +47,7 @@ def execute(
     else:
         board, reason = load_board(args.board), "given by --board"
     output = FirmwareOutput(stream) if stream is not None else None
+    cold.tell(quiet=args.quiet)
     try:
         return (run or run_alone)(
             image,
