@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         budgeting.check_alone(args)
         report = render_bytes(profile, args.format, options=asked)
     if args.output is not None:
-        output.write(args.output, output.packed(args.output, report), force=args.force)
+        binary = FORMATS[args.format].binary  # and compressed, where it is to be
+        output.write(args.output, report if binary else output.packed(args.output, report), force=args.force)
         console.say(f"wrote {args.output}")
     elif FORMATS[args.format].binary:
         console.write_bytes(report, args.format)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mcusim.cli import inputs, options
+from mcusim.cli import cold, inputs, options
 from mcusim.cli.console import FirmwareOutput
 from mcusim.errors import McusimError, unknown_name
 
@@ -48,6 +48,7 @@ def execute(
         given = args.project.path.name if args.board == getattr(args, "project_board", None) else "--board"
         board, reason = load_board(args.board), f"given by {given}"
     output = FirmwareOutput(stream) if stream is not None else None
+    cold.tell(quiet=args.quiet)
     try:
         return (run or run_alone)(
             image,
