@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, run, attribute, save, render. Returns 0, 130 after Ctrl-C, 1 after a fault or with findings; all report."""
+    options.check_terminal(
+        args.format, "save the profile with -o run.json, then 'mcusim report run.json -f html -o report.html'"
+    )
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])
     image = running.load_image(args)

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from mcusim import output
 from mcusim.cli import console, options
-from mcusim.errors import McusimError
 from mcusim.reports.options import DEFAULT_WIDTH
 
 
@@ -39,10 +38,9 @@ def run(args: argparse.Namespace) -> int:
         output.check(args.output, force=args.force, inputs=[args.profile])
         asked = options.render_options(args, width=DEFAULT_WIDTH, color=False)
     else:
+        options.check_terminal(args.format, "add -o report.html")
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
-    if args.format == "html" and args.output is None and sys.stdout.isatty():
-        raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     text = render(load_profile(args.profile), args.format, options=asked)
     if args.output is None:
         console.write(text)
