@@ -8,6 +8,7 @@ PYTHON ?=
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_ORACLES := $(VENV)/.installed-oracles
+INSTALLED_DOCS := $(VENV)/.installed-docs
 TYPED := $(VENV)/.typed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES = $(shell find mcusim kernels cores -name '*.py' -o -name '*.toml' -o -name py.typed)
@@ -28,7 +29,7 @@ if [ -z "$${found:-}" ]; then \
 fi
 endef
 
-.PHONY: help demo test lint types golden bench oracles clean
+.PHONY: help demo test lint types golden docs bench oracles clean
 
 help:
 	@echo "make demo     profile the keyword-spotting example (installs mcusim into $(VENV) first)"
@@ -36,6 +37,7 @@ help:
 	@echo "make lint     ruff alone"
 	@echo "make types    mypy --strict alone, on the installed package"
 	@echo "make golden   write the golden reports again; review them as a diff"
+	@echo "make docs     the documentation as a site, in build/site"
 	@echo "make bench    speed beside the bare engine, and start-up times"
 	@echo "make oracles  install the interpreters that tests compare the kernels with"
 	@echo "make clean    remove $(VENV) and everything that was generated"
@@ -61,6 +63,10 @@ types: $(TYPED)
 golden: $(INSTALLED_DEV)
 	@$(BIN)/python -m pytest --regenerate
 	@git --no-pager diff --stat -- traces/golden 2>/dev/null || true
+
+docs: $(INSTALLED_DOCS)
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
 
 bench: $(INSTALLED)
 	@$(BIN)/python benchmarks/engine_speed.py
@@ -92,8 +98,13 @@ $(INSTALLED_ORACLES): $(INSTALLED_DEV)
 	@$(PIP) install --editable '.[dev,oracles]'
 	@touch $@
 
+$(INSTALLED_DOCS): $(INSTALLED)
+	@echo "installing Sphinx into $(VENV)"
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
+
 $(TYPED): $(SOURCES) | $(INSTALLED_DEV)
-	@rm -rf $(VENV)/typed build
+	@rm -rf $(VENV)/typed build/lib build/man
 	@$(PIP) install --no-deps --target $(VENV)/typed .
-	@rm -rf build
+	@rm -rf build/lib build/man
 	@touch $@

@@ -79,7 +79,7 @@ def _sigmoid(step: Step) -> Results:
 
 def _softmax(step: Step) -> Results:
     beta, dtype = float(step.option("Beta")), step.result().dtype
-    return (softmax(step.value(0), input_scale=step.scale(0), beta=beta, output_dtype=dtype),)
+    return (softmax(step.value(0), input_scale=step.scale(0), beta=beta, output_dtype=dtype, rounding=step.rounding),)
 
 
 def _log_softmax(step: Step) -> Results:

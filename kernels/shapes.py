@@ -27,10 +27,15 @@ LARGEST = 1 << 20
 def same_padding(input_size: Pair, kernel_size: Pair, strides: Pair = NO_STEP, dilations: Pair = NO_STEP) -> Padding:
     """Return TensorFlow Lite's SAME padding for sizes (height, width): the output has ceil(input / stride) elements.
 
-    An odd number of padding elements puts the extra one at the end (bottom, right).
+    An odd number of padding elements puts the extra one at the end (bottom, right). Raises ValueError naming what is
+    no pair of integers, or not positive (an image may be empty).
     """
+    pairs = (
+        check_pair("input_size", input_size, least=0), check_pair("kernel_size", kernel_size),
+        check_pair("strides", strides), check_pair("dilations", dilations),
+    )  # fmt: skip
     sides = []
-    for size, kernel, stride, dilation in zip(input_size, kernel_size, strides, dilations, strict=True):
+    for size, kernel, stride, dilation in zip(*pairs, strict=True):
         reach = (kernel - 1) * dilation + 1
         total = max(((size + stride - 1) // stride - 1) * stride + reach - size, 0)
         sides.append((total // 2, total - total // 2))
@@ -46,11 +51,11 @@ def output_size(input_size: Pair, kernel_size: Pair, strides: Pair, dilations: P
     return sizes[0], sizes[1]
 
 
-def check_pair(name: str, pair: Sequence[int]) -> Pair:
-    """Return (vertical, horizontal) as ints, having checked that there are two, each at least 1."""
-    if isinstance(pair, (str, int)) or len(pair) != 2:
+def check_pair(name: str, pair: Sequence[int], *, least: int = 1) -> Pair:
+    """Return (vertical, horizontal) as ints, having checked that there are two, each at least `least`."""
+    if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
         raise ValueError(f"{name}: is {pair!r}, it must be two integers, (vertical, horizontal)")
-    return check_integer(name, pair[0], 1, LARGEST), check_integer(name, pair[1], 1, LARGEST)
+    return check_integer(name, pair[0], least, LARGEST), check_integer(name, pair[1], least, LARGEST)
 
 
 def check_padding(padding: Sequence[Sequence[int]]) -> Padding:

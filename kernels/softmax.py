@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.kernels.checks import check_array, check_scale
+from mcusim.kernels.elementwise import check_rounding, requantized
 from mcusim.kernels.fixed_point import (
     INT32_MAX,
     Int64Array,
@@ -31,7 +32,9 @@ DIFFERENCE_BITS, SUM_BITS = 5, 12
 RANGE = 65535.0
 
 
-def softmax(inputs: Array, *, input_scale: float, beta: float = 1.0, output_dtype: str | None = None) -> Array:
+def softmax(
+    inputs: Array, *, input_scale: float, beta: float = 1.0, output_dtype: str | None = None, rounding: str = "double"
+) -> Array:
     """Return exp(beta * x) / sum of it, over the last axis; int8 -> int8 or int16, int16 -> int16, the same shape.
 
     The outputs' scale and zero point are fixed: 1/256 and -128 (int8), 1/65536 and -32768 (int16 of int8 inputs),
@@ -40,8 +43,9 @@ def softmax(inputs: Array, *, input_scale: float, beta: float = 1.0, output_dtyp
         e(d) = exp(requantise(d, beta * input_scale * 2^26)) in fixed point, 0 below `difference_limit`
         outputs = clamp(round(e(d) * (1 / sum of e)) + zero point)
 
-    and for int16 both exp and the reciprocal are looked up in tables of 513 values. Raises ValueError naming the
-    operand. Source: TensorFlow Lite kernels/internal/reference/softmax.h (Softmax, SoftmaxInt16),
+    and for int16 both exp and the reciprocal are looked up in tables of 513 values; `rounding` ("double" or "single",
+    see `requantize.py`) is how differences are scaled to places in the first. Raises ValueError naming the operand.
+    Source: TensorFlow Lite kernels/internal/reference/softmax.h (Softmax, SoftmaxInt16),
     micro/kernels/softmax_common.cc.
     """
     check_array("inputs", inputs, ("int8", "int16"))
@@ -52,9 +56,10 @@ def softmax(inputs: Array, *, input_scale: float, beta: float = 1.0, output_dtyp
         raise ValueError(f"output_dtype: is {dtype}, inputs of {inputs.dtype} go to int16 or stay as they are")
     scale, exponent = check_scale("input_scale", input_scale), check_scale("beta", beta)
     rows = inputs.reshape(-1, inputs.shape[-1]).astype(np.int64)
+    single = check_rounding(rounding)
     differences = rows - rows.max(axis=1, keepdims=True, initial=np.iinfo(inputs.dtype).min)
     if inputs.dtype == np.int16:
-        return _softmax_int16(differences, scale, exponent).reshape(inputs.shape)
+        return _softmax_int16(differences, scale, exponent, single).reshape(inputs.shape)
     return _softmax_int8(differences, scale, exponent, dtype).reshape(inputs.shape)
 
 
@@ -105,8 +110,8 @@ def _softmax_int8(differences: Int64Array, scale: float, beta: float, dtype: np.
 
 
 @cache
-def _tables() -> tuple[Int64Array, Int64Array]:
-    """Return the tables of exp on [-10, 0] and of 1 / (1 + x) on [0, 1]."""
+def int16_tables() -> tuple[Int64Array, Int64Array]:
+    """Return the tables of exp on [-10, 0] and of 1 / (1 + x) on [0, 1], 513 values each that fit int16."""
     exps = make_table(math.exp, float(np.float32(10) / np.float32(RANGE)), 32767, float(np.float32(2 / RANGE)), 0)
     ratio = make_table(
         lambda x: float(np.float32(1) / (np.float32(1) + np.float32(x))),
@@ -118,11 +123,16 @@ def _tables() -> tuple[Int64Array, Int64Array]:
     return exps, ratio
 
 
-def _softmax_int16(differences: Int64Array, scale: float, beta: float) -> Array:
-    exp_table, ratio_table = _tables()
-    factor = quantize_multiplier(scale * beta / (10.0 / RANGE))
+def int16_scaling(input_scale: float, beta: float = 1.0) -> tuple[int, int]:
+    """Return (multiplier, shift) for int16: what brings a difference to places of the table of exp."""
+    return quantize_multiplier(input_scale * beta / (10.0 / RANGE))
+
+
+def _softmax_int16(differences: Int64Array, scale: float, beta: float, single: bool) -> Array:
+    exp_table, ratio_table = int16_tables()
+    factor = int16_scaling(scale, beta)
     # What is scaled to less than -65535 is less than exp(-10).
-    places = np.clip(scaled(differences, *factor) + 32767, -32768, 32767)
+    places = np.clip(int64s(requantized(differences.astype(np.int32), factor, single)) + 32767, -32768, 32767)
     exps = look_up(places, exp_table)
     sums = exps.sum(axis=1, keepdims=True)
     if sums.size and int(sums.max()) > INT32_MAX:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mcusim.machine import Progress, Settings, run
     from mcusim.profile import Profile
     from mcusim.profile_io import load_profile, save
-    from mcusim.reports import RenderOptions, render
+    from mcusim.reports import RenderOptions, render, render_bytes
+    from mcusim.sweeping import SweepRow, sweep
     from mcusim.trace import Trace
 
 __version__ = "0.1.0"
@@ -57,6 +58,9 @@ _HOMES = {
     "save": "mcusim.profile_io",
     "RenderOptions": "mcusim.reports",
     "render": "mcusim.reports",
+    "render_bytes": "mcusim.reports",
+    "SweepRow": "mcusim.sweeping",
+    "sweep": "mcusim.sweeping",
     "Trace": "mcusim.trace",
 }
 
@@ -72,6 +76,7 @@ __all__ = [
     "Progress",
     "RenderOptions",
     "Settings",
+    "SweepRow",
     "Trace",
     "attribute",
     "guess_board",
@@ -81,8 +86,10 @@ __all__ = [
     "load_core",
     "load_profile",
     "render",
+    "render_bytes",
     "run",
     "save",
+    "sweep",
     "target_kernels_dir",
 ]
 

@@ -4,18 +4,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from mcusim.errors import McusimError
 from mcusim.machine import Settings
+from mcusim.processes import KILLED, spread
 from mcusim.profile import Profile
 
 
@@ -55,47 +50,16 @@ Listener = Callable[[int, int], None]
 def run_jobs(jobs: Sequence[Job], *, processes: int, finished: Listener | None = None) -> list[Done]:
     """Run all jobs, at most `processes` at a time, and return what came of them in their order.
 
-    What is wrong with one job does not keep the others from running. Ctrl-C ends all of them: `KeyboardInterrupt`.
+    What is wrong with one job does not keep the others from running, even if its process dies. Ctrl-C ends all of
+    them: `KeyboardInterrupt`.
     """
-    processes = min(processes, len(jobs))
     done: list[Done] = [Done() for _ in jobs]
     tell = finished or (lambda _done, _all: None)
     tell(0, len(jobs))
-    if processes <= 1:
-        for number, job in enumerate(jobs):
-            done[number] = run_job(job)
-            tell(number + 1, len(jobs))
-        return done
-    # Fresh processes, not forks: native code and its tables do not survive a fork everywhere.
-    others = set(active_children())
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    try:
-        with _interrupt_ignored():  # which the workers inherit: Ctrl-C is for this process to act on
-            futures = {pool.submit(run_job, job): number for number, job in enumerate(jobs)}
-        for count, future in enumerate(as_completed(futures), 1):
-            done[futures[future]] = future.result()
-            tell(count, len(jobs))
-    except BrokenProcessPool as error:
-        raise McusimError("a run was killed from outside, or by too little memory: try with -j 1") from error
-    except BaseException:
-        for worker in set(active_children()) - others:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for count, (number, result) in enumerate(spread(run_job, jobs, processes=min(processes, len(jobs))), 1):
+        done[number] = result or Done(error=KILLED)
+        tell(count, len(jobs))
     return done
-
-
-@contextmanager
-def _interrupt_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def run_job(job: Job) -> Done:

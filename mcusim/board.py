@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from mcusim.board_power import Power, power_problems
 from mcusim.board_timing import NONE, Bus, Caches, Sourced, Timing, bus_problems, cache_problems, timing_problems
 from mcusim.errors import McusimError, unknown_name
 
@@ -143,6 +144,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     interrupts: Interrupts | None = None  # default: two bits on Armv6-M (ARM DDI 0419 B1.5.4), else eight
     bit_band: bool = False  # the first MB of SRAM and of peripherals again, a word for each bit (Armv7-M ARM B3.1.1)
     mpu_regions: int | None = None  # default: as most parts with the core have them
+    power: Power | None = None  # currents of the datasheet, where one was at hand
     security: str = "none"  # Armv8-M: none, or secure (the part boots in the secure world)
 
     @property
@@ -169,16 +171,26 @@ def load_board(name_or_path: str | Path) -> Board:
     (with the file, the key and what is wrong).
     """
     given = str(name_or_path)
+    text, where = board_text(given)
+    board = parse_board(text, where)
+    if where != given and board.name != given:
+        raise McusimError(f"{where}: name is '{board.name}', it must be the file's name")
+    return board
+
+
+def board_text(name_or_path: str | Path) -> tuple[str, str]:
+    """Return the TOML of a board, by its name or from a file that ends in `.toml`, and what errors call it.
+
+    Raises McusimError for an unknown name (with near ones) and a file that cannot be read.
+    """
+    given = str(name_or_path)
     if given.endswith(".toml"):
-        return parse_board(_read(Path(given)), given)
+        return _read(Path(given)), given
     names = board_names()
     if given not in names:
         raise unknown_name("board", given, names)
     where = f"{given}.toml"
-    board = parse_board(files("mcusim.cores.boards").joinpath(where).read_text("utf-8"), where)
-    if board.name != given:
-        raise McusimError(f"{where}: name is '{board.name}', it must be the file's name")
-    return board
+    return files("mcusim.cores.boards").joinpath(where).read_text("utf-8"), where
 
 
 def outlines() -> Iterator[Board]:
@@ -273,6 +285,8 @@ def _problems(board: Board) -> Iterator[str]:
         yield from cache_problems(board.cache)
         if board.timed_flash is not None:
             yield "cache: with it, flash has a bus, and no timing"
+    if board.power is not None:
+        yield from power_problems(board.power)
     for region in board.region:
         if region.bus is not None and board.cache is None:
             yield f"region '{region.name}': bus: only a board with a [cache] table has it"

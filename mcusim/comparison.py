@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-from mcusim.batch import Job, Listener, run_jobs
 from mcusim.machine import Settings
 from mcusim.profile import Profile
+from mcusim.summary import Summary, summarize
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,26 @@ class WhatIf:
 
 @dataclass
 class Variant:
-    """A row of a comparison: what it is called, and its profile or the reason why there is none."""
+    """A row of a comparison: what it is called, and its profile or the reason why there is none.
+
+    `image` and `board` are the names that a sweep has for them, '' for a saved profile. `fits` is None where that is
+    not known, and `reason` says why it does not fit. `figures` are those of the profile, which may have been slimmed.
+    """
 
     name: str
     profile: Profile | None = None
     error: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    image: str = ""
+    board: str = ""
+    fits: bool | None = None
+    reason: str = ""
+    figures: Summary | None = None
+
+
+def slim(profile: Profile) -> Profile:
+    """Return what a comparison needs of a profile: not its instructions, call tree, lines, buffers and layers."""
+    return replace(profile, instructions=[], tree=[], tasks=[], sources={}, layers=None, memory=None, caches=None)
 
 
 def points(wanted: WhatIf, base: Settings) -> list[tuple[dict[str, str], str | None, Settings]]:
@@ -56,20 +70,6 @@ def points(wanted: WhatIf, base: Settings) -> list[tuple[dict[str, str], str | N
     return found
 
 
-def compare_runs(
-    image: Path, wanted: WhatIf, settings: Settings, *, board: str | None = None, base: int | None = None,
-    processes: int = 1, finished: Listener | None = None,
-) -> list[Variant]:  # fmt: skip
-    """Run the firmware at every point, and return a variant for each; one that cannot run has its error."""
-    chosen = points(wanted, settings)
-    jobs = [Job(image, each, name or board, base) for _, name, each in chosen]
-    done = run_jobs(jobs, processes=processes, finished=finished)
-    return [
-        Variant(describe(named), result.profile, result.error, named)
-        for (named, _, _), result in zip(chosen, done, strict=True)
-    ]
-
-
 def describe(named: dict[str, str]) -> str:
     """Return a point in words: 'clock 80 MHz, wait-states 5'."""
     parts = []
@@ -83,5 +83,6 @@ def saved_variants(profiles: Sequence[tuple[Path, Profile]]) -> list[Variant]:
     """Return a variant for each saved profile, named by its file, with its folder where names are equal."""
     names = [path.name for path, _ in profiles]
     return [
-        Variant(path.name if names.count(path.name) == 1 else str(path), profile) for path, profile in profiles
-    ]  # fmt: skip
+        Variant(path.name if names.count(path.name) == 1 else str(path), profile, figures=summarize(profile))
+        for path, profile in profiles
+    ]

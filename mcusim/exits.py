@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DONE = 0
-FAILED = 1  # a bug in mcusim, a firmware that ended in a fault, a check that found something (validate --fail-above)
+FAILED = 1  # a bug in mcusim, a firmware that ended in a fault, a check that found something, a broken budget
 BAD_INPUT = 2  # bad input or usage: a `McusimError`
 CUT = 124  # by a limit: what timeout(1) gives
 INTERRUPTED = 130  # by Ctrl-C: 128 and the signal's number

@@ -8,6 +8,7 @@ written directly, since a rename would replace them.
 
 from __future__ import annotations
 
+import gzip
 import os
 import secrets
 from collections.abc import Iterable
@@ -45,6 +46,16 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def packed(path: Path, data: bytes) -> bytes:
+    """Return what to write to a file of this name: compressed where it ends in .gz, with no time in it."""
+    return gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether two names, whose files need not exist, stand for one file."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _target(path: Path, *, force: bool) -> Path:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcusim.profile_caches import CacheUse
+from mcusim.profile_code import Code
 from mcusim.profile_memory import Layers, MemoryProfile
+from mcusim.profile_power import PowerInfo
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass
@@ -72,6 +74,11 @@ class EndInfo:
     def partial(self) -> bool:
         """True when wall time decided where the run ended, so that it cannot be repeated exactly."""
         return self.kind in ("timeout", "interrupted")
+
+    @property
+    def cut(self) -> bool:
+        """True when the run did not come to an end of its own, so that its figures are of a part."""
+        return self.partial or self.kind in ("max-cycles", "fault")
 
 
 @dataclass
@@ -276,3 +283,5 @@ class Profile:
     layers: Layers | None = None  # None: no rule found any
     memory: MemoryProfile | None = None  # None: memory was not tracked
     caches: CacheUse | None = None  # None: the core has none, or they were not modelled
+    code: Code | None = None  # None: the image has no line information
+    power: PowerInfo | None = None  # None: the board's file gives no currents

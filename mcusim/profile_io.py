@@ -20,19 +20,43 @@ from mcusim import output
 from mcusim.errors import McusimError
 from mcusim.profile import SCHEMA_VERSION, Profile
 from mcusim.profile_caches import CacheUse
+from mcusim.profile_code import Code
 from mcusim.profile_memory import ZONES, Heap, Layers, MemoryProfile, Timeline
 
 # Records that hold long lists themselves.
-_OPENED = (Layers, MemoryProfile, Timeline, Heap, CacheUse)
+_OPENED = (Layers, MemoryProfile, Timeline, Heap, CacheUse, Code)
 # Keys that are left out where there is nothing to say: files of other boards stay as they were.
-_OPTIONAL = ("caches",)
+_OPTIONAL = ("caches", "code", "power")
+
+
+class _LostError(Exception):
+    """What an older file says that no longer has a meaning, in words."""
+
+
+def _from_3(raw: dict[str, Any]) -> dict[str, Any]:
+    """4 adds what may be missing: code. Early files of 3 had the calls that made the main stack deepest elsewhere.
+
+    Raises `_LostError` for still earlier ones, whose statics counted bytes that were accessed, not used.
+    """
+    memory = raw.get("memory")
+    if not isinstance(memory, dict):
+        return {**raw, "schema_version": 4}
+    statics = memory.get("statics")
+    if isinstance(statics, list) and any(isinstance(each, dict) and "touched_bytes" in each for each in statics):
+        raise _LostError("statics say how many bytes were touched, not how many were used")
+    stacks, path = raw.get("stacks"), memory.get("stack_path")
+    if path and isinstance(stacks, list) and stacks and isinstance(stacks[0], dict) and not stacks[0].get("path"):
+        raw = {**raw, "stacks": [{**stacks[0], "path": path}, *stacks[1:]]}
+    return {**raw, "schema_version": 4}
+
 
 # Version -> function that turns the plain JSON object of that version into the next one's.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     # 2 adds guessed registers (notes before), and what may be missing: stacks, tasks, the fault
     1: lambda raw: {**raw, "schema_version": 2, "guessed": []},
-    # 3 adds what may be missing: layers, memory
-    2: lambda raw: {**raw, "schema_version": 3},
+    # 3 adds what may be missing: layers, memory. The first files of 2 had no guessed registers yet.
+    2: lambda raw: {"guessed": [], **raw, "schema_version": 3},
+    3: _from_3,
 }
 
 
@@ -83,6 +107,23 @@ def loads(data: bytes, name: str = "profile") -> Profile:
     return profile
 
 
+def json_schema() -> bytes:
+    """Return the JSON Schema (2020-12) of saved profiles, as published in `docs/profile-schema.json`.
+
+    It is made from the dataclasses, so it cannot lag behind them. Files may have further keys: a later mcusim of the
+    same schema version may add some, and readers leave out what they do not know.
+    """
+    schema = msgspec.json.schema(Profile)
+    version: dict[str, Any] = {"const": SCHEMA_VERSION}
+    schema["$defs"]["Profile"]["properties"]["schema_version"].update(version)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"mcusim-profile-{SCHEMA_VERSION}",
+        "title": f"mcusim profile, schema version {SCHEMA_VERSION}",
+    }
+    return msgspec.json.format(msgspec.json.encode({**head, **schema}), indent=1) + b"\n"
+
+
 def save(profile: Profile, path: Path, *, force: bool = False) -> None:
     """Write the profile to `path`, whole or not at all; an existing file is replaced only with `force`."""
     output.write(path, dumps(profile), force=force)
@@ -121,7 +162,13 @@ def _migrate(raw: dict[str, Any], version: int, name: str) -> dict[str, Any]:
     while version < SCHEMA_VERSION:
         if version not in MIGRATIONS:
             raise McusimError(f"{name}: schema {version} is not one that mcusim ever wrote: run the profile again")
-        raw = MIGRATIONS[version](raw)
+        try:
+            raw = MIGRATIONS[version](raw)
+        except _LostError as lost:
+            raise McusimError(
+                f"{name}: saved by an early mcusim (schema {version}) that cannot be carried over: {lost}: "
+                "run the profile again"
+            ) from lost
         version += 1
     return raw
 
@@ -141,6 +188,10 @@ def _check_references(profile: Profile, name: str) -> None:
     layers = profile.layers
     if layers is not None:
         _check_layers(layers, len(functions), name)
+    if profile.code is not None:
+        for index, function in enumerate(profile.code.functions):
+            known = -1 <= function.function < len(functions)
+            _check(known, f"no function {function.function}", f"$.code.functions[{index}].function", name)
     if profile.memory is not None:
         counts = (len(layers.layers), len(layers.activations)) if layers is not None else (0, 0)
         _check_memory(profile.memory, *counts, name)

@@ -91,6 +91,13 @@ class Layers:
     left_out: int = 0  # activations beyond the limit: their cycles are their parent's
     inferences_by: str = ""  # in words, how they were told apart; '' where there is one
 
+    def numbers(self) -> list[str]:
+        """Return the number of each layer as reports print it: '0.2' is the third layer within the first one."""
+        numbers: list[str] = []
+        for layer in self.layers:
+            numbers.append(f"{numbers[layer.parent]}.{layer.index}" if layer.parent >= 0 else str(layer.index))
+        return numbers
+
 
 @dataclass
 class RegionUse:

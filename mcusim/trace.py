@@ -13,6 +13,7 @@ from mcusim.engine.tables import Array
 from mcusim.image.model import Image, Symbol
 from mcusim.layer_trace import HeapTrace, LayerTrace
 from mcusim.layers import LayerRule
+from mcusim.slice_trace import SliceTrace
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class Trace:
     assumptions: list[str] = field(default_factory=list)
     detours: list[str] = field(default_factory=list)  # what stubs and the like left out, in words
     spans: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # timed stretches: cycles, seconds
+    icache_used: bool = True  # the core's cache of instructions was on at some time
     fault: FaultRecord | None = None  # the fault that the run ended in
     faults_handled: int = 0  # faults whose handler returned
     stacks: list[StackUse] = field(default_factory=list)
@@ -184,3 +186,4 @@ class Trace:
     refused_accesses: list[RefusedAccess] = field(default_factory=list)
     unaligned_traps_since: int | None = None  # in cycles: from when on every unaligned access would fault
     access: AccessTrace | None = None  # where memory was tracked
+    slices: SliceTrace | None = None  # calls over time, where they were asked for

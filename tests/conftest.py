@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,11 +25,23 @@ settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
 TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
-         "browser": ("chromium",)}  # fmt: skip
+         "valgrind": ("callgrind_annotate",), "lcov": ("lcov", "genhtml"), "browser": ("chromium",)}  # fmt: skip
 # Marker -> the Python packages its tests need (`make oracles` installs the first ones, the tools for tests the others).
 PACKAGES = {"oracles": ("tflite_micro", "ai_edge_litert"), "browser": ("playwright",)}
 
 GOLDEN = Path(__file__).resolve().parents[1] / "traces" / "golden"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep results of sweeps out of the user's cache folder, those of commands that tests start too."""
+    before = os.environ.get("MCUSIM_CACHE")
+    os.environ["MCUSIM_CACHE"] = str(tmp_path_factory.mktemp("runs"))
+    yield
+    if before is None:
+        del os.environ["MCUSIM_CACHE"]
+    else:
+        os.environ["MCUSIM_CACHE"] = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

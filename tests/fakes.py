@@ -23,6 +23,7 @@ from mcusim.profile import (
     Totals,
     TreeNode,
 )
+from mcusim.profile_code import Branch, Code, CodeFile, CodeFunction
 
 CAUSE_TITLES = {
     "issue": "an instruction issued",
@@ -206,6 +207,7 @@ def make_profile() -> Profile:
         ),
         output="class 3: 0.91\ncycles 11,000,000\n",
         cause_titles=dict(CAUSE_TITLES),
+        code=_make_code(functions),
     )
 
 
@@ -230,6 +232,21 @@ def _make_tree(functions: list[FunctionCost]) -> list[TreeNode]:
         if node.function not in above:
             functions[node.function].total_cycles += node.total_cycles
     return nodes
+
+
+def _make_code(functions: list[FunctionCost]) -> Code:
+    """Return the lines of two files, one of which never ran, and the one branch of the loop."""
+    numbers = {function.name: index for index, function in enumerate(functions)}
+    return Code(
+        [CodeFile("conv2d_1x1.c", [31, 33, 34, 35, 37, 39]), CodeFile("selftest.c", [5, 6])],
+        [
+            CodeFunction("main", "main.c", 12, numbers["main"]),
+            CodeFunction("conv2d_1x1", "conv2d_1x1.c", 31, numbers["conv2d_1x1"]),
+            CodeFunction("self_test", "selftest.c", 5, -1),
+            CodeFunction("__aeabi_memcpy", None, None, numbers["__aeabi_memcpy"]),
+        ],
+        [Branch(0x080007D2, 511_996, 4)],
+    )
 
 
 def _make_instructions() -> list[InstructionCost]:

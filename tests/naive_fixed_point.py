@@ -162,12 +162,16 @@ def look_up_int16(value: int, table: list[int]) -> int:
     return table[index] + (((table[index + 1] - table[index]) * (value & 0x7F) + 64) >> 7)
 
 
-def softmax_int16(row: list[int], multiplier: int, shift: int, exps: list[int], ratios: list[int]) -> list[int]:
+def softmax_int16(
+    row: list[int], multiplier: int, shift: int, exps: list[int], ratios: list[int], rounding: str = "double"
+) -> list[int]:
     """Softmax of one row of int16, with tables."""
+    single = naive.multiply_by_quantized_multiplier_single_rounding
+    scale = single if rounding == "single" else naive.multiply_by_quantized_multiplier
     largest = max(row)
     found = []
     for value in row:
-        scaled = naive.multiply_by_quantized_multiplier(value - largest, multiplier, shift) + 32767
+        scaled = scale(value - largest, multiplier, shift) + 32767
         found.append(look_up_int16(min(max(scaled, -32768), 32767), exps))
     total = sum(found)
     headroom = 32 - total.bit_length()

@@ -107,6 +107,9 @@ def test_instructions_are_cached_once_the_firmware_says_so(tmp_path: Path) -> No
     assert off.caches is not None
     assert on.caches is not None
     assert off.caches.totals.fetch_misses >= 100 > 10 > on.caches.totals.fetch_misses
+    assert off.caches.totals.fetches == 0 < on.caches.totals.fetches  # a cache that is off has no hit rate
+    assert "I-cache" not in render(off)
+    assert "fetches of 64 bits hit" in render(on)
     # Each turn begins with a branch, and fetches its line again.
     waits = read_cycles(bus_of(H743, "flash"), wait_states=7)
     assert data_waits(off, "subs r0")["bus"] > 98 * (waits - 10)
@@ -225,7 +228,12 @@ def test_wait_states_are_cycles_of_the_bus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("item", "message"),
-    [("cache=half", "cache=ideal"), ("dcache", "must be dcache=on or dcache=off"), ("flash.dcache=on", "no dcache")],
+    [
+        ("cache=half", "cache=ideal"),
+        ("dcache", "must be dcache=on or dcache=off"),
+        ("flash.dcache=on", "no cache of its own"),
+        ("flash.cache=off", "its flash has no cache of its own .*: nothing to set"),
+    ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, item: str, message: str) -> None:
     with pytest.raises(McusimError, match=message):

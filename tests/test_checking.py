@@ -16,7 +16,7 @@ from machines import EXAMPLES, FIRMWARE
 
 from mcusim import Firmware, McusimError
 from mcusim.checking import Suite, Target, check_target, load_suite, suite_of_bindings
-from mcusim.checking.baseline import baseline_bytes, compare, figures_of, load_baseline
+from mcusim.checking.baseline import Conditions, baseline_bytes, compare, figures_of, load_baseline
 from mcusim.checking.binding import Binding, built, structure_of
 from mcusim.checking.bindings import BINDINGS, LIBRARIES
 from mcusim.checking.case import Style
@@ -288,14 +288,23 @@ def test_baselines_compare_case_by_case(tmp_path: Path) -> None:
     assert [each.text for each in compare(deeper, old, 0, 4).regressions] == ["16 bytes of stack, baseline 8"]
     assert compare(deeper, old, 0, 8).regressions == ()
     path = tmp_path / "b.json"
-    path.write_bytes(baseline_bytes(old, "nucleo-l4r5zi"))
-    assert load_baseline(path, "nucleo-l4r5zi") == old
-    with pytest.raises(McusimError, match="is of board nucleo-l4r5zi, not nucleo-h743zi"):
-        load_baseline(path, "nucleo-h743zi")
-    for text in ("[]", "{", json.dumps({"format": "mcusim check baseline 1", "board": "x", "targets": {"f": 3}})):
+    here = Conditions("nucleo-l4r5zi", 1, 2, ("flash.cache=on",), True)
+    path.write_bytes(baseline_bytes(old, here))
+    assert load_baseline(path, here) == old
+    for other, said in (
+        (replace(here, board="nucleo-h743zi"), r"made with board nucleo-l4r5zi, not nucleo-h743zi \(--board\)"),
+        (replace(here, seed=7), r"made with seed 1, not 7 \(--seed\)"),
+        (replace(here, wait_states=None), r"made with wait states 2, not none \(--wait-states\)"),
+        (replace(here, memory=()), r"made with memory flash.cache=on, not as it is \(--set\)"),
+        (replace(here, boot=False), r"made with start-up code run, not left out \(--boot\)"),
+    ):
+        with pytest.raises(McusimError, match=said):
+            load_baseline(path, other)
+    kept = json.loads(path.read_text())
+    for text in ("[]", "{", json.dumps(kept | {"targets": {"f": 3}}), json.dumps(kept | {"conditions": {}})):
         path.write_text(text)
         with pytest.raises(McusimError, match="baseline"):
-            load_baseline(path, "x")
+            load_baseline(path, here)
 
 
 def test_figures_leave_out_what_gave_no_result() -> None:

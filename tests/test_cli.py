@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from fakes import make_profile
 import mcusim
 from mcusim import profile_io
 from mcusim.cli import main, options
-from mcusim.cli.main import COMMANDS
+from mcusim.cli.main import COMMANDS, command_parser
 from mcusim.errors import McusimError
 from mcusim.image.model import CpuHint, Image, Symbol, VectorTable
 from mcusim.machine import console_script  # noqa: F401 - loaded before `mcusim.machine` is faked
@@ -104,6 +106,15 @@ def test_profile_prints_the_output_then_the_report(machine: FakeMachine, capsys:
     assert run["board_reason"] == "guessed: by hand"
     assert (run["until"], run["max_cycles"], run["timeout_s"], run["files"]) == (None, None, None, None)
     assert (run["allow_unknown"], run["uart_input"], run["progress"]) == (False, b"", None)
+
+
+@pytest.mark.parametrize("words", [["cortex-m4"], ["nucleo-l4r5zi"], ["cortex-m4", "--microbenchmarks"]])
+def test_show_keeps_to_a_width(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    lengths = []
+    for width in ("70", "160"):
+        assert main(["show", *words, "--width", width]) == 0
+        lengths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    assert lengths[0] < lengths[1] <= 160
 
 
 def test_show_prints_the_microbenchmarks_of_a_core(capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,7 +254,7 @@ def nothing_written() -> bool:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("profile", "the following arguments are required: FIRMWARE (see 'mcusim profile --help')"),
+        ("profile", "give FIRMWARE, or name it in mcusim.toml"),
         ("profile none.elf", "none.elf: cannot be read: No such file or directory"),
         ("profile firmware.elf -o none/run.json", "none/run.json: cannot be written: folder 'none' does not exist"),
         ("profile firmware.elf -o .", ".: is a folder: give the name of a file"),
@@ -262,7 +273,12 @@ def nothing_written() -> bool:
         ("profile firmware.elf --max-cycles many", "'many' is not a whole number"),
         ("profile firmware.elf --base 0xzz", "'0xzz' is not an address"),
         ("profile firmware.elf --timeout -1", "'-1' is not a time"),
-        ("profile firmware.elf --nonsense", "unrecognized arguments: --nonsense"),
+        ("profile firmware.elf --nonsense", "unknown option '--nonsense' (see 'mcusim profile --help')"),
+        ("profile --clok 80M firmware.elf", "unknown option '--clok': did you mean --clock? (see 'mcusim profile"),
+        ("profile firmware.elf -xjson", "unknown option '-xjson' (see 'mcusim profile --help')"),
+        ("profile firmware.elf --outptu=x", "unknown option '--outptu': did you mean --output?"),
+        ("--versoin", "unknown option '--versoin': did you mean --version? (see 'mcusim --help')"),
+        ("completion csh", "unknown shell 'csh': did you mean zsh"),
         ("profil firmware.elf", "unknown command 'profil': did you mean profile?"),
         ("list bords", "unknown list 'bords': did you mean boards or cores or formats?"),
         ("show cortex-m5", "unknown core or board 'cortex-m5': did you mean cortex-m4?"),
@@ -401,8 +417,21 @@ def test_every_command_has_a_help_with_examples(command: str, capsys: pytest.Cap
     assert max(map(len, out.splitlines())) <= 120
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_example_of_a_help_is_a_command_line(command: str) -> None:
+    """As far as the parser can tell: the files need not exist."""
+    parser = command_parser(command)
+    lines = [
+        line.strip() for line in (parser.epilog or "").splitlines() if line.strip().startswith(f"mcusim {command}")
+    ]
+    assert lines
+    for line in lines:
+        words = re.split(r"\s{2,}| [|>] ", line)[0]
+        parser.parse_args(shlex.split(words)[2:])
+
+
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "console", "options", "running"}
+    shared = {"__init__", "main", "budgeting", "completing", "console", "manual", "options", "project", "running"}
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from doc_blocks import read_blocks
+from doc_reader import Reader, make_desk, run
 
 from mcusim.figures import load_figures
 from mcusim.validation import check
@@ -27,14 +25,7 @@ PAGES = (
 )
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 DEMO = "examples/keyword_spotting/keyword_spotting-nucleo-l4r5zi.elf"
-TIMEOUT_S = 120
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-
-
-def commands(page: Path) -> list[str]:
-    """Return the `mcusim` commands of a page: indented or fenced lines, without trailing comments."""
-    lines = re.findall(r"^\s{4,}(mcusim .*)$", page.read_text("utf-8"), re.MULTILINE)
-    return [re.sub(r"\s+#.*", "", line) for line in lines]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -43,31 +34,18 @@ def blocks(page: Path, language: str) -> list[str]:
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a shell command as a reader would, with our `mcusim` and a report of the documented width."""
-    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", "")))
-    return subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A folder like the repository's root, with a firmware.elf and the board file that the documentation writes."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    shutil.copy(ROOT / "examples" / "hello" / "hello-nucleo-l4r5zi.elf", tmp_path / "firmware.elf")
-    for page, name in (("adding-a-board.md", "my_board.toml"), ("guessed-registers.md", "my_overlay.toml")):
-        (text,) = blocks(ROOT / "docs" / page, "toml")
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    """A folder like the repository's root, with a firmware.elf and the like."""
+    return make_desk(tmp_path)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_commands_run(page: Path, desk: Path) -> None:
-    """In the order of the page, so that one may use what another wrote."""
-    for command in commands(page):
-        done = run(command, desk)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
-        assert done.stdout or "-o" in command, command
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Every block of commands and of Python is run in the order of the page, or says why not; see `doc_reader`."""
+    blocks = read_blocks(page)
+    if any(block.is_shell or block.language == "python" for block in blocks):
+        Reader(page, make_desk(tmp_path), renew=request.config.getoption("--regenerate")).read()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
@@ -84,6 +62,15 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, link
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    """Once, in docs/index.md; an entry that ends in `*` keeps a place for a page that is to come."""
+    entries = re.findall(r"```\{toctree\}\n(?::.*\n)*\n([^`]*)```", (ROOT / "docs" / "index.md").read_text("utf-8"))
+    named = [line.removesuffix("*") for entry in entries for line in entry.splitlines()]
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert len(named) == len(set(named))
+    assert pages <= set(named)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_files_that_are_named_exist(page: Path) -> None:
     """Names in code quotes that look like paths of ours are paths of ours."""
@@ -97,10 +84,9 @@ def test_files_that_are_named_exist(page: Path) -> None:
 def test_the_python_example_runs(desk: Path) -> None:
     (example,) = blocks(README, "python")
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
-    done = subprocess.run([sys.executable, "-c", example], cwd=desk, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.match(r"\d+ cycles, \d+ of them in conv2d_", done.stdout)
-    assert "## keyword\\_spotting" in done.stdout
+    printed = Reader(README, desk).execute(example, "README.md")
+    assert re.match(r"\d+ cycles, \d+ of them in conv2d_", printed)
+    assert "## keyword\\_spotting" in printed
 
 
 def trimmed(output: str) -> str:
@@ -127,16 +113,16 @@ def trimmed(output: str) -> str:
 
 
 def test_the_demo_prints_what_the_readme_shows(desk: Path, request: pytest.FixtureRequest) -> None:
-    done = run(f"mcusim profile {DEMO}", desk)
-    assert done.returncode == 0, done.stderr
+    done = run(f"mcusim profile {DEMO}", desk, README)
+    assert done.code == 0, done.text
     text = README.read_text("utf-8")
     pattern = re.compile(r"(<!-- demo.*?-->\n```text\n)(.*?)(```\n<!-- end -->)", re.DOTALL)
     if request.config.getoption("--regenerate"):
-        text = pattern.sub(lambda found: found[1] + trimmed(done.stdout) + found[3], text)
+        text = pattern.sub(lambda found: found[1] + trimmed(done.text) + found[3], text)
         README.write_text(text, encoding="utf-8")
     found = pattern.search(text)
     assert found is not None
-    assert found[2] == trimmed(done.stdout), "README.md differs: if meant, run 'make golden'"
+    assert found[2] == trimmed(done.text), "README.md differs: if meant, run 'make golden'"
 
 
 def test_the_accuracy_table_is_that_of_the_measured_figures() -> None:
@@ -169,7 +155,7 @@ def test_measured_figures_are_well_formed(path: Path) -> None:
 def test_the_figures_that_the_page_shows_can_be_validated(desk: Path) -> None:
     (text,) = blocks(ROOT / "docs" / "validating.md", "toml")
     (desk / "figures.toml").write_text(text)
-    done = run("mcusim validate figures.toml --elfs examples/hello", desk)
-    assert done.returncode == 0, done.stderr
-    assert "firmware one loop" in done.stdout
-    assert "no value" not in done.stdout
+    done = run("mcusim validate figures.toml --elfs examples/hello", desk, README)
+    assert done.code == 0, done.text
+    assert "firmware one loop" in done.text
+    assert "no value" not in done.text

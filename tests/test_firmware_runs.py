@@ -50,6 +50,8 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
         ("patches", NUCLEO),
         ("kernel_speed", NUCLEO),
         ("kernel_speed", H743),
+        ("gestures_before", NUCLEO),
+        ("gestures_after", NUCLEO),
         ("vww_layers", NUCLEO),
         ("vww_patches", NUCLEO),
         ("vww_layers", F746),

@@ -85,12 +85,12 @@ RATIOS = twin.table_int16(
 
 
 @draws.few
-@given(st.data(), st.floats(2.0**-18, 2.0**-8, width=32))
-def test_softmax_of_int16_equals_its_twin(data: st.DataObject, scale: float) -> None:
+@given(st.data(), st.floats(2.0**-18, 2.0**-8, width=32), st.sampled_from(["double", "single"]))
+def test_softmax_of_int16_equals_its_twin(data: st.DataObject, scale: float, rounding: str) -> None:
     inputs = data.draw(draws.values("int16", (2, data.draw(st.integers(1, 12)))))
-    result = softmax(inputs, input_scale=scale)
+    result = softmax(inputs, input_scale=scale, rounding=rounding)
     factor = quantize_multiplier(float(np.float32(scale)) / (10.0 / 65535.0))
-    expected = [twin.softmax_int16([int(each) for each in row], *factor, EXPS, RATIOS) for row in inputs]
+    expected = [twin.softmax_int16([int(each) for each in row], *factor, EXPS, RATIOS, rounding) for row in inputs]
     assert_array_equal(result, np.array(expected, np.int16), strict=True)
     real = np.exp(scale * (inputs.astype(float) - inputs.max(axis=1, keepdims=True)))
     real /= real.sum(axis=1, keepdims=True)

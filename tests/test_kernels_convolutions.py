@@ -141,6 +141,19 @@ def test_empty_outputs_have_a_shape(function: Any) -> None:
     assert average_pool2d(np.zeros((0, 4, 4, 3), np.int8), (3, 3)).shape == (0, 2, 2, 3)
 
 
+def test_same_padding_takes_pairs_of_positive_integers() -> None:
+    for sizes, said in (
+        ((3, 3), "input_size: is 3, it must be two integers"),
+        (((1, 3, 3, 1), (3, 3)), "input_size: is .*, it must be two integers"),
+        (((3, 3), (0, 1)), "kernel_size: 0 is not between 1"),
+        (((3, 3), (3, 3), 2), "strides: is 2, it must be two integers"),
+        (((3, 3), (3, 3), (1, 1), (1, 1.5)), "dilations: is a float"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            same_padding(*sizes)  # type: ignore[arg-type]
+    assert same_padding((0, 3), (3, 3)) == ((1, 1), (1, 1))
+
+
 @draws.few
 @given(draws.pairs.map(lambda pair: (pair[0] * 5, pair[1] * 7)), draws.pairs, draws.pairs, draws.pairs)
 def test_same_padding_gives_the_size_that_it_promises(size: Any, kernel: Any, strides: Any, dilations: Any) -> None:

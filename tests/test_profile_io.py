@@ -38,6 +38,7 @@ from mcusim.profile import (
     Totals,
     TreeNode,
 )
+from mcusim.profile_code import Branch, Code, CodeFile, CodeFunction
 
 TEXT = st.text(max_size=20)  # hypothesis leaves out what UTF-8 cannot say
 COUNT = st.integers(0, 2**62)
@@ -72,6 +73,11 @@ def profiles(draw: st.DrawFn) -> Profile:
     )
     found = draw(st.none() | memory_values.layers(len(functions)))
     counts = (len(found.layers), len(found.activations)) if found is not None else (0, 0)
+    function = st.builds(CodeFunction, TEXT, st.none() | TEXT, st.none() | COUNT, st.just(-1) | index)
+    code = st.builds(
+        Code, st.lists(st.builds(CodeFile, TEXT, st.lists(COUNT, max_size=3)), max_size=2),
+        st.lists(function, max_size=2), st.lists(st.builds(Branch, ADDRESS, COUNT, COUNT), max_size=2),
+    )  # fmt: skip
     section = st.builds(SectionInfo, TEXT, ADDRESS, COUNT, TEXT, COUNT, COUNT)
     return draw(
         st.builds(
@@ -97,6 +103,7 @@ def profiles(draw: st.DrawFn) -> Profile:
             st.none() | FAULT,
             st.just(found),
             st.none() | memory_values.memory(*counts),
+            code=st.none() | code,
         )
     )
 
@@ -159,10 +166,10 @@ def test_damage_gives_one_line_and_never_a_traceback(data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'"schema_version": 3', b'"schema_version": 4', "saved by a newer mcusim (schema 4, this one reads up to 3)"),
-        (b'"schema_version": 3', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
-        (b'"schema_version": 3', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
-        (b'"schema_version": 3,', b"", "not a saved profile: object missing required field 'schema_version'"),
+        (b'"schema_version": 4', b'"schema_version": 5', "saved by a newer mcusim (schema 5, this one reads up to 4)"),
+        (b'"schema_version": 4', b'"schema_version": 0', "schema 0 is not one that mcusim ever wrote"),
+        (b'"schema_version": 4', b'"schema_version": -7', "schema -7 is not one that mcusim ever wrote"),
+        (b'"schema_version": 4,', b"", "not a saved profile: object missing required field 'schema_version'"),
         (b'"cycles":10973137', b'"cycles":"many"', "damaged profile: totals.cycles: expected `int`, got `str`"),
         (b'{"parent":0,"function":1,', b'{"parent":0,"function":99,', "tree[1].function: no function 99, there are 13"),
         (b'{"parent":0,"function":1,', b'{"parent":1,"function":1,', "tree[1].parent: parent 1 is not an earlier node"),
@@ -232,6 +239,6 @@ def test_an_older_profile_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(profile_io.MIGRATIONS, 0, rename)
     profile = replace(make_profile(), guessed=[])  # schema 1 had them among the notes
-    old = profile_io.dumps(profile).replace(b'"schema_version": 3', b'"schema_version": 0')
+    old = profile_io.dumps(profile).replace(b'"schema_version": 4', b'"schema_version": 0')
     old = old.replace(b'"guessed": [],\n', b"")
     assert profile_io.loads(old.replace(b'"tool"', b'"program"')) == profile

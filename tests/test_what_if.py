@@ -165,6 +165,18 @@ class TestTables:
         second.profile.image.sha256 = "00"
         assert "different images" in " ".join(comparison_document([first, second], functions=False, top=0).notes)
 
+    def test_a_run_that_was_cut_is_marked_in_its_row(self) -> None:
+        first, second, third = variants()
+        whole = comparison_document([first, second], functions=False, top=0)
+        assert "cut" not in [column.key for column in whole.tables[0].columns]
+        assert second.profile is not None
+        cut = replace(second.profile.end, kind="max-cycles", text="reached --max-cycles 7")
+        second.profile = replace(second.profile, end=cut)
+        document = comparison_document([first, second, third], functions=False, top=0)
+        place = [column.key for column in document.tables[0].columns].index("cut")
+        assert [row.cells[place] for row in document.tables[0].rows] == ["whole", "cut", "none"]
+        assert any(note.startswith("Cut: #2 (reached --max-cycles 7): ") for note in document.notes)
+
     def test_names_of_saved_profiles(self) -> None:
         one = make_profile()
         names = [v.name for v in saved_variants([(Path("x/a.json"), one), (Path("y/a.json"), one), (Path("b"), one)])]
@@ -203,7 +215,9 @@ class TestCommand:
         ("words", "message"),
         [
             ([str(HELLO)], "nothing varies"),
-            ([str(HELLO), str(HELLO), "--clock", "1M,2M"], "give one firmware"),
+            ([str(HELLO), "--clock", "1M,2M", "--cache", "x", "--no-cache"], "exclude each other"),
+            ([str(HELLO), "--clock", "1M,2M", "--plot", "x.gif"], "not the name of a picture"),
+            ([str(HELLO), "--clock", "1M,2M", "--cache", str(HELLO)], "results cannot be kept there"),
             ([str(HELLO), "a.json"], "not both"),
             (["a.json"], "at least two"),
             (["a.json", "b.json", "--clock", "1M"], "compared as they are"),

@@ -15,10 +15,12 @@ import numpy as np
 from mcusim import __version__
 from mcusim.access_trace import AccessTrace
 from mcusim.attribution.caches import attribute_caches
+from mcusim.attribution.code import attribute_code
 from mcusim.attribution.costs import Costs, Counts, named
 from mcusim.attribution.heap import path_of
 from mcusim.attribution.layers import attribute_layers, gap_note
 from mcusim.attribution.memory import attribute_memory
+from mcusim.board import Board
 from mcusim.disassembly import Disassembler
 from mcusim.engine import records as rec
 from mcusim.image.model import Image
@@ -44,6 +46,7 @@ from mcusim.profile import (
     TreeNode,
 )
 from mcusim.profile_memory import Layers
+from mcusim.profile_power import CurrentPoint, PowerInfo
 from mcusim.sources import SourceFiles
 from mcusim.trace import Trace
 
@@ -85,7 +88,8 @@ def attribute(trace: Trace) -> Profile:
         accuracy=_accuracy(trace, totals), output=trace.output.decode("utf-8", "replace"),
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
-        caches=attribute_caches(trace, costs, position, spent),
+        caches=attribute_caches(trace, costs, position, spent), code=attribute_code(trace, costs, functions),
+        power=_power(trace.board),
     )  # fmt: skip
     _check(profile, trace)
     return profile
@@ -140,6 +144,18 @@ def _board_info(trace: Trace) -> BoardInfo:
     flash = sum(region.size_bytes for region in board.region if region.kind == "flash")
     sram = sum(region.size_bytes for region in board.region if region.kind in RAM_KINDS)
     return BoardInfo(board.name, board.title, trace.core.name, trace.core.title, trace.board_reason, flash, sram)
+
+
+def _power(board: Board) -> PowerInfo | None:
+    """Return the currents that the board's file gives, as a profile keeps them."""
+    power = board.power
+    if power is None:
+        return None
+    active, sleep = (
+        [CurrentPoint(point.hz, point.ma, point.source) for point in points] for points in (power.active, power.sleep)
+    )
+    deep = (power.deep.ua, power.deep.name, power.deep.source) if power.deep is not None else (None, "", "")
+    return PowerInfo(power.supply_v, power.conditions, active, sleep, *deep)
 
 
 def _end_info(trace: Trace) -> EndInfo:

@@ -74,7 +74,7 @@ class _Tally:
         words = (end + FETCH_BYTES - 1) // FETCH_BYTES - start // FETCH_BYTES
         found: Counts = np.repeat(words[trace.entries["block"]], 2)
         found[trace.fetches["line_count"] <= 0] = 0
-        return found
+        return found if trace.icache_used else np.zeros_like(found)  # a cache that is off is asked for nothing
 
     def _misses_by_instruction(self) -> dict[tuple[int, int], int]:
         found: dict[tuple[int, int], int] = {}

@@ -118,8 +118,8 @@ class Arguments:
 
     def finish(self, function: str) -> tuple[Any, ...]:
         """Copy back what the call has changed and return the arguments as they are now."""
+        self._check_guards(function)
         for stretch in self._stretches:
-            self._check_guards(stretch, function)
             if stretch.arrays:
                 self._take_back(stretch, function)
         return tuple(self._now(value) for value in self._values)
@@ -137,16 +137,32 @@ class Arguments:
         new = update(held, self._memory.read(address, kind.size_bytes), kind, self._memory)
         return _with_arrays(new, value) if isinstance(value, dict) else new
 
-    def _check_guards(self, stretch: _Stretch, function: str) -> None:
+    def _check_guards(self, function: str) -> None:
+        """Refuse a call that wrote beside an argument.
+
+        A long stray write changes the guards of its neighbours as well: the argument that it most likely left is one
+        that it left at its very end, else one that it left at its very start.
+        """
+        found = []
+        for stretch in self._stretches:
+            offsets = self._changed(stretch)
+            if offsets:
+                nearest = stretch.size_bytes if stretch.size_bytes in offsets else offsets[0]
+                rank = 0 if nearest == stretch.size_bytes else 1 if -1 in offsets else 2
+                found.append((rank, stretch, nearest))
+        if found:
+            _, stretch, first = min(found, key=lambda row: row[0])
+            raise McusimError(
+                f"{function} writes outside {stretch.what} ({stretch.size_bytes} bytes), first at offset {first}"
+            )
+
+    def _changed(self, stretch: _Stretch) -> list[int]:
+        """Return the offsets of changed bytes in a stretch's guards, ascending."""
         end = stretch.address + stretch.size_bytes
         below = self._memory.read(stretch.address - GUARD_BYTES, GUARD_BYTES)
         above = self._memory.read(end, GUARD_BYTES)
         changed = [at - GUARD_BYTES for at in range(GUARD_BYTES) if below[at] != GUARD[at]]
-        changed += [stretch.size_bytes + at for at in range(GUARD_BYTES) if above[at] != GUARD[at]]
-        if changed:
-            raise McusimError(
-                f"{function} writes outside {stretch.what} ({stretch.size_bytes} bytes), first at offset {changed[0]}"
-            )
+        return changed + [stretch.size_bytes + at for at in range(GUARD_BYTES) if above[at] != GUARD[at]]
 
     def _take_back(self, stretch: _Stretch, function: str) -> None:
         after = self._memory.read(stretch.address, stretch.size_bytes)

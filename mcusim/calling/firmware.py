@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from mcusim.board import Board
 from mcusim.calling.arguments import Arguments, result_of
-from mcusim.calling.prototype import UNKNOWN, Prototype, resolve
+from mcusim.calling.prototype import UNKNOWN, Prototype, resolve, spelled
 from mcusim.calling.room import Room, make_room, stack_room
 from mcusim.calling.startup import make_loop, open_firmware
 from mcusim.calling.stubs import Stub
-from mcusim.calling.values import GuestPointer
+from mcusim.calling.values import GuestPointer, described
 from mcusim.errors import McusimError
 from mcusim.image import Symbol, place_result, returned_in_memory
 from mcusim.machine.callable import CallLoop, Snapshot, Spending, copied
@@ -100,6 +100,8 @@ class Firmware:
     ) -> None:
         self.image, self.board = open_firmware(Path(path), board)
         self.boot, self.isolated, self.max_cycles = boot, isolated, max_cycles
+        if settings is not None and not isinstance(settings, Settings):
+            raise McusimError(f"settings: is {described(settings)}, it must be a mcusim.machine.Settings")
         self._settings = settings or Settings()
         self._stack_bytes = stack_room(self.image, self.board) if stack_bytes is None else stack_bytes
         self._arrays_in = arrays_in
@@ -261,8 +263,9 @@ class Firmware:
         restype: Any = UNKNOWN,
         isolated: bool | None = None,
         max_cycles: int | None = None,
+        **named: Any,
     ) -> CallResult:
-        """Call a function and return what it did.
+        """Call a function and return what it did; its arguments go by their places, none by its name.
 
         Arrays are copied into guest memory and back into the caller's arrays. Raises McusimError where the arguments do
         not fit the function, it faults, does not return within `max_cycles`, or writes beside its arguments.
@@ -270,6 +273,12 @@ class Firmware:
         symbol = self._symbol(name)
         if symbol.kind != "function":
             raise McusimError(f"{self.image.name}: '{name}' is a variable, not a function")
+        if named:
+            signature = self.image.signature_at(symbol.address)
+            order = f": {spelled(name, signature)}" if signature is not None else ""
+            raise McusimError(
+                f"{name}: '{next(iter(named))}' is given by its name, arguments go by their places{order}"
+            )
         if _CLONE.search(symbol.raw_name):
             raise McusimError(
                 f"{name} is a copy that the compiler made for some callers, with parameters of its own: "
@@ -299,7 +308,8 @@ class Firmware:
         memory.write(sp, registers.stack)
         spent = loop.call(symbol.address, registers.values, sp, limit)
         if spent.end.kind != "return":
-            raise McusimError(self._why(loop, name, spent, limit))
+            nulls = [each for each, value in zip(prototype.names, values, strict=True) if value is None]
+            raise McusimError(self._why(loop, name, spent, limit, nulls))
         self._check_stack(name, spent)
         returned = prototype.result
         if result is not None:
@@ -327,8 +337,8 @@ class Firmware:
                 "raise stack_bytes=, or give it less to do"
             )
 
-    def _why(self, loop: CallLoop, name: str, spent: Spending, limit: int) -> str:
-        """Say why a function has not returned."""
+    def _why(self, loop: CallLoop, name: str, spent: Spending, limit: int, nulls: Sequence[str]) -> str:
+        """Say why a function has not returned; `nulls` are the parameters that it got null pointers for."""
         end, record = spent.end, loop.faulting.record
         where = loop.place(end.address)
         line = self.image.line_at(end.address)
@@ -337,5 +347,6 @@ class Firmware:
             return f"{name} did not return within {limit:,} cycles, it is in {where}: raise max_cycles=, or it hangs"
         if end.kind == "fault" and record is not None:
             cause = f": {record.cause}" if record.cause else ""
-            return f"{name}: {record.exception} in {where}: {record.words}{cause}"
+            given = f"; its {', '.join(nulls)} {'is a null pointer' if len(nulls) == 1 else 'are null pointers'}"
+            return f"{name}: {record.exception} in {where}: {record.words}{cause}{given if nulls else ''}"
         return f"{name} did not return: {end.text}, in {where}"

@@ -51,18 +51,25 @@ class GuestPointer(int):
     def __repr__(self) -> str:
         return f"GuestPointer(0x{int(self):08x})"
 
+    def _check(self) -> None:
+        if not self:
+            raise McusimError("a null pointer points to nothing: nothing can be read or written there")
+
     def array(self, dtype: npt.DTypeLike, shape: int | tuple[int, ...]) -> npt.NDArray[Any]:
         """Return a copy of the array that it points to."""
+        self._check()
         kind = np.dtype(dtype)
         count = int(np.prod(shape, dtype=np.int64))
         return np.frombuffer(self._memory.read(self, count * kind.itemsize), kind).reshape(shape).copy()
 
     def write(self, values: npt.NDArray[Any] | bytes) -> None:
         """Write an array or bytes where it points to."""
+        self._check()
         self._memory.write(self, values if isinstance(values, bytes) else np.ascontiguousarray(values).tobytes())
 
     def text(self, limit_bytes: int = 4096) -> str:
         """Return the C string that it points to."""
+        self._check()
         data = bytearray()
         while len(data) < limit_bytes and (byte := self._memory.read(int(self) + len(data), 1)) != b"\0":
             data += byte
@@ -70,6 +77,7 @@ class GuestPointer(int):
 
     def value(self) -> Any:
         """Return what it points to by debug information: a number, another pointer, a dict for a structure."""
+        self._check()
         if self.target is None:
             raise McusimError(f"nothing says what 0x{int(self):08x} points to: read it with array() or text()")
         return decode(self._memory.read(self, self.target.size_bytes), self.target, self._memory)

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles and stack of every case, kept in a file and compared with: a kernel must not get slower unnoticed."""
+"""Cycles and stack of every case, kept in a file and compared with: a kernel must not get slower unnoticed.
+
+A file says under which conditions its figures were made; under others it is refused.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mcusim.checking.run import ERROR, TargetOutcome
+from mcusim.checking.run import TargetOutcome
 from mcusim.errors import McusimError
 
-FORMAT = "mcusim check baseline 1"
+FORMAT = "mcusim check baseline 2"
 Figures = dict[str, dict[str, dict[str, int]]]  # function -> case -> cycles, stack_bytes
 
 
@@ -38,23 +41,44 @@ class Comparison:
 def figures_of(outcomes: Sequence[TargetOutcome]) -> Figures:
     """Return what is kept of a run: cases that gave a result, wrong or right."""
     return {
-        outcome.target.function: {
+        outcome.target.name: {
             case.name: {"cycles": case.cycles, "stack_bytes": case.stack_bytes}
             for case in outcome.cases
-            if case.status != ERROR
+            if case.measured
         }
         for outcome in outcomes
     }
 
 
-def baseline_bytes(figures: Figures, board: str) -> bytes:
+@dataclass(frozen=True)
+class Conditions:
+    """What figures depend on, beside the firmware: compared with those of a baseline by name.
+
+    `wait_states` is None where they are the firmware's own, or none; `memory` are the parts that --set fixes.
+    """
+
+    board: str
+    seed: int = 1
+    wait_states: int | None = None
+    memory: tuple[str, ...] = ()
+    boot: bool = False
+
+
+# By the members of `Conditions`: what a message calls them, and how another value is asked for.
+_NAMES = {
+    "board": ("board", "--board"), "seed": ("seed", "--seed"), "wait_states": ("wait states", "--wait-states"),
+    "memory": ("memory", "--set"), "boot": ("start-up code", "--boot"),
+}  # fmt: skip
+
+
+def baseline_bytes(figures: Figures, conditions: Conditions) -> bytes:
     """Return the file's contents."""
-    text = json.dumps({"format": FORMAT, "board": board, "targets": figures}, indent=1)
+    text = json.dumps({"format": FORMAT, "conditions": asdict(conditions), "targets": figures}, indent=1)
     return text.encode() + b"\n"
 
 
-def load_baseline(path: Path, board: str) -> Figures:
-    """Return the figures in a file. Raises McusimError where it is none, or of another board."""
+def load_baseline(path: Path, conditions: Conditions) -> Figures:
+    """Return the figures in a file. Raises McusimError where it is none, or was made under other conditions."""
     try:
         data: Any = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -65,8 +89,7 @@ def load_baseline(path: Path, board: str) -> Figures:
         raise McusimError(f"{path}: no baseline: {error}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise McusimError(f"{path}: no baseline of this version: make it again with --update-baseline")
-    if data["board"] != board:
-        raise McusimError(f"{path}: is of board {data['board']}, not {board}: give each board a baseline of its own")
+    _check_conditions(path, data.get("conditions"), conditions)
     try:
         return {
             str(function): {
@@ -76,6 +99,28 @@ def load_baseline(path: Path, board: str) -> Figures:
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise McusimError(f"{path}: damaged baseline: make it again with --update-baseline") from None
+
+
+def _check_conditions(path: Path, given: Any, now: Conditions) -> None:
+    if not isinstance(given, dict) or set(given) != set(_NAMES):
+        raise McusimError(f"{path}: damaged baseline: make it again with --update-baseline")
+    for key, (name, option) in _NAMES.items():
+        here = asdict(now)[key]
+        here = list(here) if isinstance(here, tuple) else here
+        if given[key] != here:
+            raise McusimError(
+                f"{path}: was made with {name} {_worded(given[key])}, not {_worded(here)} ({option}): "
+                "give each way to run a baseline of its own"
+            )
+
+
+def _worded(value: Any) -> str:
+    """Return a condition in words."""
+    if isinstance(value, bool):
+        return "run" if value else "left out"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "as it is"
+    return "none" if value is None else str(value)
 
 
 def compare(new: Figures, old: Figures, cycles_percent: float, stack_bytes: int) -> Comparison:

@@ -3,7 +3,7 @@
 
 An argument is a word ("input", "-input_zero_point", "stride_w"), a number, or a table of members for a pointer to a
 structure; members that are tables are structures inside it. All integers of structures have 32 bits, which is what
-CMSIS-NN's and most others' have; where debug information says otherwise, that holds.
+CMSIS-NN's and most others' have. Numbers that are passed are as debug information says, or have 32 bits.
 """
 
 from __future__ import annotations
@@ -15,12 +15,25 @@ from typing import Any
 import numpy as np
 
 from mcusim.calling import Firmware
-from mcusim.checking.case import Style, Values
+from mcusim.checking.case import Array, Style, Values
+from mcusim.checking.fitting import fit
 from mcusim.errors import McusimError, unknown_name
 from mcusim.image import Base, Member, Pointer, Struct, Type
 
 Spec = str | int | Mapping[str, Any]
 _WORD = Base("int32_t", 4, True)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What a library is known to do otherwise than the reference: which cases, in words, and with what outcome.
+
+    `status` is failed (another result) or error (no result, or one with writes beside the arguments).
+    """
+
+    words: str
+    applies: Callable[[Values], bool]
+    status: str = "failed"
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,13 @@ class Binding:
     `scratch` is a number of bytes, or the function that returns it with its arguments; `scratch_limit` gives the bytes
     where that function is not in the image. `success` is what the function returns when all is well, None where it
     returns nothing of interest. `result` is the array that holds the output: "output", or "input" for what works in
-    place. `prepare` adds words to the vocabulary (weights in another order).
+    place. `prepare` adds words to the vocabulary (weights in another order). `more` are other arrays that the function
+    changes (a state), each with what gives its contents after the call. `before` gives what the output holds before
+    the call, where that matters. `name` tells bindings of the same function apart. `deviations` are differences that
+    are known: cases that show them are told, and are no failure. `beside` says how names of other functions of the
+    library begin, where the function's own is a common word: without one of them it is taken for another's.
+
+    The function may write into its result, `more`, and words that end in "scratch"; all other arrays are read-only.
     """
 
     function: str
@@ -44,6 +63,20 @@ class Binding:
     success: int | None = None
     result: str = "output"
     prepare: Callable[[Values], Values] | None = None
+    more: Mapping[str, Callable[[Values], Array]] = field(default_factory=dict)
+    before: Callable[[Values], Array] | None = None
+    name: str = ""
+    deviations: tuple[Deviation, ...] = ()
+    beside: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called in reports and baselines: its name, or that of the function."""
+        return self.name or self.function
+
+    def writes(self, word: str) -> bool:
+        """Return whether the function may write into the array of this name."""
+        return word in ("output", self.result, *self.more) or word.endswith("scratch")
 
 
 def built(spec: Spec, values: Values, where: str) -> Any:
@@ -82,10 +115,25 @@ def structure_of(members: Mapping[str, Any]) -> Struct:
     return Struct("struct", offset, False, lambda: rows)
 
 
-def call_arguments(binding: Binding, firmware: Firmware, values: Values, specs: Sequence[Spec]) -> dict[str, Any]:
-    """Return `values` and `argtypes` of a call (None: debug information has them)."""
-    made = [built(spec, values, f"{binding.function}, argument {n}") for n, spec in enumerate(specs)]
-    return {"values": made, "argtypes": [type_of_built(value) for value in made]}
+def call_arguments(
+    binding: Binding, firmware: Firmware, values: Values, function: str, specs: Sequence[Spec]
+) -> dict[str, Any]:
+    """Return `values` and `argtypes` of a call. Raises McusimError where they do not fit the function."""
+    made = [built(spec, values, f"{binding.label}, argument {n}") for n, spec in enumerate(specs)]
+    symbol = firmware.image.find_symbol(function)
+    signature = firmware.image.signature_at(symbol.address) if symbol is not None else None
+    kinds = fit(function, signature, specs, made, [type_of_built(value) for value in made])
+    return {"values": made, "argtypes": kinds}
+
+
+def check_binding(binding: Binding, firmware: Firmware, values: Values) -> None:
+    """Raise McusimError where a binding's words are not in the vocabulary, or do not fit what it calls."""
+    if binding.result not in values:
+        raise unknown_name(f"word ({binding.label}, result)", binding.result, values)
+    values = values | {"scratch": np.zeros(1, np.int8), "scratch_bytes": 1}
+    call_arguments(binding, firmware, values, binding.function, binding.arguments)
+    if not isinstance(binding.scratch, int) and firmware.image.find_symbol(binding.scratch[0]) is not None:
+        call_arguments(binding, firmware, values, *binding.scratch)
 
 
 def scratch_bytes(binding: Binding, firmware: Firmware, values: Values) -> int:
@@ -95,7 +143,7 @@ def scratch_bytes(binding: Binding, firmware: Firmware, values: Values) -> int:
     name, specs = binding.scratch
     if firmware.image.find_symbol(name) is None:
         return binding.scratch_limit(values)
-    made = call_arguments(binding, firmware, values, specs)
+    made = call_arguments(binding, firmware, values, name, specs)
     result = firmware.call(name, *made["values"], argtypes=made["argtypes"], restype=np.int32)
     if result.value < 0:
         raise McusimError(f"{name} returns {result.value}, which is no size")

@@ -19,6 +19,7 @@ from mcusim.checking.space import Choices
 Array = npt.NDArray[Any]
 Values = dict[str, Any]
 INT8_MIN, INT8_MAX = -128, 127
+FILL = 0x55  # bytes of an output before the call: what is not written differs from most results
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ class Operator:
 class Style:
     """How a library computes: `rounding` double, single, or float (float32 scales); `padding` same-or-valid or half.
 
-    `activations` false: the function cannot clamp to less than int8. `input_zero_point`, where given, is the only one
-    that the function can have; `extremes` false: no cases whose sums saturate (libraries that cast them undefined).
+    `activations` false: the function cannot clamp to less than its type. `input_zero_point`, where given, is the only
+    one that the function can have; `extremes` false: no cases whose sums saturate (libraries that cast them undefined).
+    `dtype` is that of inputs and outputs, int8 or int16 (whose zero points are 0), `output_dtype` that of outputs where
+    it is another. `bias_dtype` is that of int16's bias. `per_channel` makes a fully connected layer have a factor for
+    each output.
     """
 
     rounding: str = "double"
@@ -53,6 +57,16 @@ class Style:
     activations: bool = True
     input_zero_point: int | None = None
     extremes: bool = True
+    dtype: str = "int8"
+    output_dtype: str = ""
+    bias_dtype: str = "int64"
+    per_channel: bool = False
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest value of inputs and outputs."""
+        info = np.iinfo(self.dtype)
+        return int(info.min), int(info.max)
 
 
 @dataclass(frozen=True)
@@ -66,12 +80,13 @@ class Case:
     expected: Array = field(default_factory=lambda: np.zeros(0, np.int8))
 
 
-def tensor(rng: np.random.Generator, shape: tuple[int, ...], low: int = INT8_MIN) -> Array:
-    """Return int8 values, evenly drawn; one tensor in eight is all the least, or all the greatest value."""
-    kind = int(rng.integers(16))
+def tensor(rng: np.random.Generator, shape: tuple[int, ...], low: int | None = None, dtype: str = "int8") -> Array:
+    """Return values of a type, evenly drawn; one tensor in eight is all the least, or all the greatest value."""
+    info, kind = np.iinfo(dtype), int(rng.integers(16))
+    least = int(info.min) if low is None else low
     if kind < 2:
-        return np.full(shape, low if kind else INT8_MAX, np.int8)
-    return rng.integers(low, INT8_MAX + 1, shape, np.int8)
+        return np.full(shape, least if kind else info.max, dtype)
+    return rng.integers(least, int(info.max) + 1, shape, dtype)
 
 
 def small_or_large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -89,16 +104,19 @@ def reach_of(weights: Array, outputs: int) -> float:
     return max(74.0 * float(np.sqrt((weights.astype(np.float64) ** 2).sum() / outputs)), 1.0)
 
 
-def zero_point(rng: np.random.Generator) -> int:
-    """Return a zero point; the ends of the range are likely, as they are in models (after ReLU)."""
+def zero_point(rng: np.random.Generator, dtype: str = "int8") -> int:
+    """Return a zero point; the ends of the range are likely, as they are in models (after ReLU). int16 has only 0."""
+    if dtype != "int8":
+        return 0
     return int(rng.choice([INT8_MIN, 0, INT8_MAX, *rng.integers(INT8_MIN, INT8_MAX + 1, 5)]))
 
 
-def activation(rng: np.random.Generator, allowed: bool) -> tuple[int, int]:
-    """Return a range that outputs are clamped to: all of int8, or in a third of the cases less."""
-    if not allowed or rng.integers(3):
-        return INT8_MIN, INT8_MAX
-    low, high = sorted(int(each) for each in rng.integers(INT8_MIN, INT8_MAX + 1, 2))
+def activation(rng: np.random.Generator, style: Style) -> tuple[int, int]:
+    """Return a range that outputs are clamped to: all of the type, or in a third of the cases less."""
+    least, most = style.limits
+    if not style.activations or rng.integers(3):
+        return least, most
+    low, high = sorted(int(each) for each in rng.integers(least, most + 1, 2))
     return low, high
 
 
@@ -121,19 +139,22 @@ def quantised(rng: np.random.Generator, channels: int, reach: float, style: Styl
     extreme = style.extremes and not rng.integers(4)
     factors = output_scales(rng, channels if per_channel else 1, reach, extreme)
     multipliers, shifts = quantize_multipliers(factors)
-    low, high = activation(rng, style.activations)
-    inside = zero_point(rng) if style.input_zero_point is None else style.input_zero_point
+    low, high = activation(rng, style)
+    inside = zero_point(rng, style.dtype) if style.input_zero_point is None else style.input_zero_point
     values: Values = {
-        "input_zero_point": inside, "output_zero_point": zero_point(rng), "activation_min": low, "activation_max": high,
-        "multipliers": multipliers, "shifts": shifts, "scales": factors.astype(np.float32), "rounding": style.rounding,
-        "multiplier": int(multipliers[0]), "shift": int(shifts[0]),
+        "input_zero_point": inside, "output_zero_point": zero_point(rng, style.dtype), "activation_min": low,
+        "activation_max": high, "multipliers": multipliers, "shifts": shifts, "scales": factors.astype(np.float32),
+        "rounding": style.rounding, "multiplier": int(multipliers[0]), "shift": int(shifts[0]),
     }  # fmt: skip
     return values
 
 
-def bias(rng: np.random.Generator, channels: int, reach: float) -> npt.NDArray[np.int32]:
-    """Return int32 biases about as large as the sums."""
-    return rng.integers(-int(reach), int(reach) + 1, channels, np.int32)
+def bias(rng: np.random.Generator, channels: int, reach: float, style: Style) -> npt.NDArray[Any]:
+    """Return biases about as large as the sums, which with int16 are 256 times as large."""
+    if style.dtype == "int8":
+        return rng.integers(-int(reach), int(reach) + 1, channels, np.int32)
+    large = min(int(reach * 256), (1 << 31) - 1)
+    return rng.integers(-large, large + 1, channels, style.bias_dtype)
 
 
 def stage_of(values: Values) -> dict[str, Any]:

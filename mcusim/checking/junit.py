@@ -1,46 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A check as JUnit XML, which CI systems show: a test suite for each target, a test case for each case.
-
-Source of the format: the schema of Jenkins' JUnit plugin (junit-10.xsd), of which CI systems read this part.
-"""
+"""A check as JUnit XML (`mcusim.junit`): a test suite for each target, a test case for each case."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from mcusim import junit
 from mcusim.checking.baseline import Comparison
-from mcusim.checking.run import ERROR, FAILED, TargetOutcome
+from mcusim.checking.run import ERROR, FAILED, KNOWN, CaseOutcome, TargetOutcome
 
 
 def junit_xml(outcomes: Sequence[TargetOutcome], comparison: Comparison | None) -> bytes:
-    """Return the document. A case that is right but worse than the baseline is a failure, too."""
+    """Return the document. A case that is right but worse than the baseline is a failure, too.
+
+    One that is wrong as the library is known to be is a test that was skipped.
+    """
     worse = {(each.function, each.case): each.text for each in (comparison.regressions if comparison else ())}
-    root = Element("testsuites", name="mcusim check")
-    for outcome in outcomes:
-        function = outcome.target.function
-        suite = SubElement(root, "testsuite", name=function, tests=str(len(outcome.cases)))
-        failures = errors = 0
-        for case in outcome.cases:
-            row = SubElement(suite, "testcase", classname=function, name=_printable(case.name))
-            regression = worse.get((function, case.name))
-            if case.status == ERROR:
-                errors += 1
-                SubElement(row, "error", message=_printable(case.message))
-            elif case.status == FAILED or regression:
-                failures += 1
-                text = "; ".join(each for each in (case.message, regression) if each)
-                SubElement(row, "failure", message=_printable(text))
-            if case.status != ERROR:
-                properties = SubElement(row, "properties")
-                for name, value in (("cycles", case.cycles), ("stack_bytes", case.stack_bytes)):
-                    SubElement(properties, "property", name=name, value=str(value))
-        suite.set("failures", str(failures))
-        suite.set("errors", str(errors))
-    indent(root)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root) + b"\n"
+    return junit.document("mcusim check", [_suite(outcome, worse) for outcome in outcomes])
 
 
-def _printable(text: str) -> str:
-    """Return text without what XML cannot hold."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _suite(outcome: TargetOutcome, worse: dict[tuple[str, str], str]) -> junit.TestSuite:
+    name = outcome.target.name
+    cases = (_case(case, worse.get((name, case.name), "")) for case in outcome.cases)
+    return junit.TestSuite(name, tuple(cases))
+
+
+def _case(case: CaseOutcome, regression: str) -> junit.TestCase:
+    figures = {"cycles": str(case.cycles), "stack_bytes": str(case.stack_bytes)} if case.measured else {}
+    if case.status == ERROR:
+        return junit.TestCase(case.name, error=case.message or "the call failed", properties=figures)
+    if case.status == FAILED or regression:
+        failure = "; ".join(each for each in (case.message, regression) if each) or "the result is wrong"
+        return junit.TestCase(case.name, failure, properties=figures)
+    skipped = (case.message or "known to be wrong") if case.status == KNOWN else ""
+    return junit.TestCase(case.name, skipped=skipped, properties=figures)

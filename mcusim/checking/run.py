@@ -11,20 +11,21 @@ from zlib import crc32
 import numpy as np
 
 from mcusim.calling import CallResult, Firmware
-from mcusim.checking.binding import call_arguments, scratch_bytes
-from mcusim.checking.case import Array, Case, Values
+from mcusim.checking.binding import Binding, call_arguments, check_binding, scratch_bytes
+from mcusim.checking.case import FILL, Array, Case, Values
 from mcusim.checking.space import draw
-from mcusim.checking.suite import Target
+from mcusim.checking.suite import Suite, Target
 from mcusim.differences import Difference, first_difference
 from mcusim.errors import McusimError
 
-PASSED, FAILED, ERROR = "passed", "failed", "error"
-FILL = 0x55  # of outputs before the call: what is not written differs from most results
+PASSED, FAILED, ERROR, KNOWN = "passed", "failed", "error", "known"
 
 
 @dataclass(frozen=True)
 class CaseOutcome:
     """What became of a case. `status` is passed, failed (a wrong result) or error (no result); then `message` says it.
+
+    Or known: failed or an error, as it is known that the library does; then `message` is the `Deviation`'s words.
 
     `macs` are the products, or the elements that are looked at, of the operator: cycles are per one of them.
     """
@@ -37,6 +38,16 @@ class CaseOutcome:
     stack_bytes: int = 0
     macs: int = 0
     difference: Difference | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether the call came to an end that can be believed, so that its cycles and stack can."""
+        return self.status != ERROR and self.instructions > 0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it failed or was an error."""
+        return self.status in (FAILED, ERROR)
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,12 @@ class TargetOutcome:
     @property
     def largest(self) -> CaseOutcome | None:
         """The case with the most products, of those that gave a result: its cycles per product are the best known."""
-        return max((case for case in self.cases if case.status != ERROR), key=lambda case: case.macs, default=None)
+        return max((case for case in self.cases if case.measured), key=lambda case: case.macs, default=None)
 
 
 def make_case(target: Target, number: int, seed: int) -> Case:
     """Return a case: the same for the same function, number and seed, whatever else is checked."""
-    rng = np.random.default_rng([seed, crc32(target.function.encode()), number])
+    rng = np.random.default_rng([seed, crc32(target.name.encode()), number])
     sizes = draw(target.space, rng, number)
     values = target.operator.draw(sizes, rng, target.binding.style)
     if target.binding.prepare is not None:
@@ -68,12 +79,31 @@ def make_case(target: Target, number: int, seed: int) -> Case:
     return Case(target.operator, name, values, int(values.get("macs", 0)), target.operator.reference(values))
 
 
+def fitting(firmware: Firmware, suite: Suite) -> tuple[Suite, list[str]]:
+    """Return a suite with the targets whose bindings fit the firmware's functions, and why the others do not.
+
+    For functions that are found by their names: another version of a library, or another's function, may be called so.
+    Raises McusimError where none fits.
+    """
+    kept, reasons = [], []
+    for target in suite.targets:
+        try:
+            check_binding(target.binding, firmware, make_case(target, 0, suite.seed).values)
+            kept.append(target)
+        except McusimError as error:
+            reasons.append(str(error))
+    if not kept:
+        raise McusimError(f"no function that the bindings know fits its binding; the first: {reasons[0]}")
+    return replace(suite, targets=tuple(kept)), reasons
+
+
 def check_target(
     firmware: Firmware, target: Target, seed: int, finished: Callable[[CaseOutcome], None] = lambda _: None
 ) -> TargetOutcome:
     """Check all cases of a target. Raises McusimError where the suite is wrong, not where the firmware is."""
     firmware.pointer(target.function)  # it must be there
     firmware.reset()  # what is checked before it must not change anything
+    check_binding(target.binding, firmware, make_case(target, 0, seed).values)
     outcomes = []
     for number in range(target.cases):
         outcome = check_case(firmware, target, make_case(target, number, seed))
@@ -84,36 +114,49 @@ def check_target(
 
 def check_case(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
     """Call the function for one case and compare."""
+    outcome = _compared(firmware, target, case)
+    for deviation in target.binding.deviations:
+        if outcome.status == deviation.status and deviation.applies(case.values):
+            if outcome.status == ERROR:  # it may have come to an end; what it took is not to be believed
+                outcome = replace(outcome, cycles=0, instructions=0, stack_bytes=0)
+            return replace(outcome, status=KNOWN, message=deviation.words)
+    return outcome
+
+
+def _compared(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
+    binding = target.binding
     values = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in case.values.items()}
-    values["output"] = np.full_like(values["output"], FILL)
-    read_only = [name for name, value in values.items() if isinstance(value, np.ndarray) and name in _INPUTS]
-    for name in read_only:
-        values[name].flags.writeable = target.binding.result == name
+    output = values["output"]
+    output.view(np.uint8)[...] = FILL
+    if binding.before is not None:
+        output[...] = binding.before(case.values)
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = binding.writes(name)
     try:
-        result = _call(firmware, target, values)
+        result = _call(firmware, binding, values)
     except McusimError as error:
         return CaseOutcome(case.name, ERROR, str(error), macs=case.macs)
     spent = (result.cycles, result.instructions, result.stack_bytes, case.macs)
-    if target.binding.success is not None and result.value != target.binding.success:
+    if binding.success is not None and result.value != binding.success:
         return CaseOutcome(case.name, ERROR, f"{target.function} returns {result.value}: it refuses the case", *spent)
-    got = values[target.binding.result].reshape(-1)[: case.expected.size].reshape(case.expected.shape)
+    got = values[binding.result].reshape(-1)[: case.expected.size].reshape(case.expected.shape)
     difference = first_difference(got, case.expected)
-    if difference is None:
-        return CaseOutcome(case.name, PASSED, "", *spent)
-    cause = mistake(case, got)
-    if cause:
-        difference = replace(difference, cause=cause)
-    return CaseOutcome(case.name, FAILED, f"output{difference}", *spent, difference)
+    if difference is not None:
+        cause = mistake(case, got)
+        difference = replace(difference, cause=cause) if cause else difference
+        return CaseOutcome(case.name, FAILED, f"output{difference}", *spent, difference)
+    for word, reference in binding.more.items():
+        difference = first_difference(values[word], reference(case.values))
+        if difference is not None:
+            return CaseOutcome(case.name, FAILED, f"{word}{difference}", *spent, difference)
+    return CaseOutcome(case.name, PASSED, "", *spent)
 
 
-_INPUTS = ("input", "input1", "input2", "weights", "bias", "multipliers", "shifts", "scales")
-
-
-def _call(firmware: Firmware, target: Target, values: Values) -> CallResult:
-    binding = target.binding
+def _call(firmware: Firmware, binding: Binding, values: Values) -> CallResult:
     size = scratch_bytes(binding, firmware, values)
     values["scratch_bytes"], values["scratch"] = size, np.zeros(max(size, 1), np.int8)
-    made = call_arguments(binding, firmware, values, binding.arguments)
+    made = call_arguments(binding, firmware, values, binding.function, binding.arguments)
     restype: Any = np.int32 if binding.success is not None else None
     return firmware.call(binding.function, *made["values"], argtypes=made["argtypes"], restype=restype)
 

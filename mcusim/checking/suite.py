@@ -41,6 +41,11 @@ class Target:
         """The function's name."""
         return self.binding.function
 
+    @property
+    def name(self) -> str:
+        """What it is called in reports, baselines and options."""
+        return self.binding.label
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -56,6 +61,7 @@ class Suite:
 
 class _Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     function: str
+    name: str = ""
     binding: str | None = None
     operator: str | None = None
     arguments: tuple[Any, ...] | None = None
@@ -90,6 +96,12 @@ def load_suite(path: Path) -> Suite:
     if not file.target:
         raise McusimError(f"{path}: no [[target]]: name a function and its operator")
     targets = tuple(_target(row, file.cases, f"{path.name}: {row.function}") for row in file.target)
+    names = [target.name for target in targets]
+    for name in names:
+        if names.count(name) > 1:
+            raise McusimError(
+                f"{path.name}: {names.count(name)} targets are called '{name}': give each a name = of its own"
+            )
     return Suite(targets, path.name, file.board, file.seed, file.tolerance_cycles_percent, file.tolerance_stack_bytes)
 
 
@@ -112,7 +124,7 @@ def _from_python(path: Path) -> Suite:
 
 def make_target(binding: Binding, *, cases: int = CASES, operator: Operator | None = None, where: str = "") -> Target:
     """Return the target of a binding; `operator` where it is not one of ours. Raises McusimError."""
-    where = where or binding.function
+    where = where or binding.label
     if operator is None:
         if binding.operator not in OPERATORS:
             raise unknown_name(f"operator ({where})", binding.operator, OPERATORS)
@@ -133,7 +145,7 @@ def _target(row: _Target, cases: int, where: str) -> Target:
         style = replace(style, rounding=row.rounding)
     if row.padding is not None:
         style = replace(style, padding=row.padding)
-    changes: dict[str, Any] = {"style": style, "space": {**binding.space, **row.space}}
+    changes: dict[str, Any] = {"style": style, "space": {**binding.space, **row.space}, "name": row.name}
     if row.scratch_bytes is not None:
         changes["scratch"] = row.scratch_bytes
     if row.success is not None:
@@ -161,7 +173,9 @@ def _binding(row: _Target, where: str) -> Binding:
 def suite_of_bindings(image: Image, *, cases: int = CASES, seed: int = 1) -> Suite:
     """Return a suite of all functions of an image that bindings know. Raises McusimError where there is none."""
     present = {name for symbol in image.functions for name in (symbol.name, symbol.raw_name, *symbol.aliases)}
-    targets = tuple(make_target(b, cases=cases) for b in BINDINGS.values() if b.function in present)
+    found = [each for each in BINDINGS.values() if each.function in present]
+    found = [each for each in found if any(name.startswith(each.beside) for name in present)]
+    targets = tuple(make_target(binding, cases=cases) for binding in found)
     if not targets:
         names = ", ".join(LIBRARIES)
         raise McusimError(f"{image.name}: has no function that the bindings ({names}) know: give a --suite")
@@ -170,11 +184,12 @@ def suite_of_bindings(image: Image, *, cases: int = CASES, seed: int = 1) -> Sui
 
 def chosen(suite: Suite, names: Sequence[str]) -> Suite:
     """Return a suite with only the targets whose functions are named."""
-    known = [target.function for target in suite.targets]
+    known = [name for target in suite.targets for name in {target.function, target.name}]
     for name in names:
         if name not in known:
             raise unknown_name("target of the suite", name, known)
-    return replace(suite, targets=tuple(target for target in suite.targets if target.function in names))
+    wanted = set(names)
+    return replace(suite, targets=tuple(each for each in suite.targets if {each.function, each.name} & wanted))
 
 
 def changed(suite: Suite, *, cases: int | None = None, seed: int | None = None, rounding: str | None = None) -> Suite:

@@ -12,7 +12,10 @@ from mcusim.errors import McusimError
 
 _PLAIN = str.maketrans(
     {"█": "#", "…": "~", "│": "|", "├": "|", "└": "`", "─": "-", "±": "~", "\ufffd": "?"}
+    | {"┤": "|", "▼": "v", "▓": "+", "▒": ":", "░": ".", "▚": "x"}
     | dict.fromkeys("▏▎▍▌▋▊▉", " ")
+    | dict.fromkeys("▁▂▃", "_")
+    | dict.fromkeys("▄▅▆▇", "=")
 )
 
 
@@ -25,6 +28,20 @@ def write(text: str) -> None:
         text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     try:
         sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _lost(error) from error
+
+
+def write_bytes(data: bytes, what: str) -> None:
+    """Write to stdout what is not text; raises `McusimError` where stdout is a terminal, which it would spoil."""
+    if sys.stdout.isatty():
+        raise McusimError(f"{what} is not text: write it to a file (-o FILE, or > FILE)")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse, dispatch, and turn what goes wrong into one line and an exit code.
 
-Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim; 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output
-went away.
+Exit codes (`mcusim.exits`): 0 done; 1 a bug in mcusim, or something that was checked is not so (a budget, a kernel, a
+run that ended in a fault); 2 bad input or usage; 130 Ctrl-C; 141 the reader of the output went away.
 `mcusim run` returns the firmware's own status instead of 0.
 
 Nothing heavy is imported here or at the top of a command's module: `mcusim --help` answers at once.
@@ -11,29 +11,38 @@ Nothing heavy is imported here or at the top of a command's module: `mcusim --he
 from __future__ import annotations
 
 import argparse
+import difflib
+import itertools
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from types import ModuleType
+from typing import Any, NoReturn
 
 from mcusim import exits
 from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 
 # Command -> its module in this package: `add_arguments(parser)`, `run(args) -> exit code`, and a docstring that is its
-# help (first line: what it does; after 'Examples:': the examples).
+# help (first line: what it does; after 'Examples:': the examples). `prepare(parser, words)`, where there is one, sets
+# defaults that depend on where the command is given.
 COMMANDS: dict[str, str] = {
     "profile": "profile",
     "run": "run",
     "report": "report",
     "plot": "plot",
     "compare": "compare",
+    "diff": "diff",
     "validate": "validate",
     "check": "check",
     "verify": "verify",
     "list": "list_names",
     "show": "show",
+    "completion": "completion",
+    "man": "man",
+    "comment": "comment",
 }
 
 DESCRIPTION = "Run an unmodified Cortex-M firmware image and say where its cycles go, and why."
@@ -59,13 +68,36 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, but an option that does not exist is told before anything that follows from it."""
+        for word in itertools.takewhile(lambda word: word != "--", args or ()):
+            name = word.partition("=")[0]
+            if name.startswith("-") and " " not in word and not self._knows(name):
+                raise self._unknown_option(name)
+        return super().parse_args(args, namespace)
+
+    def _knows(self, name: str) -> bool:
+        """Return whether argparse takes a word for an option of ours, several short ones in a word (-qv) included."""
+        if name in self._option_string_actions or re.fullmatch(r"-|-\d+|-\d*\.\d+", name):
+            return True
+        return not name.startswith("--") and name[:2] in self._option_string_actions
+
+    def _unknown_option(self, name: str) -> McusimError:
+        near = difflib.get_close_matches(name, sorted(self._option_string_actions), n=3, cutoff=0.7)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        return McusimError(f"unknown option '{name}': {hint}(see '{self.prog} --help')".replace(": (", " ("))
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which hides the one line that matters."""
         raise McusimError(f"{message} (see '{self.prog} --help')")
 
 
 def entry_point() -> NoReturn:
-    """Run the command line and exit: the console script `mcusim`."""
+    """Run the command line and exit: the console script `mcusim`. A shell that completes a line calls it, too."""
+    if "_ARGCOMPLETE" in os.environ:
+        from mcusim.cli.completing import complete
+
+        complete()
     sys.exit(main(sys.argv[1:]))
 
 
@@ -120,10 +152,7 @@ def _finish(argv: list[str]) -> int:
 def _dispatch(argv: list[str]) -> int:
     """Find the command, build its parser only, parse and run it."""
     before, name, after = _split(argv)
-    top = Parser("mcusim", DESCRIPTION if name else f"{DESCRIPTION}\n\n{_commands()}", EPILOG)
-    top.add_argument("--version", action="store_true", help="print the version and exit")
-    _add_verbose(top)
-    top.add_argument("command", nargs="?", metavar="COMMAND", help="one of the above; each has its own --help")
+    top = top_parser(DESCRIPTION if name else f"{DESCRIPTION}\n\n{_commands()}")
     args = top.parse_args([*before, *([name] if name else [])])
     if args.version:
         console.write(f"mcusim {_version()}\n")
@@ -133,21 +162,42 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
-    module = import_module(f"mcusim.cli.{COMMANDS[name]}")
-    description, _, examples = (module.__doc__ or "").partition("Examples:\n")
-    parser = Parser(f"mcusim {name}", description.strip(), "examples:\n" + examples.rstrip() if examples else "")
-    module.add_arguments(parser)
-    _add_verbose(parser)
+    module = command_module(name)
+    parser = command_parser(name)
+    if hasattr(module, "prepare"):
+        module.prepare(parser, after)
     code: int = module.run(parser.parse_args(after))
     return code
 
 
+def top_parser(description: str = DESCRIPTION) -> Parser:
+    """Return the parser of what stands before a command."""
+    top = Parser("mcusim", description, EPILOG)
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    _add_verbose(top)
+    top.add_argument("command", nargs="?", metavar="COMMAND", help="one of the above; each has its own --help")
+    return top
+
+
+def command_module(name: str) -> ModuleType:
+    """Return the module of a command."""
+    return import_module(f"mcusim.cli.{COMMANDS[name]}")
+
+
+def command_parser(name: str) -> Parser:
+    """Return the parser of a command: what it takes, its help, its examples."""
+    module = command_module(name)
+    description, _, examples = (module.__doc__ or "").partition("Examples:\n")
+    parser = Parser(f"mcusim {name}", description.strip(), "examples:\n" + examples.rstrip() if examples else "")
+    module.add_arguments(parser)
+    _add_verbose(parser)
+    return parser
+
+
 def _commands() -> str:
     """Return the list of commands, each with the first line of its docstring."""
-    rows = []
-    for name, module in COMMANDS.items():
-        summary = (import_module(f"mcusim.cli.{module}").__doc__ or "").partition("\n")[0]
-        rows.append(f"  {name:<9}{summary}")
+    width = max(map(len, COMMANDS)) + 2
+    rows = [f"  {name:<{width}}{(command_module(name).__doc__ or '').partition(chr(10))[0]}" for name in COMMANDS]
     return "commands:\n" + "\n".join(rows)
 
 

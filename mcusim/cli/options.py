@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mcusim import output
 from mcusim.cli import console
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
+    DEFAULT_BATTERY_MAH,
     DEFAULT_LAYER_ROWS,
     DEFAULT_MIN_SHARE_PERCENT,
     DEFAULT_TOP,
@@ -33,17 +34,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_PERIODS_S = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
 _MOST_WAIT_STATES = 64
+DEFAULT_TRACE_EVENTS = 300_000  # some 40 MB
+_MOST_TRACE_EVENTS = 10_000_000
 MEMORY_CHOICES = {"auto": None, "on": True, "off": False}
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add FIRMWARE and everything that decides how it runs."""
+def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add FIRMWARE, which may be `optional`, and everything that decides how it runs."""
+    where = " (default: the one of the project's file)" if optional else ""
     parser.add_argument(
-        "firmware", type=Path, metavar="FIRMWARE", help="linked image: .elf, .hex or .bin (with --base)"
-    )
+        "firmware", type=Path, metavar="FIRMWARE", nargs="?" if optional else None,
+        help=f"linked image: .elf, .hex or .bin (with --base){where}",
+    )  # fmt: skip
     add_settings(parser)
     group = parser.add_argument_group("what if")
     group.add_argument("--clock", type=hertz, metavar="HZ", help="the core's clock, whatever is programmed: 80M, 64MHz")
@@ -90,6 +96,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_observation_options(parser: argparse.ArgumentParser) -> None:
     """Add what is looked at while the firmware runs: layers, memory."""
     group = parser.add_argument_group("layers and memory")
+    add_layers_and_memory(group)
+    group.add_argument(
+        "--sanitize", action="store_true",
+        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
+    )  # fmt: skip
+
+
+def add_layers_and_memory(group: argparse._ArgumentGroup) -> None:
+    """Add which calls are layers, and when memory is tracked."""
     group.add_argument(
         "--layers", default="auto", metavar="RULE",
         help="which calls are layers: auto (default), none, a framework's name (mcusim list layers), markers, "
@@ -102,22 +117,34 @@ def add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--arena", action="append", default=[], metavar="SYMBOL", help="a variable that tensors are planned into"
     )
+
+
+def add_trace_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is kept of calls over time."""
+    group = parser.add_argument_group("events over time")
     group.add_argument(
-        "--sanitize", action="store_true",
-        help="look for accesses that are wrong (implies --memory on); exit with 1 if there are any",
+        "--trace", type=output_file, metavar="FILE",
+        help="save layers, functions, interrupts, tasks and counters over time for ui.perfetto.dev; .gz compresses",
+    )  # fmt: skip
+    group.add_argument(
+        "--trace-events", type=trace_events, default=DEFAULT_TRACE_EVENTS, metavar="N",
+        help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
     )  # fmt: skip
 
 
 def observation(args: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the words of `add_observation_options` ask for, by name."""
     shown = {"memory", "buffers", "flash", "symbols", *SECTION_GROUPS["memory"]} & set(args.show)
-    tracked = MEMORY_CHOICES[args.memory]
-    return {
-        "layers": args.layers,
-        "memory_tracking": True if args.sanitize or (shown and tracked is None) else tracked,
-        "arenas": tuple(args.arena),
-        "sanitize": args.sanitize,
-    }
+    settings = layers_and_memory(args)
+    if args.sanitize or (shown and settings["memory_tracking"] is None):
+        settings["memory_tracking"] = True
+    traced = args.trace_events if args.trace is not None else 0
+    return settings | {"sanitize": args.sanitize, "trace_slices": traced}
+
+
+def layers_and_memory(args: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the words of `add_layers_and_memory` ask for, by name."""
+    return {"layers": args.layers, "memory_tracking": MEMORY_CHOICES[args.memory], "arenas": tuple(args.arena)}
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:
@@ -155,6 +182,10 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
+    group.add_argument("--duty", type=period, metavar="TIME",
+                       help="how long a battery lasts with an inference each 500ms, 60s, 10min or 1h")  # fmt: skip
+    group.add_argument("--battery", type=milliampere_hours, metavar="MAH",
+                       help=f"its capacity: 1000mAh, 2.5Ah (default {DEFAULT_BATTERY_MAH:g}mAh)")  # fmt: skip
 
 
 def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -185,12 +216,11 @@ def jobs(args: argparse.Namespace) -> int:
     return default_processes()
 
 
-def add_document_options(parser: argparse.ArgumentParser) -> None:
+def add_document_options(parser: argparse.ArgumentParser, *, formats: Iterable[str] = tuple(DOCUMENT_FORMATS)) -> None:
     """Add how the tables of a command that prints tables only are printed, and where to."""
     parser.add_argument(
-        "--format", type=one_of("format", DOCUMENT_FORMATS), default="text", metavar="FORMAT",
-        help=_choices(DOCUMENT_FORMATS, "text"),
-    )  # fmt: skip
+        "--format", type=one_of("format", formats), default="text", metavar="FORMAT", help=_choices(formats, "text")
+    )
     parser.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
@@ -212,7 +242,14 @@ def print_document(args: argparse.Namespace, document: Document) -> None:
         width, color = args.width or console.width(sys.stdout, DEFAULT_WIDTH), console.color(sys.stdout)
         console.write(render_document(document, args.format, width=width, color=color))
         return
-    text = render_document(document, args.format, width=args.width or DEFAULT_WIDTH)
+    print_text(args, render_document(document, args.format, width=args.width or DEFAULT_WIDTH))
+
+
+def print_text(args: argparse.Namespace, text: str) -> None:
+    """Print what is rendered already to where the options of `add_document_options` say."""
+    if args.output is None:
+        console.write(text)
+        return
     output.write(args.output, text.encode("utf-8"), force=args.force)
     console.say(f"wrote {args.output}")
 
@@ -233,6 +270,8 @@ def render_options(args: argparse.Namespace, *, width: int, color: bool) -> Rend
         inference=args.inference,
         width=args.width or width,
         color=color,
+        duty_s=args.duty,
+        battery_mah=args.battery or DEFAULT_BATTERY_MAH,
     )
 
 
@@ -263,16 +302,18 @@ def hertz(text: str) -> int:
     return int(value)
 
 
-def several(check: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Return the check of a list with commas."""
+class several(Generic[T]):  # noqa: N801 - reads like the functions beside it
+    """The check of a list with commas, each value by `check`."""
 
-    def read(text: str) -> tuple[T, ...]:
+    def __init__(self, check: Callable[[str], T]) -> None:
+        self.check = check
+
+    def __call__(self, text: str) -> tuple[T, ...]:
+        """Return the values."""
         parts = [part.strip() for part in text.split(",")]
         if not all(parts) or len(set(parts)) < len(parts):
             raise argparse.ArgumentTypeError(f"'{text}': give different values with commas between them")
-        return tuple(check(part) for part in parts)
-
-    return read
+        return tuple(self.check(part) for part in parts)
 
 
 def alternatives(text: str) -> tuple[str, ...]:
@@ -314,11 +355,37 @@ def count(text: str) -> int:
     return value
 
 
+def trace_events(text: str) -> int:
+    """A number of events in a trace."""
+    value = count(text)
+    if value > _MOST_TRACE_EVENTS:
+        raise argparse.ArgumentTypeError(f"no viewer opens {value:,} events: give at most {_MOST_TRACE_EVENTS:,}")
+    return value
+
+
 def seconds(text: str) -> float:
     """A time in seconds, more than zero."""
     value = _real(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a time: give seconds, such as 30 or 0.5")
+    return value
+
+
+def period(text: str) -> float:
+    """A time with its unit, in seconds: 500ms, 60s, 10min, 1h."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)", text)
+    value = float(match[1]) * _PERIODS_S[match[2]] if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a period: give one such as 500ms, 60s, 10min or 1h")
+    return value
+
+
+def milliampere_hours(text: str) -> float:
+    """A battery's capacity in mAh: 1000mAh, 2.5Ah."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(mAh|Ah)", text)
+    value = float(match[1]) * (1000.0 if match[2] == "Ah" else 1.0) if match else 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a battery's capacity: give one such as 1000mAh or 2.5Ah")
     return value
 
 
@@ -345,15 +412,17 @@ def output_file(text: str) -> Path:
     return Path(text)
 
 
-def one_of(kind: str, known: Iterable[str]) -> Callable[[str], str]:
-    """Return the check that a word is one of `known`; the error names the nearest."""
+class one_of:  # noqa: N801 - reads like the functions beside it
+    """The check that a word is one of `known`; the error names the nearest, and shells complete to them."""
 
-    def check(text: str) -> str:
-        if text not in known:
-            raise argparse.ArgumentTypeError(str(unknown_name(kind, text, known)))
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        self.kind, self.known = kind, tuple(known)
+
+    def __call__(self, text: str) -> str:
+        """Return the word."""
+        if text not in self.known:
+            raise argparse.ArgumentTypeError(str(unknown_name(self.kind, text, self.known)))
         return text
-
-    return check
 
 
 def read_input(name: str | None) -> bytes:

@@ -45,7 +45,8 @@ def execute(
     if args.board is None:
         board, reason = guess_board(image)
     else:
-        board, reason = load_board(args.board), "given by --board"
+        given = args.project.path.name if args.board == getattr(args, "project_board", None) else "--board"
+        board, reason = load_board(args.board), f"given by {given}"
     output = FirmwareOutput(stream) if stream is not None else None
     try:
         return (run or run_alone)(

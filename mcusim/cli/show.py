@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show a core or a board: every number of its table, with its source.
+"""Show a core or a board, every number of its table with its source; or the schema of saved profiles.
 
 Examples:
   mcusim show cortex-m4           the timing table of a core
   mcusim show cortex-m4 --microbenchmarks    the few instructions that show each rule, and who measured them
   mcusim show nucleo-l4r5zi       memory map, clocks and devices of a board
   mcusim show my_board.toml       a board file of your own, as it is read
+  mcusim show schema              the JSON Schema of the files that 'mcusim profile -o' saves
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from mcusim.cli import console
+from mcusim.cli import console, options
 from mcusim.errors import McusimError, unknown_name
 from mcusim.reports.table import Column
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Section title -> rows of key, value, source.
 Description = list[tuple[str, list[tuple[str, str, str]]]]
 
+SCHEMA = "schema"  # what is no core and no board
+WIDTH = 100  # where nothing says how wide the terminal is
 _MICROBENCHMARKS = (
     Column("cycles", "published cycles", "quantity"),
     Column("name", "name", "text"),
@@ -34,7 +37,12 @@ _MICROBENCHMARKS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `mcusim show`."""
-    parser.add_argument("name", metavar="NAME", help="a core, a board (see 'mcusim list') or a board's FILE.toml")
+    parser.add_argument(
+        "name", metavar="NAME", help="a core, a board (see 'mcusim list'), a board's FILE.toml, or schema"
+    )
+    parser.add_argument(
+        "--width", type=options.columns, metavar="N", help=f"columns of text (default: the terminal's, or {WIDTH})"
+    )
     parser.add_argument(
         "--microbenchmarks", action="store_true", help="of a core: code that shows its rules, its cycles, their source"
     )
@@ -46,9 +54,14 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.core import core_names, load_core
     from mcusim.reports.as_text import sections
 
+    if args.name == SCHEMA and not args.microbenchmarks:
+        from mcusim.profile_io import json_schema
+
+        console.write(json_schema().decode())
+        return 0
     if args.name in core_names():
         if args.microbenchmarks:
-            return _microbenchmarks(args.name)
+            return _microbenchmarks(args.name, args.width)
         title, description = args.name, load_core(args.name).describe() + _hint(args.name)
     elif args.microbenchmarks:
         raise McusimError(f"--microbenchmarks are of a core: give one of {', '.join(core_names())}")
@@ -56,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
         board = load_board(args.name)
         title, description = f"{board.name}: {board.title}", describe_board(board)
     else:
-        raise unknown_name("core or board", args.name, [*core_names(), *board_names()])
-    width, color = console.width(sys.stdout, 100), console.color(sys.stdout)
+        raise unknown_name("core or board", args.name, [*core_names(), *board_names(), SCHEMA])
+    width, color = args.width or console.width(sys.stdout, WIDTH), console.color(sys.stdout)
     console.write(sections(title, description, width=width, color=color))
     return 0
 
@@ -71,7 +84,7 @@ def _hint(core: str) -> Description:
     return [("microbenchmarks", [("cases", f"{count} (--microbenchmarks prints them)", "")])]
 
 
-def _microbenchmarks(core: str) -> int:
+def _microbenchmarks(core: str, width: int | None) -> int:
     """Print the microbenchmarks of a core."""
     from mcusim.microbenchmark import load_cases
     from mcusim.reports.document import Document, render_document
@@ -91,7 +104,7 @@ def _microbenchmarks(core: str) -> int:
     sources = [f"{key}: {text}" for key, text in file.sources.items()]
     document = Document(core, [table], table, {}, sources)
     text = render_document(
-        document, "text", width=console.width(sys.stdout, 120), color=console.color(sys.stdout)
+        document, "text", width=width or console.width(sys.stdout, 120), color=console.color(sys.stdout)
     )  # fmt: skip
     console.write(text)
     return 0
@@ -161,6 +174,7 @@ def describe_board(board: Board) -> Description:
             ],
         ),
         *_timing(board),
+        *_power(board),
         (
             "devices",
             [
@@ -198,6 +212,21 @@ def _timing(board: Board) -> Description:
             late = (("late_cycles", f"{region.late_cycles.value:,}", region.late_cycles.source),)
             described.append((f"timing of {region.name}", list(late)))
     return described
+
+
+def _power(board: Board) -> Description:
+    """Return the currents that energy is estimated from."""
+    from mcusim.reports.numbers import frequency
+
+    power = board.power
+    if power is None:
+        return []
+    rows = [("supply", f"{power.supply_v:g} V", power.conditions)]
+    for what, points in (("running", power.active), ("asleep", power.sleep)):
+        rows += [(f"{what} at {frequency(point.hz)}", f"{point.ma:g} mA", point.source) for point in points]
+    if power.deep is not None:
+        rows.append((power.deep.name, f"{power.deep.ua:g} µA", power.deep.source))
+    return [("power", rows)]
 
 
 def _span(start: int, size_bytes: int) -> str:

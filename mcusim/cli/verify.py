@@ -3,8 +3,8 @@
 
 FIRMWARE runs as it is; what its layers write is taken from memory and held against the same operators of the model,
 which the reference kernels execute on the input that the firmware had. Layers must say by their arguments where their
-tensors are (docs/verify.md). The exit code is 1 where a layer differs or could not be compared, or the result of an
-operator reaches no layer.
+tensors are (docs/verify.md). The exit code is 1 where a layer differs or could not be compared, the result of an
+operator reaches no layer, or the run was cut before one.
 
 Examples:
   mcusim verify firmware.elf --model model.tflite                         find the layers, compare the first inference
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mcusim.image import Image
 
 ROUNDINGS = ("double", "single", "tinyengine")
+FINISHED = ("exit", "return", "loop", "sleep")  # the firmware itself came to an end; all others cut it
 OWN_KERNELS = r"match=mk_\w+_s8"  # of kernels/target: markers around them say nothing of tensors
 
 
@@ -71,9 +72,11 @@ def run(args: argparse.Namespace) -> int:
     if not capture.layers:
         raise McusimError(f"{image.name}: no layer ran ({rule.text})")
     rounding = args.rounding or ("tinyengine" if rule.preset == "tinyengine" else "double")
-    found = verify(capture.layers, model, rounding, given)
+    cut = "" if trace.end.kind in FINISHED else trace.end.text
+    found = verify(capture.layers, model, rounding, given, cut=cut, by_name=args.rounding is None)
     options.print_document(args, verification_document(image.name, args.model.name, trace.board.name, found))
-    right = all(each.status == "same" for each in found.compared) and not found.uncovered
+    whole = not found.uncovered and not found.unreached
+    right = whole and all(each.status == "same" for each in found.compared)
     return exits.DONE if right else exits.FAILED
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcusim.engine import records as rec
+from mcusim.engine import slices
 from mcusim.engine.native import REG_SP, first_slot, register, stop
 from mcusim.isa.decode import FLOW_CALL, FLOW_INDIRECT, FLOW_NEXT
 from mcusim.jit import as_pointer, carray, int64, njit
@@ -25,7 +26,10 @@ FLAGS = rec.FUNCTION_FLAGS
 def _move_to(m: Any, node: int) -> None:
     """Make a node the current one, and give the old one the cycles since it became current."""
     nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
-    nodes[m.node].self_cycles += m.clock_cycles - m.node_since_cycles
+    spent_cycles = m.clock_cycles - m.node_since_cycles
+    nodes[m.node].self_cycles += spent_cycles
+    if m.slices:
+        slices.move_slices(m, node, spent_cycles)
     m.node_since_cycles = m.clock_cycles
     m.node = node
     m.function = nodes[node].function
@@ -35,6 +39,14 @@ def _move_to(m: Any, node: int) -> None:
 def move_to(machine: Any, node: int) -> None:
     """Make a node the current one, from Python."""
     _move_to(machine[0], node)
+
+
+@njit
+def leave_track(machine: Any) -> None:
+    """Another thread or handler is about to run, from Python: a traced run's slices of this one wait."""
+    m = machine[0]
+    _move_to(m, int64(m.node))
+    slices.leave_track(m)
 
 
 @njit

@@ -26,7 +26,19 @@ from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
 from mcusim.engine.places import PREDICATE_MASK, guards_hold, places_now
 from mcusim.isa.decode import FLOW_NEXT
-from mcusim.jit import as_pointer, carray, int64, native_callback, njit, njit_inlined, pointer, uint32, uint64, void
+from mcusim.jit import (
+    as_pointer,
+    carray,
+    external,
+    int64,
+    native_callback,
+    njit,
+    njit_inlined,
+    pointer,
+    uint32,
+    uint64,
+    void,
+)
 
 # Names that compiled code reads as constants.
 MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = rec.MACHINE, rec.BLOCK, rec.ENTRY, rec.OUTCOME, rec.INDEX
@@ -192,6 +204,16 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome.link_guard = NO_GUARD if again else entries[entry].first_guard
 
 
+@native_callback(void, pointer, int64, int64)
+def enter(machine: Any, start: int, size_bytes: int) -> None:
+    """Do all that entering a block may need; see `_enter`."""
+    _enter(carray(machine, (1,), MACHINE)[0], start, size_bytes)
+
+
+# Called as C functions are: inlined into the hooks it would take registers from what they do nearly always.
+_enter_slowly = external("mcusim_enter_block", enter.address, void, pointer, int64, int64)
+
+
 @njit_inlined
 def _follow_link(m: Any, outcome: Any, taken: int, address: int) -> bool:
     """Charge an outcome and go to the entry it links to, at an address. False: something has to be done first."""
@@ -228,7 +250,7 @@ def on_block(uc: Any, address: int, size_bytes: int, user: Any) -> None:
             m, outcomes[uint64(2 * entry + 1)], 1, int64(address)
         ):
             return
-    _enter(m, int64(address), int64(size_bytes))
+    _enter_slowly(user, int64(address), int64(size_bytes))
 
 
 @native_callback(void, pointer, uint64, uint32, pointer)
@@ -250,7 +272,7 @@ def on_block_waits(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
             leave_block(m, taken)
             return
-    _enter(m, int64(address), int64(size_bytes))
+    _enter_slowly(user, int64(address), int64(size_bytes))
 
 
 @native_callback(void, pointer, uint64, uint32, pointer)
@@ -275,4 +297,4 @@ def on_block_cached(uc: Any, address: int, size_bytes: int, user: Any) -> None:
         if linked and _follow_link(m, outcomes[uint64(taken)], taken & 1, int64(address)):
             leave_cached(m, taken)
             return
-    _enter(m, int64(address), int64(size_bytes))
+    _enter_slowly(user, int64(address), int64(size_bytes))

@@ -26,6 +26,7 @@ from mcusim.engine.branch_tables import BRANCH_FIELDS
 from mcusim.engine.cache_tables import CACHE_FIELDS
 from mcusim.engine.flash_tables import FLASH_FIELDS
 from mcusim.engine.guard_tables import GUARD_FIELDS
+from mcusim.engine.slice_tables import SLICE_FIELDS
 
 # Why native code gave control back to Python (MACHINE.stop_reason).
 RUNNING = 0
@@ -77,6 +78,7 @@ CALLS_LAYERS = 1 << 2  # its direct callees with MAY_BE_CALLED begin layers
 MAY_BE_CALLED = 1 << 3
 WATCHED = 1 << 4  # Python wants to know of its calls and their returns
 ENTERED, RETURNED = 1 << 0, 1 << 1  # MACHINE.call_events
+TRACE_FULL = 1 << 2  # and there: no more room for open slices
 
 # Kinds of call tree nodes.
 KIND_CALL, KIND_THREAD, KIND_HANDLER, KIND_TASK = 0, 1, 2, 3
@@ -148,6 +150,8 @@ NODE = np.dtype(
         ("activation", np.int32),  # that was current when it was entered last
         ("calls", np.int64),
         ("self_cycles", np.int64),
+        ("calls_left_out", np.int64),  # of a trace (`mcusim.engine.slices`)
+        ("cycles_left_out", np.int64),  # that they spent themselves
     ],
     align=True,
 )
@@ -273,6 +277,7 @@ MACHINE = np.dtype(
         *CACHE_FIELDS,
         *GUARD_FIELDS,
         *BRANCH_FIELDS,
+        *SLICE_FIELDS,
     ],
     align=True,
 )

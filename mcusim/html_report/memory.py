@@ -16,13 +16,15 @@ from mcusim.html_report.markup import Look, details, escape, paragraph, table_ht
 from mcusim.html_report.shell import Section
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.address_map import Panel, Plan, panels, writer_colors
-from mcusim.plots.scene import Names, Span, bytes_text, span_of
-from mcusim.plots.timeline import COLUMNS, reserved, thinned, zones
+from mcusim.plots.scene import Names, bytes_text, span_of
+from mcusim.plots.timeline import COLUMNS, thinned
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Buffer, MemoryProfile
 from mcusim.reports import numbers
+from mcusim.reports.live import reserved, zones
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.sections import TABLES, missing
+from mcusim.reports.span import Span
 from mcusim.reports.table import Table
 
 MOST_BUFFERS = 3_000

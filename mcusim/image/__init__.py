@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mcusim.image.callstandard import Location, place_arguments, place_result, returned_in_memory
 from mcusim.image.debugtypes import Array, Base, Member, Parameter, Place, Pointer, Signature, Struct, Type
-from mcusim.image.loader import load
+from mcusim.image.loader import load, load_bytes, read_firmware
 from mcusim.image.model import CpuHint, Image, Section, Segment, SourceLine, Symbol, VectorTable
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "Type",
     "VectorTable",
     "load",
+    "load_bytes",
     "place_arguments",
     "place_result",
+    "read_firmware",
     "returned_in_memory",
 ]

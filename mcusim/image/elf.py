@@ -57,6 +57,7 @@ def _read(path: Path, data: bytes, need_vectors: bool) -> Image:
         folders_of=lambda: _search_folders(path, lines.folders()),
         line_at=lines.at,
         signature_at=Signatures(lambda: lines.dwarf).at,
+        code_lines_of=lines.all,
     )
 
 

@@ -43,6 +43,10 @@ class LineTable:
         index = bisect_right(starts, address) - 1
         return lines[index] if index >= 0 else None
 
+    def all(self) -> tuple[SourceLine, ...]:
+        """Return every source line that has code, each once, by address."""
+        return tuple(dict.fromkeys(line for line in self._rows[1] if line is not None))
+
     def folders(self) -> tuple[str, ...]:
         """Return the compilation directories, in order of first use."""
         found = dict.fromkeys(unit.folder for unit in self._units if unit.folder)

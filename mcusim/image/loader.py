@@ -21,7 +21,14 @@ def load(path: Path, *, base: int | None = None, need_vectors: bool = True) -> I
     Raises McusimError when the file cannot be read, is damaged, or is not firmware for a Cortex-M.
     """
     path = Path(path)
-    data = _read(path)
+    return load_bytes(read_firmware(path), path, base=base, need_vectors=need_vectors)
+
+
+def load_bytes(data: bytes, path: Path, *, base: int | None = None, need_vectors: bool = True) -> Image:
+    """Return the image in the bytes of a firmware file; `path` is its name, for messages and its ending alone.
+
+    Everything else is as in `load`.
+    """
     kind = _format(path, data, base)
     if base is not None and kind != "bin":
         raise McusimError(f"{path}: --base is for raw binaries; this file says itself where it is loaded: leave it out")
@@ -35,8 +42,8 @@ def load(path: Path, *, base: int | None = None, need_vectors: bool = True) -> I
     return read_hex(path, data) if kind == "hex" else read_bin(path, data, base)
 
 
-def _read(path: Path) -> bytes:
-    """Return the bytes of a regular file of sensible size."""
+def read_firmware(path: Path) -> bytes:
+    """Return the bytes of a firmware file: a regular one of sensible size. Raises McusimError where it is not."""
     try:
         if path.exists() and not path.is_file():
             raise McusimError(f"{path}: not a file: give the firmware's ELF, .hex or .bin file")

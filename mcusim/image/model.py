@@ -126,6 +126,10 @@ def _no_folders() -> tuple[str, ...]:
     return ()
 
 
+def _no_lines() -> tuple[SourceLine, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Image:
     """A firmware file, read and checked.
@@ -146,11 +150,17 @@ class Image:
     folders_of: Callable[[], tuple[str, ...]] = field(default=_no_folders, compare=False, repr=False)
     line_at: Callable[[int], SourceLine | None] = field(default=_no_line, compare=False, repr=False)
     signature_at: Callable[[int], Signature | None] = field(default=_no_signature, compare=False, repr=False)
+    code_lines_of: Callable[[], tuple[SourceLine, ...]] = field(default=_no_lines, compare=False, repr=False)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
         """Folders to look in for source files that `line_at` names (compilation directories)."""
         return self.folders_of()
+
+    @cached_property
+    def code_lines(self) -> tuple[SourceLine, ...]:
+        """Every source line that has code in the image, each once, by the address of its first instruction."""
+        return self.code_lines_of()
 
     @property
     def flash_bytes(self) -> int:

@@ -95,6 +95,7 @@ class CacheTiming:
                 raise McusimError(f"wait states: {wait_states} is not between 0 and {MAX_WAIT_STATES}")
             self._fixed["wait_states"] = wait_states
         self._check_fixed()
+        self.icache_used = False  # whether it was ever on
         self.ideal = bool(fixed.get("ideal"))
         self._set = {"wait_states": 0, "icache": 0}
         self._windows = [(start, end, bus) for region in board.region for start, end, bus in _on_bus(region)]
@@ -121,6 +122,11 @@ class CacheTiming:
         for part, size in sizes.items():
             if self._fixed.get(part) and not size.value:
                 raise McusimError(f"board {self._board.name}: it has no such cache: it cannot be on")
+        if not self._caches.flash_lines.value and {"icache", "dcache"} & self._fixed.keys():
+            raise McusimError(
+                f"board {self._board.name}: its flash has no cache of its own (flash.cache): nothing to set; "
+                "the core's are cache, icache, dcache"
+            )
         for part in ("dcache", "prefetch"):
             if self._fixed.get(part):
                 raise McusimError(f"board {self._board.name}: its flash has no {part} that is modelled")
@@ -180,6 +186,7 @@ class CacheTiming:
             (FLASH, "icache", self._caches.flash_lines),
         ):
             self.record.set_on(number, bool(wanted[name] and size.value))
+        self.icache_used |= bool(wanted["core_icache"] and self._caches.icache_bytes.value)
         rows = list(self._rows(wanted["wait_states"]))
         if len(rows) > MOST_RANGES:
             raise McusimError(f"the MPU cuts memory into {len(rows)} pieces, at most {MOST_RANGES} can be told apart")

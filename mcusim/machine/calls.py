@@ -80,6 +80,8 @@ class Calls:
         m = self._tables.m
         events = int(m["call_events"])
         m["call_events"] = 0
+        if events & rec.TRACE_FULL:
+            self._tables.grow_open_slices()
         if events & rec.RETURNED:
             if self.listener is not None:
                 self.listener.returned()

@@ -75,6 +75,7 @@ class FlashTiming:
         self.timing = region.timing if region is not None else None
         self._set: dict[str, int] = {}
         self._on = False
+        self.icache_used = False  # the core has none
         self._switch_wanted = False
         self._windows: list[tuple[int, int, int]] = []
         if any(part in self._fixed for part in ("core_icache", "core_dcache", "ideal")):
@@ -93,7 +94,11 @@ class FlashTiming:
             self._records[index]["start"] = start
             self._windows.append((start, end, address_of(self._records[index:])))
         pricer.line_at = self.line_at
-        for part, lines in (("icache", self.timing.icache_lines.value), ("dcache", self._data_cache_lines())):
+        caches = {"icache": self.timing.icache_lines.value, "dcache": self._data_cache_lines()}
+        asked = caches.keys() & self._fixed.keys()
+        if asked and not any(caches[part] for part in asked):
+            raise McusimError(f"board {board.name}: its flash has no {' nor '.join(sorted(asked))}: nothing to set")
+        for part, lines in caches.items():
             if self._fixed.get(part) and not lines:
                 raise McusimError(f"board {board.name}: its flash has no {part}: it cannot be on")
         if self._fixed.get("prefetch") and not self.timing.prefetch.value:

@@ -18,7 +18,7 @@ from mcusim.machine.machine import Machine
 from mcusim.machine.stacks import Stack, is_stack
 from mcusim.machine.tasks import Rtos, Task
 
-INTERRUPTED = ("flow", "return_address", "depth", "last_block", "activation")
+INTERRUPTED = ("flow", "return_address", "depth", "last_block", "activation", "slice", "track")
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Context:
     stack: Stack
     task: Task | None
     frames: Array | None = None  # its calls, while another task runs
+    left_cycles: int = 0  # when another task has last taken its place
 
 
 class Handlers:
@@ -54,6 +55,11 @@ class Handlers:
     def contexts(self) -> tuple[Context, ...]:
         """What active handlers have interrupted, innermost last."""
         return tuple(self._contexts)
+
+    @property
+    def waiting(self) -> tuple[Context, ...]:
+        """What other tasks have interrupted."""
+        return tuple(self._waiting.values())
 
     # entry
 
@@ -90,6 +96,7 @@ class Handlers:
         tables = machine.tables
         tables.arrays["nodes"][int(tables.m["node"])]["calls"] -= 1
         self._contexts[-1].exception = urgent
+        machine.observation.slices.leave(ends=True)
         handler = machine.exceptions.vector(urgent, link)
         self._go(urgent, handler, None)
         return handler
@@ -104,6 +111,7 @@ class Handlers:
         stack = self._machine.stacks.current
         self._contexts.append(Context(number, frame, pc, fields, int(m["node"]), stack, self.task))
         m["depth"] += 1
+        self._machine.observation.slices.leave(ends=False)
 
     def _go(self, number: int, handler: int, cost: str | None, *, after_handler: bool = False) -> None:
         """Make the handler's root current and charge its entry. `after_handler`: another one has just ended."""
@@ -114,6 +122,7 @@ class Handlers:
         machine.tables.arrays["nodes"][root]["calls"] += 1
         machine.observation.account(ends=after_handler)
         m["activation"] = -1
+        m["track"] = number
         machine.move_to(root)
         machine.observation.switched()
         m["flow"], m["last_block"], m["state"] = FLOW_NEXT, -1, machine.pricer.reset_state
@@ -130,6 +139,7 @@ class Handlers:
         self._machine.observation.handler_ends(depth, link)
         m["depth"] = depth + 1
         self._contexts[-1].exception = number
+        self._machine.observation.slices.leave(ends=True)
         handler = self._machine.exceptions.vector(number, link)
         self._go(number, handler, "tail_chain_cycles", after_handler=True)
         return handler
@@ -150,6 +160,7 @@ class Handlers:
         if lazy and used_fp:  # the handler used the unit: the core stored what it had reserved room for
             machine.charge(machine.timing_core.exception_cycles("fp_stacking_cycles"), "exception")
         machine.observation.account(ends=True)
+        machine.observation.slices.leave(ends=True)
         context = self._contexts.pop()
         if link & RETURN_THREAD and frame != context.frame:
             context = self._switch(context, frame, target)
@@ -168,6 +179,7 @@ class Handlers:
         tables = self._machine.tables
         depth = left.fields["depth"]
         left.frames = tables.arrays["frames"][:depth].copy()
+        left.left_cycles = self._machine.clock.cycles
         self._waiting[left.frame] = left
         saved = self._rtos.saved_sp(left.task.block) if left.task is not None else None
         if saved is not None and left.stack.limit <= saved < left.frame:
@@ -211,6 +223,7 @@ class Handlers:
         stack.low = min(stack.low, frame)
         task = self._task(name, function, stack, record.block if record is not None else 0)
         fields = {"flow": FLOW_NEXT, "return_address": 0, "depth": 0, "last_block": -1, "activation": -1}
+        fields |= {"slice": -1, "track": machine.observation.slices.new_track(task.root)}
         return Context(0, frame, pc, fields, task.root, stack, task)
 
     def _task(self, name: str, function: int, stack: Stack, block: int) -> Task:

@@ -17,13 +17,17 @@ from mcusim.layers import LayerReader, find_rule
 from mcusim.machine.calls import Calls
 from mcusim.machine.heap import HeapModel
 from mcusim.machine.layers import LayerRun, flag_functions
+from mcusim.machine.samples import Sampler
 from mcusim.machine.settings import Settings
+from mcusim.machine.slices import SliceLog
 from mcusim.machine.spending import Meter
 from mcusim.machine.tracking import AccessTracker
 from mcusim.machine.zones import arenas, set_zones
+from mcusim.slice_trace import SliceTrace
 
 if TYPE_CHECKING:
     from mcusim.engine.engine import EngineFault
+    from mcusim.machine.handlers import Handlers
     from mcusim.machine.loop import RunLoop
     from mcusim.machine.machine import Machine
 
@@ -40,12 +44,18 @@ class Observation:
         self._tracks = settings.sanitize or (self.rule is not None if asked is None else asked)
         self._sanitizes = settings.sanitize
         self.arenas = arenas(image, self.rule, settings.arenas)
+        self.slices = SliceLog(tables)
+        self._trace_slices = settings.trace_slices
+        self.sampler: Sampler | None = None
         self.layers: LayerRun | None = None
         self.tracker: AccessTracker | None = None
         self.heap: HeapModel | None = None
 
     def start(self, machine: Machine) -> None:
         """Begin to look on, when the machine is complete and has not run."""
+        if self._trace_slices:
+            self.sampler = Sampler(machine.tables, machine.instructions)
+            self.slices.start(self._trace_slices)
         if self.rule is None and not self._tracks:
             return
         self.calls.attach(machine.engine.read_register)
@@ -91,17 +101,23 @@ class Observation:
         """Let the engine run until something has to be done; stretches of the timeline begin on the way."""
         machine, m = loop.machine, loop.machine.tables.m
         m["due_cycles"] = due_cycles
-        if self.tracker is None or not due_cycles:
+        ticking = [each for each in (self.tracker, self.sampler) if each is not None]
+        if not ticking or not due_cycles:
             return machine.engine.run(loop.pc)
         while True:
-            self.tracker.look(machine.clock.cycles)
-            m["due_cycles"] = tick = min(due_cycles, self.tracker.next_tick_cycles)
+            for each in ticking:
+                each.look(machine.clock.cycles)
+            m["due_cycles"] = tick = min(due_cycles, *(each.next_tick_cycles for each in ticking))
             fault = machine.engine.run(loop.pc)
             only_tick = m["stop_reason"] == rec.DUE and m["due_cycles"] == tick < due_cycles and not m["even_jump"]
             if not only_tick or loop.limits.interrupted or machine.clock.cycles >= due_cycles or fault is not None:
                 return fault
             loop.pc = machine.engine.read_register("pc") & ~1
             m["stop_reason"] = rec.RUNNING
+
+    def finish_slices(self, handlers: Handlers) -> SliceTrace | None:
+        """The run has ended; return its calls over time, where they were kept."""
+        return self.slices.finish(handlers, self.sampler) if self.sampler is not None else None
 
     def finish(self, cycles: int) -> tuple[LayerTrace | None, AccessTrace | None, HeapTrace | None]:
         """The run has ended; return what was seen."""

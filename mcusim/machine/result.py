@@ -23,6 +23,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
     assert loop.end is not None
     tables, cycles = machine.tables, machine.clock.cycles
     machine.move_to(int(tables.m["node"]))  # so that it has all its cycles
+    slices = machine.observation.finish_slices(loop.handlers)  # before its nodes, which count what it leaves out
     layers, access, heap = machine.observation.finish(cycles)
     machine.stacks.flush()
     faulted = loop.end.kind == "fault" or loop.faulting.active
@@ -42,7 +43,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         fetches=tables.arrays["fetches"][: 2 * tables.entry_count].copy(),
         lines=tables.arrays["lines"][: tables.line_count].copy(), data_stalls=_data_stalls(tables),
         branches=tables.arrays["branches"][: tables.branch_count].copy(),
-        misses=_misses(tables), cached=bool(tables.m["caches"]),
+        misses=_misses(tables), cached=bool(tables.m["caches"]), icache_used=machine.flash.icache_used,
         extra_cycles=dict(machine.extra_cycles),
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),
@@ -55,7 +56,7 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         layers=layers, access=access, heap=heap, rule=machine.observation.rule, arenas=machine.observation.arenas,
         sanitized=loop.settings.sanitize, layers_sought=loop.settings.layers == "auto",
         refused_accesses=loop.faulting.refused_accesses(),
-        unaligned_traps_since=machine.system.scb.unaligned_traps_since,
+        slices=slices, unaligned_traps_since=machine.system.scb.unaligned_traps_since,
     )  # fmt: skip
 
 

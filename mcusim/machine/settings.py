@@ -43,6 +43,14 @@ class Settings:
     memory_tracking: bool | None = False
     arenas: tuple[str, ...] = ()  # variables that tensors are planned into
     sanitize: bool = False  # look for accesses that are wrong, too
+    trace_slices: int = 0  # keep so many calls, with their times (`Trace.slices`); changes nothing else
+
+    def __post_init__(self) -> None:
+        """Refuse a text where several are taken: it would be read letter by letter."""
+        for name in ("stubs", "memory", "spans", "arenas"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise McusimError(f"Settings: {name} is the text {value!r}, it must be a tuple of texts: ({value!r},)")
 
     def recorded(self) -> dict[str, str | int | bool | None]:
         """Return what a profile keeps, by option: what identifies the run, input by its hash, no paths."""

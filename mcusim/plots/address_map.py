@@ -26,13 +26,13 @@ from mcusim.plots.scene import (
     STRIP,
     WIDTH,
     Names,
-    Span,
     bytes_text,
     draw_strips,
     kibibytes,
     label_for,
     names,
     over_time,
+    points,
     span_of,
     strips,
     title_height,
@@ -43,6 +43,7 @@ from mcusim.profile import Profile
 from mcusim.profile_memory import Arena, Buffer
 from mcusim.reports import numbers
 from mcusim.reports.layer_names import OUTSIDE, in_order
+from mcusim.reports.span import Span
 
 _HEIGHT = 3.0  # of all panels together, in inches, where there is one of them
 _LEAST_HEIGHT = 0.55
@@ -241,10 +242,10 @@ class _Writers:
 def _box(page: Page, span: Span, panel: Panel, buffer: Buffer) -> Box:
     """Return where a buffer is in its panel, in points from the lower left corner."""
     first, last = max(buffer.first_cycles, span.start_cycles), min(buffer.last_cycles, span.end_cycles)
-    left = span.points(span.start_cycles, first, page)
+    left = points(span, span.start_cycles, first, page)
     scale = panel.height * POINTS / panel.addresses.height_bytes
     low, high = panel.addresses.y(buffer.start), panel.addresses.y(buffer.end)
-    return Box(left, low * scale, left + max(_NARROWEST, span.points(first, last, page)), high * scale)
+    return Box(left, low * scale, left + max(_NARROWEST, points(span, first, last, page)), high * scale)
 
 
 def _draw_buffer(

@@ -6,8 +6,9 @@ from __future__ import annotations
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mcusim.plots.page import TEXT_SIZE, Page
-from mcusim.plots.scene import AXIS, Span
+from mcusim.plots.scene import AXIS
 from mcusim.profile import Profile
+from mcusim.reports.span import Span
 
 _MORE = 0.36  # the height of the second axis with its numbers and unit, in inches
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -14,7 +12,9 @@ from mcusim.plots.page import POINTS, SMALL_SIZE, TINY_SIZE, Page, drawable, fir
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layers
 from mcusim.reports import numbers
-from mcusim.reports.layer_names import Labels, chosen_activations, in_order
+from mcusim.reports.layer_names import Labels, in_order
+from mcusim.reports.span import Span
+from mcusim.reports.span import span_of as chosen_span
 
 WIDTH = 8.0
 TITLE, TITLE_MARGIN, AXIS = (
@@ -27,68 +27,17 @@ _DEEPEST_STRIPS = 2
 _PADDING = 3.0  # in points, beside a label
 _SHORTEST_CUT = 9
 _LONGEST_FILE = 32
-_LEAST_SHARE = 0.2  # of a span that layers must take, or it is cut to them
 _TINTS = ("#D4D4D4", "#EDEDED")
-_UNITS = ((2_000_000, 1_000_000, "million cycles"), (2_000, 1_000, "thousand cycles"), (0, 1, "cycles"))
-
-
-@dataclass(frozen=True)
-class Span:
-    """The cycles that a picture shows: [start, end), in units of `unit_cycles`."""
-
-    start_cycles: int
-    end_cycles: int
-    unit_cycles: int
-    unit: str
-    note: str = ""  # what was left out, for the label of the axis
-
-    def x(self, cycles: float) -> float:
-        """Return where a cycle is on the axis."""
-        return cycles / self.unit_cycles
-
-    def points(self, first_cycles: int, last_cycles: int, page: Page) -> float:
-        """Return how wide a piece of the span is on the page."""
-        first, last = max(first_cycles, self.start_cycles), min(last_cycles, self.end_cycles)
-        return (last - first) * page.inner * POINTS / (self.end_cycles - self.start_cycles)
 
 
 def span_of(profile: Profile, options: PlotOptions) -> Span:
-    """Return what is shown: the whole run, or one inference with a little before and after it.
-
-    Where layers take so little of the run that they would be hairlines, it is what runs from the first layer to the
-    last; where they are hairlines even then, the inference in which most was live. The span's note says so.
-    """
-    start, end = 0, max(1, profile.totals.cycles)
-    if profile.memory is not None:
-        end = max([end, *(last + 1 for last in profile.memory.timeline.start_cycles[-1:])])
-    runs, note = _zoomed(profile, options, end)
-    if runs:
-        first, last = min(run.start_cycles for run in runs), max(run.end_cycles for run in runs)
-        margin = max(1, (last - first) // 50)
-        start, end = max(0, first - margin), min(end, last + margin)
-    divisor, unit = next((size, unit) for least, size, unit in _UNITS if end >= least)
-    return Span(start, max(end, start + 1), divisor, unit, note)
+    """Return what is shown: `mcusim.reports.span` has the rules."""
+    return chosen_span(profile, options.inference, whole=options.whole)
 
 
-def _zoomed(profile: Profile, options: PlotOptions, end_cycles: int) -> tuple[list[Activation], str]:
-    """Return the runs of layers that the span is cut to, and what the axis says of it; ([], '') for the whole run."""
-    layers = profile.layers
-    if layers is None or not layers.activations:
-        return [], ""
-    if options.inference is not None:
-        return chosen_activations(layers, options.inference), ""
-    top = [run for run in layers.activations if run.parent < 0]
-    inside = sum(run.end_cycles - run.start_cycles for run in top)
-    if options.whole or not 0 < inside < _LEAST_SHARE * end_cycles:
-        return [], ""
-    share = numbers.percent(100 * inside / end_cycles)
-    first, last = min(run.start_cycles for run in top), max(run.end_cycles for run in top)
-    if inside >= _LEAST_SHARE * (last - first) or layers.inferences < 2:
-        return top, f"only the time of layers: they take {share} of the run"
-    highest = max(top, key=lambda run: (run.live_peak_bytes, -run.start_cycles))
-    runs = [run for run in top if run.inference == highest.inference]
-    which = f"only inference {highest.inference + 1} of {layers.inferences}"
-    return runs, f"{which}: layers take {share} of the run"
+def points(span: Span, first_cycles: int, last_cycles: int, page: Page) -> float:
+    """Return how wide a piece of the span is on the page, in points."""
+    return span.share(first_cycles, last_cycles) * page.inner * POINTS
 
 
 def title_height(options: PlotOptions) -> float:
@@ -122,7 +71,7 @@ def draw_strips(page: Page, profile: Profile, span: Span) -> None:
         for run in layers.activations:
             first, last = bounds.get(run.inference, (run.start_cycles, run.end_cycles))
             bounds[run.inference] = (min(first, run.start_cycles), max(last, run.end_cycles))
-        shown = [points for first, last in bounds.values() if (points := span.points(first, last, page)) > 0]
+        shown = [wide for first, last in bounds.values() if (wide := points(span, first, last, page)) > 0]
         narrowest = min(shown, default=0.0)
         whole = text_width(f"inference {layers.inferences}", SMALL_SIZE) < narrowest - _PADDING
         word = "inference " if whole else ""  # the same for all
@@ -191,7 +140,7 @@ def _draw_bands(page: Page, span: Span, bands: list[tuple[int, int, list[str]]],
         band = Rectangle((span.x(first), 0.06), span.x(last - first), 0.88, facecolor=_TINTS[at % 2], linewidth=0)
         band.set_gid(f"band-{gid}-{at}")
         axes.add_patch(band)
-        text, size = label_for(texts, span.points(first, last, page) - _PADDING)
+        text, size = label_for(texts, points(span, first, last, page) - _PADDING)
         if text:
             axes.text(span.x((first + last) / 2), 0.46, text, size=size, ha="center", va="center")
 

@@ -18,7 +18,6 @@ from mcusim.plots.scene import (
     STRIP,
     WIDTH,
     Names,
-    Span,
     bytes_text,
     draw_strips,
     kibibytes,
@@ -29,8 +28,10 @@ from mcusim.plots.scene import (
     title_of,
 )
 from mcusim.profile import Profile
-from mcusim.profile_memory import ZONES, MemoryProfile
+from mcusim.profile_memory import MemoryProfile
 from mcusim.reports import numbers
+from mcusim.reports.live import peak_row, reserved, zones
+from mcusim.reports.span import Span
 
 HEIGHT = 2.5  # of the curve, in inches
 _VISIBLE = 0.5  # in points: what is nowhere so high is not in the legend
@@ -63,20 +64,9 @@ def zone_legend(memory: MemoryProfile, span: Span) -> list[tuple[str, Artist]]:
     return [(zone, Patch(facecolor=ZONE_COLORS[zone])) for zone in seen]
 
 
-def reserved(memory: MemoryProfile) -> int:
-    """Return the bytes of SRAM that are reserved: statics, stacks and heap at their deepest."""
-    budget = memory.budget
-    return budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
-
-
 def _highest(memory: MemoryProfile, rows: Sequence[int]) -> int:
     """Return the highest of what is drawn, in bytes, without the board's limit."""
     return max(reserved(memory), *(memory.timeline.live_bytes[row] for row in rows), 1)
-
-
-def zones(memory: MemoryProfile) -> list[str]:
-    """Return the zones that were ever live, from the bottom of the picture."""
-    return [zone for zone in ZONES if any(memory.timeline.live_by_zone.get(zone, ()))]
 
 
 def draw_curve(page: Page, profile: Profile, span: Span) -> Axes:
@@ -128,7 +118,7 @@ def _draw_levels(axes: Axes, page: Page, profile: Profile, span: Span) -> None:
     assert memory is not None
     budget = memory.budget
     reserved_bytes = reserved(memory)
-    peak = _peak_row(memory, span)
+    peak = peak_row(memory, span)
     highest = max(reserved_bytes, memory.timeline.live_bytes[peak], 1)
     in_scale = highest < budget.sram_bytes <= _LIMIT_IN_SCALE * highest or 0 < budget.sram_bytes <= highest
     top = max(highest, budget.sram_bytes if in_scale else 0)
@@ -158,18 +148,6 @@ def _level(axes: Axes, size_bytes: int, style: str, text: str, place: tuple[floa
         text, (side, size_bytes / 1024), xycoords=axes.get_yaxis_transform(), xytext=(0, 2), size=SMALL_SIZE, ha=align,
         textcoords="offset points", va="bottom",
     )  # fmt: skip
-
-
-def _peak_row(memory: MemoryProfile, span: Span) -> int:
-    """Return the stretch of the span in which most bytes were live."""
-    timeline = memory.timeline
-    ends = [*timeline.start_cycles[1:], span.end_cycles]
-    inside = [
-        row
-        for row, start in enumerate(timeline.start_cycles)
-        if start < span.end_cycles and (ends[row] > span.start_cycles or row == len(ends) - 1)
-    ]
-    return max(inside, key=lambda row: (timeline.live_bytes[row], -row), default=len(ends) - 1)
 
 
 def _mark_peak(axes: Axes, page: Page, profile: Profile, span: Span, row: int, x: float) -> None:

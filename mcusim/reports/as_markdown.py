@@ -9,7 +9,9 @@ from mcusim.profile import Profile
 from mcusim.reports.numbers import printable
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.report import Fact, build
-from mcusim.reports.table import Cell, Column, Row, Table, show
+from mcusim.reports.table import Cell, Chart, Column, Row, Table, show
+
+_CHART_WIDTH = 90  # what a page of GitHub shows without a scroll bar
 
 
 def render(profile: Profile, options: RenderOptions) -> str:
@@ -32,7 +34,10 @@ def _bullet(note: Fact) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Return a table with its heading and its remark."""
+    """Return a table with its heading and its remark; a chart as text."""
+    if isinstance(table, Chart):
+        drawn = ["".join(text for text, _ in pieces).rstrip() for pieces in table.draw(_CHART_WIDTH)]
+        return "\n".join([f"### {escape(table.title)}", "", "```text", *drawn, "```", "", f"*{escape(table.remark)}*"])
     keep = [index for index, column in enumerate(table.columns) if column.kind != "bar"]
     columns = [table.columns[index] for index in keep]
     lines = [

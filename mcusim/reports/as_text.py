@@ -21,7 +21,7 @@ from mcusim.reports import layout
 from mcusim.reports.numbers import end, printable
 from mcusim.reports.options import NARROWEST, RenderOptions
 from mcusim.reports.report import Fact, build
-from mcusim.reports.table import Cell, Column, Row, Table
+from mcusim.reports.table import Cell, Chart, Column, Row, Table
 from mcusim.reports.terminal import Canvas
 
 _HEADING = "bold"
@@ -66,10 +66,15 @@ def sentence(canvas: Canvas, text: str, width: int) -> None:
 
 def draw_table(canvas: Canvas, table: Table, width: int) -> None:
     """Draw a table with its heading and its remarks, as wide as it may be."""
-    grid = layout.fit(table, width)
     canvas.line()
     for line in layout.wrap(printable(table.title), width):
         heading(canvas, line, first=True)
+    if isinstance(table, Chart):
+        for pieces in table.draw(width):
+            canvas.line(*pieces)
+        _remarks(canvas, [table.remark], width)
+        return
+    grid = layout.fit(table, width)
     canvas.line()
     titles = [_pad(column.title, column, size) for column, size in zip(grid.columns, grid.widths, strict=True)]
     canvas.line((_join(titles), _KEY))
@@ -82,6 +87,10 @@ def draw_table(canvas: Canvas, table: Table, width: int) -> None:
     remarks = [table.remark] if table.remark else []
     if grid.left_out:
         remarks.append(f"left out at {width} columns: {', '.join(grid.left_out)}")
+    _remarks(canvas, remarks, width)
+
+
+def _remarks(canvas: Canvas, remarks: list[str], width: int) -> None:
     for remark in remarks:
         for line in layout.wrap(printable(remark), width - layout.INDENT):
             canvas.line((" " * layout.INDENT + line, _ASIDE))

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mcusim.reports.document import Document
+from mcusim.reports.numbers import things
 from mcusim.reports.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -39,43 +40,64 @@ _REMARK = "cycles of the largest case, and each of its products (or of the eleme
 
 
 def check_document(
-    name: str, board: str, outcomes: Sequence[TargetOutcome], comparison: Comparison | None, cases_shown: int
+    name: str,
+    board: str,
+    outcomes: Sequence[TargetOutcome],
+    comparison: Comparison | None,
+    cases_shown: int,
+    left_out: Sequence[str] = (),
 ) -> Document:
-    """Return what is said about a check, for every format; of each function so many wrong cases are told."""
+    """Return what is said about a check, for every format; of each function so many wrong cases are told.
+
+    `left_out` says why functions that bindings know by name were not checked.
+    """
     tables = [Table(f"{name} on {board}", _TARGETS, [_row(outcome) for outcome in outcomes], _REMARK)]
-    notes = []
+    notes = [f"Not checked: {reason}" for reason in left_out]
     for outcome in outcomes:
-        wrong = [case for case in outcome.cases if case.status != "passed"]
-        notes += [f"{outcome.target.function}, case {case.name}: {case.message}" for case in wrong[:cases_shown]]
+        wrong = [case for case in outcome.cases if case.wrong]
+        notes += [f"{outcome.target.name}, case {case.name}: {case.message}" for case in wrong[:cases_shown]]
         if len(wrong) > cases_shown:
-            notes.append(f"{outcome.target.function}: {len(wrong) - cases_shown} more cases are wrong (see --show)")
+            more = things(len(wrong) - cases_shown, "more case is", "more cases are")
+            notes.append(f"{outcome.target.name}: {more} wrong (see --show)")
+        notes += _known(outcome)
     if comparison is not None:
         notes += [f"{each.function}, case {each.case}: {each.text}" for each in comparison.regressions]
+        worse = len(comparison.regressions)
         notes.append(
-            f"Against the baseline: {len(comparison.regressions)} cases take more, {comparison.better} less, "
-            f"{comparison.same} the same, {comparison.unknown} are not in it"
+            f"Against the baseline: {things(worse, 'case', 'cases')} {'takes' if worse == 1 else 'take'} more, "
+            f"{comparison.better} less, {comparison.same} the same, {comparison.unknown} "
+            f"{'is' if comparison.unknown == 1 else 'are'} not in it"
         )
     records = [_case(outcome, index) for outcome in outcomes for index in range(len(outcome.cases))]
     data: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "board": board,
+        "not_checked": list(left_out),
         "cases": [dict(zip((column.key for column in _CASES), record.cells, strict=True)) for record in records],
         "baseline": asdict(comparison) if comparison is not None else None,
     }
     return Document("Kernels against their reference", tables, Table(name, _CASES, records), data, notes)
 
 
+def _known(outcome: TargetOutcome) -> Iterator[str]:
+    """Yield what the library is known to do otherwise, with how many cases show it."""
+    words = [case.message for case in outcome.cases if case.status == "known"]
+    for each in dict.fromkeys(words):
+        differ = things(words.count(each), "case differs", "cases differ")
+        yield f"{outcome.target.name}: {differ}, which is known of this function: {each}"
+
+
 def _row(outcome: TargetOutcome) -> Row:
     target, largest = outcome.target, outcome.largest
     cycles = largest.cycles if largest is not None else None
     each = round(largest.cycles / largest.macs, 2) if largest is not None and largest.macs else None
-    stack = max((case.stack_bytes for case in outcome.cases if case.status != "error"), default=None)
-    return Row((target.function, target.operator.name, outcome.passed, len(outcome.cases), cycles, each, stack))
+    stack = max((case.stack_bytes for case in outcome.cases if case.measured), default=None)
+    return Row((target.name, target.operator.name, outcome.passed, len(outcome.cases), cycles, each, stack))
 
 
 def _case(outcome: TargetOutcome, index: int) -> Row:
-    case, known = outcome.cases[index], outcome.cases[index].status != "error"
-    spent = (case.cycles, case.instructions, case.stack_bytes) if known else (None, None, None)
+    case = outcome.cases[index]
+    spent = (case.cycles, case.instructions, case.stack_bytes) if case.measured else (None, None, None)
     target = outcome.target
-    return Row((target.function, target.operator.name, case.name, case.status, *spent, case.macs, case.message))
+    return Row((target.name, target.operator.name, case.name, case.status, *spent, case.macs, case.message))

@@ -18,13 +18,17 @@ from mcusim.reports.terminal import Canvas
 
 @dataclass(frozen=True)
 class Document:
-    """`tables` are for people, `rows` is the one table of CSV, `data` everything for JSON, `notes` stand at the end."""
+    """`tables` are for people, `rows` is the one table of CSV, `data` everything for JSON.
+
+    `lead` are sentences that stand before the tables, `notes` those at the end.
+    """
 
     title: str
     tables: list[Table]
     rows: Table
     data: dict[str, object]
     notes: list[str] = field(default_factory=list)
+    lead: list[str] = field(default_factory=list)
 
 
 def render_document(document: Document, format: str, *, width: int, color: bool = False) -> str:
@@ -37,10 +41,13 @@ def render_document(document: Document, format: str, *, width: int, color: bool 
         return csv_table(document.rows.only("data"))
     tables = [table.only("people") for table in document.tables]
     if format == "markdown":
-        parts = [f"## {escape(document.title)}", *map(markdown_table, tables), *map(escape, document.notes)]
+        parts = [f"## {escape(document.title)}", *map(escape, document.lead)]
+        parts += [*map(markdown_table, tables), *map(escape, document.notes)]
         return "\n\n".join(parts) + "\n"
     canvas = Canvas(color=color)
     heading(canvas, printable(document.title), first=True)
+    for said in document.lead:
+        sentence(canvas, said, max(width, NARROWEST))
     for table in tables:
         draw_table(canvas, table, max(width, NARROWEST))
     for note in document.notes:

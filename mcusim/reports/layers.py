@@ -23,6 +23,7 @@ from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layer, Layers
 from mcusim.reports import numbers
 from mcusim.reports.caches import added, cache_columns, cache_values
+from mcusim.reports.energy import energy_columns, layer_energies
 from mcusim.reports.functions import cause_columns, causes_in_order, stalls
 from mcusim.reports.layer_names import Place, chosen_activations, in_order
 from mcusim.reports.options import DEFAULT_LAYER_ROWS, RenderOptions
@@ -69,12 +70,13 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
         by_layer.setdefault(run.layer, []).append(run)
     inferences = _by_inference(runs)
     how_often = Counter(run.layer for run in layers.activations)
-    rows = []
+    rows, energies = [], layer_energies(profile)
     for place in in_order(layers):
         if place.layer in by_layer:
             often = how_often[place.layer]
             values = _layer(layers.layers[place.layer], place, by_layer[place.layer], inferences, often)
             values |= cache_values(profile, profile.caches.layers[place.layer] if profile.caches else None)
+            values["energy_uj"] = energies[place.layer]
             if profile.memory is None:
                 values["flash_bytes"] = None  # of constants nothing is known then
             rows.append((values, ""))
@@ -84,8 +86,8 @@ def layers_table(profile: Profile, options: RenderOptions, *, audience: str) -> 
     once = layers.inferences == 1
     rows += [(values, "") for values in _below(profile, layers, runs, inferences, once)]
     causes = causes_in_order(profile) if audience == "data" else []
-    columns = (*(_adapted(column, once, len(inferences)) for column in (*_COLUMNS, *cache_columns(profile))),
-               *cause_columns(causes))  # fmt: skip
+    kinds = (*_COLUMNS, *energy_columns(profile), *cache_columns(profile))
+    columns = (*(_adapted(column, once, len(inferences)) for column in kinds), *cause_columns(causes))
     if audience == "people":
         columns = tuple(c for c in columns if c.rank == 0 or any(v.get(c.key) not in (None, "") for v, _ in rows))
     blank: _Values = {column.key: 0 for column in cause_columns(causes)}

@@ -31,6 +31,11 @@ def quantity(value: float) -> str:
     return f"{round(value):,}" if value == round(value) or abs(value) >= 10_000 else _four_digits(value)
 
 
+def difference(value: float) -> str:
+    """12345 -> +12,345; -0.5 -> -0.5000; what did not change has no sign: 0."""
+    return f"{'+' if value > 0 else ''}{quantity(value)}" if value else "0"
+
+
 def ratio(value: float) -> str:
     """1.2345 -> 1.23 (cycles per instruction)."""
     return f"{value:.2f}"
@@ -64,6 +69,14 @@ def duration(seconds: float) -> str:
 def _four_digits(value: float) -> str:
     decimals = max(0, 4 - len(str(int(abs(value)))))
     return f"{value:,.{decimals}f}"
+
+
+def joules(value: float) -> str:
+    """0.0123456 -> 12.35 mJ."""
+    for unit, size in (("J", 1.0), ("mJ", 1e-3), ("µJ", 1e-6)):
+        if value >= size:
+            return f"{quantity(value / size)} {unit}"
+    return f"{value * 1e9:.3g} nJ"
 
 
 def frequency(hertz: int) -> str:

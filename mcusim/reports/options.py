@@ -28,6 +28,7 @@ DOCUMENT_FORMATS = {
 SECTIONS: dict[str, str] = {
     "layers": "what each layer costs",
     "activations": "each run of each layer",
+    "timeline": "live bytes of SRAM over time, by zone",
     "peak": "what was live when most bytes were",
     "findings": "what the sanitizer found",
     "arenas": "arrays that a framework plans tensors into",
@@ -41,22 +42,26 @@ SECTIONS: dict[str, str] = {
     "causes": "cycles by cause",
     "functions": "functions by cycles",
     "registers": "registers that nobody models",
+    "advice": "what to look at first, with the figure it rests on",
 }
 
 # A word of --show that stands for several sections, of which those that the profile has nothing for are left out.
 SECTION_GROUPS: dict[str, tuple[str, ...]] = {
-    "memory": ("peak", "findings", "arenas", "heap", "statics", "regions"),
+    "memory": ("timeline", "peak", "findings", "arenas", "heap", "statics", "regions"),
     "all": tuple(SECTIONS),
 }
 
 # What a report shows unless it is told: what the profile has of these.
-DEFAULT_SECTIONS = ("layers", "peak", "findings", "tasks", "causes", "functions", "registers")
+DEFAULT_SECTIONS = (
+    "layers", "timeline", "peak", "findings", "tasks", "causes", "functions", "registers", "advice"
+)  # fmt: skip
 
 DEFAULT_TOP = 20
 DEFAULT_PEAK_ROWS = 10
 DEFAULT_LAYER_ROWS = 40
 DEFAULT_MIN_SHARE_PERCENT = 0.5
 DEFAULT_WIDTH = 100
+DEFAULT_BATTERY_MAH = 1000.0
 NARROWEST = 60
 
 
@@ -68,7 +73,8 @@ class RenderOptions:
     default of the format: a bounded table for people, everything in CSV. `match` is a regular expression or a glob on
     function names, `lines` asks for source lines, `annotate` names one function. `show` are sections or groups of them,
     none for the default ones; `layer_rows` is how long the layer table may be (None: the default, 0: all), `inference`
-    which one it shows (from 1; None: the mean of all). `width` is in columns and only text looks at it.
+    which one it shows (from 1; None: the mean of all). `width` is in columns and only text looks at it. `duty_s` asks
+    how long a battery of `battery_mah` lasts when there is an inference each so many seconds.
     """
 
     sort: str = "self"
@@ -84,3 +90,5 @@ class RenderOptions:
     inference: int | None = None
     width: int = DEFAULT_WIDTH
     color: bool = False
+    duty_s: float | None = None
+    battery_mah: float = DEFAULT_BATTERY_MAH

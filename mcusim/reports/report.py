@@ -12,6 +12,7 @@ from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.annotate import annotate_table
 from mcusim.reports.caches import cache_facts
+from mcusim.reports.energy import energy_facts, energy_note
 from mcusim.reports.fault import backtrace_table, fault_facts
 from mcusim.reports.functions import causes_in_order, functions_table
 from mcusim.reports.guessed import guessed_table
@@ -62,9 +63,9 @@ def build(profile: Profile, options: RenderOptions) -> Report:
     return Report(
         title=f"{profile.image.name} on {profile.board.title}",
         run=_run(profile),
-        totals=_totals(profile),
+        totals=_totals(profile, options),
         tables=_tables(profile, options),
-        notes=[_note(note.kind, note.text, note.count) for note in profile.notes],
+        notes=[_note(note.kind, note.text, note.count) for note in profile.notes] + _energy_notes(profile),
         accuracy=profile.accuracy.text,
     )
 
@@ -157,7 +158,12 @@ def _end(profile: Profile) -> str:
     return text
 
 
-def _totals(profile: Profile) -> list[Fact]:
+def _energy_notes(profile: Profile) -> list[Fact]:
+    text = energy_note(profile)
+    return [_note("assumed", text, 0)] if text else []
+
+
+def _totals(profile: Profile, options: RenderOptions) -> list[Fact]:
     totals, image, board = profile.totals, profile.image, profile.board
     sure = _sure(profile)
     cpi = numbers.per(totals.cycles, totals.instructions)
@@ -171,6 +177,7 @@ def _totals(profile: Profile) -> list[Fact]:
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
         *([Fact("deepest stack", deepest)] if (deepest := deepest_fact(profile)) else []),
         *(Fact(key, text) for key, text in (*cache_facts(profile), *memory_facts(profile))),
+        *(Fact(key, text) for key, text in energy_facts(profile, options)),
     ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mcusim.advice import advise
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
+from mcusim.reports.advice import advice_table
 from mcusim.reports.findings import findings_table
 from mcusim.reports.flash import flash_table, symbols_table
 from mcusim.reports.layers import layers_table
@@ -21,11 +23,13 @@ from mcusim.reports.memory import (
 )
 from mcusim.reports.options import DEFAULT_SECTIONS, SECTION_GROUPS, SECTIONS, RenderOptions
 from mcusim.reports.table import Table
+from mcusim.reports.timeline import LEAST_WIDTH, timeline_table
 
 # Sections of layers and memory: name -> its one table. The others are `mcusim.reports.report`'s.
 TABLES: dict[str, Callable[..., Table]] = {
     "layers": layers_table,
     "activations": activations_table,
+    "timeline": timeline_table,
     "peak": peak_table,
     "findings": findings_table,
     "arenas": arenas_table,
@@ -35,6 +39,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "regions": regions_table,
     "flash": flash_table,
     "symbols": symbols_table,
+    "advice": advice_table,
 }
 
 
@@ -44,7 +49,8 @@ def chosen(profile: Profile, options: RenderOptions) -> list[str]:
     Raises `McusimError` where a section was asked for by name that the profile has nothing for.
     """
     if not options.show:
-        return [name for name in DEFAULT_SECTIONS if not missing(profile, name)]
+        without = {"timeline"} if options.width < LEAST_WIDTH else set()
+        return [name for name in DEFAULT_SECTIONS if name not in without and not missing(profile, name)]
     wanted: set[str] = set()
     for word in options.show:
         names = SECTION_GROUPS.get(word, (word,))
@@ -57,7 +63,7 @@ def chosen(profile: Profile, options: RenderOptions) -> list[str]:
 
 def _is_answer(profile: Profile, section: str) -> bool:
     """Return whether there is nothing to show because nothing was found, as was hoped for."""
-    return section == "findings" and profile.memory is not None and profile.memory.sanitized
+    return section == "advice" or (section == "findings" and profile.memory is not None and profile.memory.sanitized)
 
 
 def missing(profile: Profile, section: str) -> str:
@@ -65,6 +71,8 @@ def missing(profile: Profile, section: str) -> str:
     memory = profile.memory
     if section in ("causes", "functions"):
         return ""
+    if section == "advice":
+        return "" if advise(profile) else "nothing stands out in this run"
     if section == "tasks":
         return "" if profile.tasks else "no operating system switched tasks in this run"
     if section == "registers":
@@ -73,6 +81,8 @@ def missing(profile: Profile, section: str) -> str:
         return "" if profile.layers is not None else no_layers()
     if memory is None:
         return no_memory()
+    if section == "timeline" and not any(memory.timeline.live_bytes):
+        return "no byte of SRAM was ever live in this run"
     if section == "heap" and memory.heap is None:
         return "the profile has no heap: the firmware has no functions that allocate, or none was recognised"
     if section == "findings" and not memory.findings:

@@ -7,6 +7,7 @@ number becomes words for people; so the formats cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcusim.reports import numbers
@@ -49,7 +50,7 @@ Cell = str | int | float | Name | None
 @dataclass(frozen=True)
 class Column:
     """One column. `kind` is text, count, ratio, percent, change (percent with its sign), error (percent),
-    quantity (a number with as many digits as it has), bar, address or name.
+    quantity (a number with as many digits as it has), difference (the same with its sign), bar, address or name.
 
     `audience` is 'all', 'people' (text and Markdown) or 'data' (CSV). In a narrow terminal the column with the highest
     `rank` goes first; rank 0 always stays. One column is `flexible`: it gets the width that is left, not less than
@@ -68,7 +69,7 @@ class Column:
     @property
     def right(self) -> bool:
         """True for numbers, which are aligned at their last digit."""
-        return self.kind in ("count", "ratio", "percent", "change", "error", "quantity", "address")
+        return self.kind in ("count", "ratio", "percent", "change", "error", "quantity", "difference", "address")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,20 @@ class Table:
         return Table(self.title, tuple(self.columns[i] for i in keep), rows, self.remark)
 
 
+Line = list[tuple[str, str]]  # pieces of text, each with its style
+
+
+@dataclass(frozen=True)
+class Chart(Table):
+    """A table that is drawn: `draw(width)` returns its lines, at most so wide. Its rows say the main figures."""
+
+    draw: Callable[[int], list[Line]] = field(kw_only=True)
+
+    def only(self, audience: str) -> Table:
+        """Return the chart itself: it is made for one audience."""
+        return self
+
+
 def show(column: Column, cell: Cell, width: int | None = None) -> str:
     """Return the cell as people read it. None is empty in text columns and a dash in number columns."""
     if cell is None:
@@ -124,6 +139,8 @@ def _number(kind: str, value: int | float) -> str:
         return f"{value:.2f} %"
     if kind == "quantity":
         return numbers.quantity(value)
+    if kind == "difference":
+        return numbers.difference(value)
     if kind == "ratio":
         return numbers.ratio(value)
     if kind == "address":

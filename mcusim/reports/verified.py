@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcusim.reports.document import Document
+from mcusim.reports.numbers import things
 from mcusim.reports.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def verification_document(name: str, model: str, board: str, found: Verification
         "first_difference": _told(found.first) if found.first is not None else None,
         "operators_without_a_layer": [each.label for each in found.left_out],
         "operators_not_verified": [each.label for each in found.uncovered],
+        "operators_not_reached": [each.label for each in found.unreached],
         "layers_without_an_operator": found.others,
+        "cut": found.cut,
+        "verdict": found.verdict,
     }
     return Document("Layers against their model", [Table(title, _COLUMNS, rows)], Table(name, _COLUMNS, rows), data,
                     _notes(found))  # fmt: skip
@@ -49,13 +53,24 @@ def _row(each: Compared) -> Row:
     difference = each.difference
     differ, largest = (difference.count, difference.largest) if difference is not None else (None, None)
     facts = each.layer.facts
-    alone = "" if each.difference is None else {True: "same", False: "different", None: "unknown"}[each.alone]
-    return Row((facts.name, facts.kind, each.operator.label, each.elements, each.status, alone, differ, largest))
+    alone = (
+        "" if each.difference is None or each.read else {True: "same", False: "different", None: "unknown"}[each.alone]
+    )
+    name = f"{facts.name} (what it read)" if each.read else facts.name
+    return Row((name, facts.kind, each.operator.label, each.elements, each.status, alone, differ, largest))
 
 
 def _notes(found: Verification) -> list[str]:
     count = {status: sum(each.status == status for each in found.compared) for status in ("same", "different")}
     notes = [f"Input: {found.source}."]
+    if found.verdict:
+        notes.append(f"{found.verdict}.")
+    if found.unreached:
+        labels = things(len(found.unreached), "operator", "operators")
+        notes.append(
+            f"The run was cut within the inference ({found.cut}): {labels}, from {found.unreached[0].label} on, were "
+            "not reached. Let it run longer (--max-cycles, --timeout, --until)."
+        )
     if found.first is not None:
         notes.append(f"The first difference: {_told(found.first)}.")
     notes += [
@@ -70,13 +85,18 @@ def _notes(found: Verification) -> list[str]:
         labels = ", ".join(each.label for each in found.uncovered)
         notes.append(f"Not verified, since no layer that was compared depends on them: {labels}.")
     if found.others:
-        notes.append(f"{found.others} layers in between are no operator of the model.")
+        between = things(found.others, "layer in between is", "layers in between are")
+        notes.append(f"{between} no operator of the model.")
     behind = sum(each.alone is True for each in found.compared)
     told = f" ({behind} of these only because their input does)" if behind else ""
-    notes.append(f"{count['same']} layers are the same bit for bit, {count['different']} differ{told}.")
+    same = things(count["same"], "layer is", "layers are")
+    notes.append(
+        f"{same} the same bit for bit, {count['different']} differ{'s' if count['different'] == 1 else ''}{told}."
+    )
     return notes
 
 
 def _told(each: Compared) -> str:
     """Say which layer differs, where, and why perhaps."""
-    return f"layer {each.layer.number}, {each.layer.facts.name} ({each.operator.label}), at {each.difference}"
+    read = ", what it read" if each.read else ""
+    return f"layer {each.layer.number}, {each.layer.facts.name}{read} ({each.operator.label}), at {each.difference}"

@@ -85,10 +85,11 @@ def points(layer: Offered, operator: Wanted) -> int:
     return 0 if operator.code in PASSIVE and layer.kind else by_size
 
 
-def match(layers: Sequence[Offered], operators: Sequence[Wanted]) -> list[tuple[int, int]]:
+def match(layers: Sequence[Offered], operators: Sequence[Wanted], *, cut: bool = False) -> list[tuple[int, int]]:
     """Return pairs (layer, operator), both ascending: the best alignment of all operators, the earliest of several.
 
-    What comes before the first pair and after the last one, such as a second inference, costs nothing.
+    What comes before the first pair and after the last one, such as a second inference, costs nothing; nor do operators
+    after the last one where the run was `cut`.
     """
     costs = [LEFT_OUT_PASSIVE if each.code in PASSIVE else LEFT_OUT for each in operators]
     row = [0]
@@ -110,7 +111,10 @@ def match(layers: Sequence[Offered], operators: Sequence[Wanted]) -> list[tuple[
             move[number + 1] = way
         table.append(row)
         moves.append(bytes(move))
-    return _pairs(moves, len(operators))
+    last = len(operators)
+    if cut:
+        last = max(range(last + 1), key=lambda number: (table[-1][number], number))
+    return _pairs(moves, last)
 
 
 def _pairs(moves: list[bytes], operators: int) -> list[tuple[int, int]]:

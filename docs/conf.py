@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How Sphinx makes the site of these pages: `make docs`. Everything that Sphinx warns of is an error."""
+
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import mcusim
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "extensions"))
+
+project = "mcusim"
+author = "the authors of mcusim"
+version = release = mcusim.__version__
+language = "en"
+smartquotes = False  # --option is an option
+
+extensions = ["myst_parser", "references", "links"]
+myst_heading_anchors = 4
+myst_enable_extensions = ["attrs_block"]
+exclude_patterns = ["build", "extensions"]
+
+html_theme = "furo"
+html_title = f"mcusim {mcusim.__version__}"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_copyright = False
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
+html_static_path = ["static"]
+html_css_files = ["wide_tables.css"]
+
+
+def setup(app: Sphinx) -> None:
+    """Leave out of the navigation what is not written yet: entries that end in `*`, where there is no such page."""
+    app.connect("source-read", _drop_what_is_not_there)
+
+
+def _drop_what_is_not_there(app: Sphinx, page: str, source: list[str]) -> None:
+    if page == "index":
+        lines = source[0].splitlines()
+        source[0] = "\n".join(line for line in lines if not line.endswith("*") or list(HERE.glob(f"{line}.md")))

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the families of TinyEngine's functions share: sizes, and weights and bias as its code generator writes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcusim.checking.case import Values
+
+LIBRARY = "tinyengine"
+INPUT = ("input", "input_w", "input_h", "input_c")
+OUTPUT = ("output", "output_w", "output_h", "output_c")
+CLAMP = ("activation_min", "activation_max")
+# A convolution of one pixel, that goes from pixel to pixel.
+WITHOUT_STEPS = {
+    "batches": 1, "kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1,
+    "output_c": "2..16:2",
+}  # fmt: skip
+
+
+def by_channel(values: Values) -> Values:
+    """Add weights by channel, and the bias with what the zero point adds, in the parts that do and do not fit."""
+    kernel = values["weights"][0].transpose(2, 0, 1)
+    sums = kernel.astype(np.int64).sum(axis=(1, 2)) * -values["input_zero_point"]
+    return values | {
+        "weights_chw": np.ascontiguousarray(kernel),
+        "offset_bias": (values["bias"] + sums).astype(np.int32),
+        "offset_bias_rest": np.zeros(len(sums), np.int32),
+    }
