@@ -194,12 +194,6 @@ def add_output_options(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
-def check_terminal(form: str, instead: str) -> None:
-    """Refuse to fill a terminal with a page for a browser; `instead` says what to do."""
-    if form == "html" and sys.stdout is not None and sys.stdout.isatty():
-        raise McusimError(f"an HTML report is a page for a browser, not for a terminal: {instead}")
-
-
 def add_jobs_option(parser: argparse.ArgumentParser) -> None:
     """Add -j, for commands that run several times."""
     parser.add_argument(

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.firmware is None:
         raise McusimError('give FIRMWARE, or name it in mcusim.toml: firmware = "build/firmware.elf"')
-    options.check_terminal(
+    console.check_terminal(
         args.format, "save the profile with -o run.json, then 'mcusim report run.json -f html -o report.html'"
     )
     budgeting.say_project(args)

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         output.check(args.output, force=args.force, inputs=[args.profile])
         asked = options.render_options(args, width=DEFAULT_WIDTH, color=False)
     else:
-        options.check_terminal(args.format, "add -o report.html")
+        console.check_terminal(args.format, "add -o report.html")
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
     code = exits.DONE
