@@ -65,7 +65,7 @@ golden: $(INSTALLED_DEV)
 	@git --no-pager diff --stat -- traces/golden 2>/dev/null || true
 
 docs: $(INSTALLED_DOCS)
-	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@$(BIN)/python -m sphinx -q -E -a -W --keep-going -b html docs build/site
 	@echo "build/site/index.html"
 
 bench: $(INSTALLED)

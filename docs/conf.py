@@ -30,7 +30,7 @@ html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 html_static_path = ["static"]
-html_css_files = ["wide_tables.css"]
+html_css_files = ["reports.css"]
 
 
 def setup(app: Sphinx) -> None:

@@ -98,8 +98,8 @@ def documented(name: str, value: Any, module: str) -> str:
     if inspect.isclass(value):
         for member, function in sorted(vars(value).items()):
             if not member.startswith("_") and (inspect.isfunction(function) or isinstance(function, property)):
-                function = function.fget if isinstance(function, property) else function
-                parts.append(f"**{signature_line(member, function)}**\n\n{docstring(function)}")
+                line = f"`{member}`" if isinstance(function, property) else signature_line(member, function)
+                parts.append(f"**{line}**\n\n{docstring(function)}")
     return "\n\n".join(parts)
 
 
@@ -109,16 +109,21 @@ def signature(name: str, value: Any) -> str:
         found = inspect.signature(value)
     except ValueError:
         return name
-    line = f"{name}{found}"
+    line = unquoted(f"{name}{found}")
     if len(line) <= 100:
         return line
-    arguments = [str(each) for each in found.parameters.values()]
+    arguments = [unquoted(str(each)) for each in found.parameters.values()]
     for kind, mark in ((inspect.Parameter.KEYWORD_ONLY, "*"),):
         kinds = [each.kind for each in found.parameters.values()]
         if kind in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
             arguments.insert(kinds.index(kind), mark)
-    returned = "" if found.return_annotation is found.empty else f" -> {found.return_annotation}"
-    return f"{name}(\n" + "".join(f"    {each},\n" for each in arguments) + f"){returned}"
+    returned = str(found).rpartition(")")[2]
+    return f"{name}(\n" + "".join(f"    {each},\n" for each in arguments) + unquoted(f"){returned}")
+
+
+def unquoted(text: str) -> str:
+    """Return a signature in which types are no strings."""
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
 
 
 def signature_line(name: str, function: Any) -> str:
@@ -171,11 +176,11 @@ class Records(FromText):
 
 
 def records(module: Any) -> Iterator[str]:
-    """Yield each dataclass of a module as Markdown, in the order of the source."""
+    """Yield each dataclass of a module as Markdown: the last one of the source, which holds the others, first."""
     kinds = [
         kind for kind in vars(module).values() if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
     ]
-    for kind in kinds:
+    for kind in reversed(kinds):
         yield f"### {kind.__name__}\n\n{docstring(kind)}\n\n{fields(kind)}"
 
 
