@@ -128,7 +128,7 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--trace-events", type=trace_events, default=DEFAULT_TRACE_EVENTS, metavar="N",
-        help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
+        help=f"keep at most so many: all long calls, a sample of others (default {DEFAULT_TRACE_EVENTS:,})",
     )  # fmt: skip
 
 
