@@ -57,13 +57,14 @@ class FunctionLeftOut:
 
 @dataclass
 class LeftOut:
-    """What no slice shows: calls shorter than `call_cycles`; runs of handlers shorter than `handler_cycles`.
+    """What no slice shows: calls into which no multiple of `tick_cycles` fell, whole handlers of `handler_tick_cycles`.
 
-    `pieces` are stretches of a track with the core that were shorter than that, too.
+    So all of at least that length have a slice, and of shorter ones a sample; 0: all have. `pieces` are stretches of a
+    track with the core that were left out, too.
     """
 
-    call_cycles: int
-    handler_cycles: int
+    tick_cycles: int
+    handler_tick_cycles: int
     functions: list[FunctionLeftOut]  # the most cycles first
     pieces: int
 

@@ -33,13 +33,13 @@ class Samples:
 class SliceTrace:
     """Rows of `mcusim.engine.slice_tables.SLICE`, in the order in which they ended, and what was left out.
 
-    Calls shorter than `shortest_call_cycles`, and runs of handlers and pieces of threads shorter than
-    `shortest_handler_cycles`, are left out: `Trace.nodes` counts them by node, and `runs_left_out` the pieces.
+    Calls with no multiple of `call_tick_cycles` in (start, end] are left out; for roots of the call tree and for pieces
+    of threads it is `handler_tick_cycles`; 0: none. `Trace.nodes` counts them by node, `runs_left_out` the pieces.
     """
 
     rows: npt.NDArray[Any]
     tracks: list[SliceTrack]
-    shortest_call_cycles: int
-    shortest_handler_cycles: int
+    call_tick_cycles: int
+    handler_tick_cycles: int
     runs_left_out: int
     samples: Samples

@@ -116,7 +116,7 @@ def _mcusim(command: str, words: list[str], desk: Path) -> Done:
 
 @contextlib.contextmanager
 def at(folder: Path) -> Iterator[None]:
-    """Work in a folder, with no width of a terminal to go by. Results of sweeps are kept from page to page, not longer."""
+    """Work in a folder, with no width of a terminal to go by. Results of sweeps are kept from page to page."""
     before = dict(os.environ)
     os.environ.pop("COLUMNS", None)
     os.environ["MCUSIM_CACHE"] = _results.name
@@ -199,15 +199,7 @@ class Reader:
             self._printed = self.execute(block.text, block.place)
 
     def execute(self, text: str, place: str) -> str:
-        """Execute Python code with the names of the page's blocks above it. Returns what it prints.
-
-        Code whose worker processes import it is a file of its own.
-        """
-        if "__main__" in text:
-            (self.desk / "example.py").write_text(text, encoding="utf-8")
-            done = _in_shell("python example.py", self.desk)
-            assert done.code == 0, f"{place}: {done.text}"
-            return done.out
+        """Execute Python code with the names of the page's blocks above it. Returns what it prints."""
         with at(self.desk), captured() as output:
             exec(compile(text, place, "exec"), self._names)
         return output.getvalue().decode()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slices of calls as one would keep them with all the memory there is: the slow twin of `mcusim.engine.slices`.
 
-Everything is kept, in the order in which it ended; `kept` and `left_out` then split it by how long it lasted.
+Everything is kept, in the order in which it ended; `kept` and `left_out` then split it by the ticks that fell into it.
 """
 
 from __future__ import annotations
@@ -85,17 +85,17 @@ class NaiveSlices:
             while self.stack:
                 self._end(cut=True)
 
-    def kept(self, call_cycles: int, root_cycles: int) -> list[tuple[int, int, int, int, int, int, int]]:
-        """Return what lasted long enough, as rows."""
-        return [each.row() for each in self.over if self._lasted(each, call_cycles, root_cycles)]
+    def kept(self, call_ticks: int, root_ticks: int) -> list[tuple[int, int, int, int, int, int, int]]:
+        """Return what a tick fell into, as rows."""
+        return [each.row() for each in self.over if self._has_tick(each, call_ticks, root_ticks)]
 
-    def left_out(self, call_cycles: int, root_cycles: int) -> tuple[Counter[int], Counter[int], int]:
+    def left_out(self, call_ticks: int, root_ticks: int) -> tuple[Counter[int], Counter[int], int]:
         """Return what did not: calls by node, their own cycles by node, pieces of time."""
         calls: Counter[int] = Counter()
         cycles: Counter[int] = Counter()
         pieces = 0
         for each in self.over:
-            if self._lasted(each, call_cycles, root_cycles):
+            if self._has_tick(each, call_ticks, root_ticks):
                 continue
             pieces += each.run
             if not each.run:
@@ -104,5 +104,6 @@ class NaiveSlices:
         return calls, cycles, pieces
 
     @staticmethod
-    def _lasted(each: NaiveSlice, call_cycles: int, root_cycles: int) -> bool:
-        return each.end - each.start >= (root_cycles if each.run or each.root else call_cycles)
+    def _has_tick(each: NaiveSlice, call_ticks: int, root_ticks: int) -> bool:
+        tick = root_ticks if each.run or each.root else call_ticks
+        return tick == 0 or any(cycle % tick == 0 for cycle in range(each.start + 1, each.end + 1))

@@ -80,7 +80,7 @@ NARROW = {
     "advice": {"profile", "profile_memory"},
     "summary": {"energy", "profile"},
     "diff": {"errors", "profile", "profile_memory"},
-    "budgets": {"diff", "errors", "profile", "profile_io", "profile_memory"},
+    "budgets": {"diff", "energy", "errors", "profile", "profile_io", "profile_memory"},
     "ci": {"errors"},
     "reports": {
         "advice",

@@ -36,10 +36,12 @@ from mcusim.budgets.quantities import QUANTITIES, time_ms
 from mcusim.ci.workflow import Annotation, add_summary, commands, place_in_repository
 from mcusim.cli import profile as profile_command
 from mcusim.cli.main import main
+from mcusim.energy import estimate
 from mcusim.errors import McusimError
 from mcusim.profile import ClockPhase, Profile
 from mcusim.profile_io import save
 from mcusim.profile_memory import Activation
+from mcusim.profile_power import CurrentPoint, PowerInfo
 from mcusim.reports.budgeted import budget_document, budget_junit
 from mcusim.reports.document import render_document
 
@@ -256,14 +258,13 @@ def test_each_quantity_is_that_of_the_profile() -> None:
 
 
 def test_energy_is_the_estimate_in_microjoules() -> None:
-    energy = pytest.importorskip("mcusim.energy")
-    from mcusim.profile_power import CurrentPoint, PowerInfo
-
     profile = network(2)
     profile.power = PowerInfo(3.0, "typical", [CurrentPoint(16_000_000, 2.0, "made up")])
-    estimate = energy.estimate(profile)
-    expected = {"run": estimate.run_j, "inference": estimate.inference_j, "layer": estimate.layers_j[2]}
+    energy = estimate(profile)
+    assert energy is not None
+    expected = {"run": energy.run_j, "inference": energy.inference_j, "layer": energy.layers_j[2]}
     for scope, joules in expected.items():
+        assert joules is not None
         assert QUANTITIES["energy_uj"].scopes[scope](profile, 2) == pytest.approx(1e6 * joules)
         assert joules > 0
 

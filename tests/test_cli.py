@@ -268,6 +268,9 @@ def nothing_written() -> bool:
         ("profile firmware.elf --format txt", "unknown format 'txt': did you mean text?"),
         ("profile firmware.elf --sort slef", "unknown sort key 'slef': did you mean self?"),
         ("profile firmware.elf --format json --tree", "json is always the whole profile"),
+        ("profile firmware.elf --format lcov", "firmware.elf has no line information: build the firmware with -g"),
+        ("profile firmware.elf --format pprof --top 3", "pprof is always the whole profile: drop --show"),
+        ("profile firmware.elf -f collapsed --show causes", "collapsed holds one kind of paths: --show one of"),
         ("profile firmware.elf --annotate conv2d_1x2", "no function 'conv2d_1x2': did you mean conv2d_1x1?"),
         ("profile firmware.elf --match ((", "--match '((': not a regular expression or glob"),
         ("profile firmware.elf --max-cycles many", "'many' is not a whole number"),
@@ -431,7 +434,8 @@ def test_every_example_of_a_help_is_a_command_line(command: str) -> None:
 
 
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "budgeting", "completing", "console", "manual", "options", "project", "running"}
+    shared = {"__init__", "main", "budgeting", "cold", "completing", "console", "inputs", "manual", "options",
+              "project", "running"}  # fmt: skip
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

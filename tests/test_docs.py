@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import LONG
 from doc_blocks import read_blocks
 from doc_reader import Reader, make_desk, run
 
@@ -87,6 +88,18 @@ def test_the_python_example_runs(desk: Path) -> None:
     printed = Reader(README, desk).execute(example, "README.md")
     assert re.match(r"\d+ cycles, \d+ of them in conv2d_", printed)
     assert "## keyword\\_spotting" in printed
+
+
+@pytest.mark.skipif(not LONG, reason="twenty runs: MCUSIM_LONG")
+def test_the_search_of_sweeps_runs(desk: Path) -> None:
+    page = ROOT / "docs" / "sweeps.md"
+    (example,) = blocks(page, "python")
+    (desk / "search.py").write_text(example)
+    done = run("python search.py", desk, page)
+    assert done.code == 0, done.text
+    best = done.text.splitlines()
+    assert len(best) == 3
+    assert re.fullmatch(r"\d\.\d{4}  \w+-nucleo-l4r5zi\.elf  \d+ MHz, \d+ bytes of SRAM", best[0])
 
 
 def trimmed(output: str) -> str:

@@ -123,7 +123,7 @@ def test_native_slices_are_those_of_the_naive_twin(operations: list[tuple[str, i
     other = {-1 - track for track in (*interrupted, naive.track) if track <= 0} & set(native.waiting)
     found = native.finish([*other, *interrupted])
     naive.finish([naive.track, *reversed(interrupted), *other])
-    limits = found.shortest_call_cycles, found.shortest_handler_cycles
+    limits = found.call_tick_cycles, found.handler_tick_cycles
     assert found.rows.tolist() == naive.kept(*limits)
     assert len(found.rows) <= capacity
     assert limits == (0, 0) or len(naive.over) > capacity
@@ -243,13 +243,11 @@ def test_what_there_is_no_room_for_is_counted(whole: tuple[str, Profile, Events]
     assert left_out.calls == len(everything.slices) - len(events.slices) > 0
     assert left_out.pieces == len(everything.running) - len(events.running)
     assert left_out.self_cycles == sum(everything.slices.self_cycles) - sum(events.slices.self_cycles)
-    assert left_out.handler_cycles <= left_out.call_cycles
-    long = [
-        row
-        for row in everything.slices.rows()
-        if row[1] - row[0] >= (left_out.handler_cycles if profile.tree[row[4]].parent < 0 else left_out.call_cycles)
-    ]
-    assert [row[:5] for row in events.slices.rows()] == [row[:5] for row in long]
+    assert 0 <= left_out.handler_tick_cycles <= left_out.tick_cycles
+    kept = [row[:5] for row in events.slices.rows()]
+    for row in everything.slices.rows():
+        tick = left_out.handler_tick_cycles if profile.tree[row[4]].parent < 0 else left_out.tick_cycles
+        assert (row[:5] in kept) == (tick == 0 or row[0] // tick < row[1] // tick)
     assert_nested(profile, events.slices)
 
 

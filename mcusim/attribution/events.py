@@ -116,7 +116,7 @@ def _left_out(trace: Trace, found: SliceTrace, profile: Profile) -> LeftOut:
         cycles[function] = cycles.get(function, 0) + int(row["cycles_left_out"])
     functions = [FunctionLeftOut(function, calls[function], cycles[function]) for function in calls]
     functions.sort(key=lambda each: (-each.self_cycles, -each.calls, each.function))
-    return LeftOut(found.shortest_call_cycles, found.shortest_handler_cycles, functions, found.runs_left_out)
+    return LeftOut(found.call_tick_cycles, found.handler_tick_cycles, functions, found.runs_left_out)
 
 
 def _check(events: Events, profile: Profile) -> None:

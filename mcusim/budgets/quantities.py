@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
+from mcusim.energy import Energy, estimate
 from mcusim.errors import McusimError, unknown_name
 from mcusim.profile import ClockPhase, FunctionCost, Profile
 from mcusim.profile_memory import Activation, Layers, MemoryProfile
@@ -144,13 +143,14 @@ def _per_mac(profile: Profile, layer: int) -> float:
     return max(run.total_cycles for run in runs_of(profile, layer)) / macs
 
 
-def _energy(figure: Callable[[Any, int], float | None]) -> Value:
+def _energy(figure: Callable[[Energy, int], float | None]) -> Value:
     """Return the function for an estimate in joules, as microjoules: the mean, where a thing ran several times."""
 
     def value(profile: Profile, index: int) -> float:
-        if getattr(profile, "power", None) is None:  # boards without currents, and profiles that are older than these
+        energy = estimate(profile)
+        if energy is None:
             raise MissingError(f"board '{profile.board.name}' has no energy figures")
-        joules = figure(import_module("mcusim.energy").estimate(profile), index)
+        joules = figure(energy, index)
         if joules is None:
             raise MissingError("it was not finished once")
         return 1e6 * joules

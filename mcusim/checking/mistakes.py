@@ -62,6 +62,7 @@ COMMON = (
     Variant("zero point: the output's is ignored", _set(output_zero_point=0)),
     Variant("zero point: the output's is subtracted, not added", _output_sign),
 )  # fmt: skip
+ROUNDED = COMMON[:2]  # of what is scaled by integers alone, in many places
 WITH_SUMS = (
     *COMMON,
     Variant("zero point: the input's is ignored", _set(input_zero_point=0)),

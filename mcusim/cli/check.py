@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcusim import exits, output
-from mcusim.cli import console, options
+from mcusim.cli import cold, console, options
 from mcusim.errors import McusimError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         output.check(args.junit, force=True, inputs=inputs)
     suite = _suite_file(args)
     board = args.board or (suite.board if suite is not None else None)
+    cold.tell(quiet=args.quiet)
     settings = Settings(wait_states=args.wait_states, memory=tuple(args.set))
     firmware = Firmware(args.firmware, board, boot=args.boot, settings=settings)
     suite = _narrowed(args, suite, firmware.image)

@@ -17,7 +17,7 @@ import os
 from pathlib import Path
 
 from mcusim.ci.comments import DEFAULT_MARKER, HOSTS, find_thread, put_comment
-from mcusim.cli import console, options
+from mcusim.cli import console, inputs, options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the file, find the request, write the comment."""
-    text = options.read_text("comment", str(args.file))
+    text = inputs.read_text("comment", str(args.file))
     thread = find_thread(os.environ, host=args.host, api=args.api, repository=args.repository, number=args.number)
     done = put_comment(thread, text, args.marker)
     console.say(f"{done} the comment '{args.marker}' on {thread.repository}, number {thread.number}")

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcusim import output
-from mcusim.cli import console, options, running
+from mcusim.cli import cold, console, options, running
 from mcusim.errors import McusimError, unknown_name
 from mcusim.plots import ending_of
 from mcusim.reports.options import DEFAULT_TOP
@@ -165,6 +165,7 @@ def _run(args: argparse.Namespace) -> list[Variant]:
     planned = plan(args.inputs, wanted, settings, board=boards[0] if len(boards) == 1 else None, base=args.base)
     store = None if args.no_cache else open_store(args.cache)
     variants = []
+    cold.tell(quiet=args.quiet)
     with ProgressBar(quiet=args.quiet) as bar:
         results = run_results(
             planned, store=store, scheduler=args.scheduler, processes=options.jobs(args), finished=bar.update

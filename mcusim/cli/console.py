@@ -70,6 +70,12 @@ def width(stream: TextIO, default: int) -> int:
     return default
 
 
+def check_terminal(form: str, instead: str) -> None:
+    """Refuse to fill a terminal with a page for a browser; `instead` says what to do."""
+    if form == "html" and sys.stdout is not None and sys.stdout.isatty():
+        raise McusimError(f"an HTML report is a page for a browser, not for a terminal: {instead}")
+
+
 def color(stream: TextIO) -> bool:
     """True if colours make sense: a terminal that is not dumb, and no $NO_COLOR (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mcusim import output
 from mcusim.cli import console
-from mcusim.errors import McusimError, unknown_name
+from mcusim.errors import unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
     DEFAULT_BATTERY_MAH,
@@ -128,7 +128,7 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--trace-events", type=trace_events, default=DEFAULT_TRACE_EVENTS, metavar="N",
-        help=f"keep at most so many calls, the longest ones (default {DEFAULT_TRACE_EVENTS:,})",
+        help=f"keep at most so many: all long calls, a sample of others (default {DEFAULT_TRACE_EVENTS:,})",
     )  # fmt: skip
 
 
@@ -213,8 +213,9 @@ def jobs(args: argparse.Namespace) -> int:
 def add_document_options(parser: argparse.ArgumentParser, *, formats: Iterable[str] = tuple(DOCUMENT_FORMATS)) -> None:
     """Add how the tables of a command that prints tables only are printed, and where to."""
     parser.add_argument(
-        "--format", type=one_of("format", formats), default="text", metavar="FORMAT", help=_choices(formats, "text")
-    )
+        "-f", "--format", type=one_of("format", formats), default="text", metavar="FORMAT",
+        help=_choices(formats, "text"),
+    )  # fmt: skip
     parser.add_argument(
         "--width", type=columns, metavar="N", help=f"columns of text (default: the terminal's, or {DEFAULT_WIDTH})"
     )
@@ -417,30 +418,6 @@ class one_of:  # noqa: N801 - reads like the functions beside it
         if text not in self.known:
             raise argparse.ArgumentTypeError(str(unknown_name(self.kind, text, self.known)))
         return text
-
-
-def read_input(name: str | None) -> bytes:
-    """Return the bytes of --uart-in: nothing, a file's, or stdin's. Raises `McusimError` if they cannot be read."""
-    if name is None:
-        return b""
-    try:
-        if name == "-":
-            import sys
-
-            return sys.stdin.buffer.read()
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise McusimError(f"--uart-in {name}: cannot be read: {error.strerror or type(error).__name__}") from error
-
-
-def read_text(option: str, name: str) -> str:
-    """Return the text of the file that an option names. Raises `McusimError` if it cannot be read."""
-    try:
-        return Path(name).read_text("utf-8")
-    except OSError as error:
-        raise McusimError(f"{option} {name}: cannot be read: {error.strerror or type(error).__name__}") from error
-    except ValueError as error:
-        raise McusimError(f"{option} {name!r}: not a text file in UTF-8") from error
 
 
 def _real(text: str) -> float:

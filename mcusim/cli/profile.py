@@ -75,6 +75,9 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.firmware is None:
         raise McusimError('give FIRMWARE, or name it in mcusim.toml: firmware = "build/firmware.elf"')
+    console.check_terminal(
+        args.format, "save the profile with -o run.json, then 'mcusim report run.json -f html -o report.html'"
+    )
     budgeting.say_project(args)
     if args.output is not None:
         output.check(args.output, force=args.force, inputs=[args.firmware])

@@ -26,7 +26,6 @@ from pathlib import Path
 
 from mcusim import exits, output
 from mcusim.cli import budgeting, console, options
-from mcusim.errors import McusimError
 from mcusim.reports.options import DEFAULT_WIDTH
 
 
@@ -48,10 +47,9 @@ def run(args: argparse.Namespace) -> int:
         output.check(args.output, force=args.force, inputs=[args.profile])
         asked = options.render_options(args, width=DEFAULT_WIDTH, color=False)
     else:
+        console.check_terminal(args.format, "add -o report.html")
         width = console.width(sys.stdout, DEFAULT_WIDTH)
         asked = options.render_options(args, width=width, color=console.color(sys.stdout))
-    if args.format == "html" and args.output is None and sys.stdout.isatty():
-        raise McusimError("an HTML report is a page for a browser, not for a terminal: add -o report.html")
     code = exits.DONE
     profile = load_profile(args.profile)
     if args.budget:
@@ -61,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         budgeting.check_alone(args)
         report = render_bytes(profile, args.format, options=asked)
     if args.output is not None:
-        output.write(args.output, output.packed(args.output, report), force=args.force)
+        binary = FORMATS[args.format].binary  # and compressed, where it is to be
+        output.write(args.output, report if binary else output.packed(args.output, report), force=args.force)
         console.say(f"wrote {args.output}")
     elif FORMATS[args.format].binary:
         console.write_bytes(report, args.format)

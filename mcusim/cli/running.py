@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mcusim.cli import options
+from mcusim.cli import cold, inputs, options
 from mcusim.cli.console import FirmwareOutput
 from mcusim.errors import McusimError, unknown_name
 
@@ -48,6 +48,7 @@ def execute(
         given = args.project.path.name if args.board == getattr(args, "project_board", None) else "--board"
         board, reason = load_board(args.board), f"given by {given}"
     output = FirmwareOutput(stream) if stream is not None else None
+    cold.tell(quiet=args.quiet)
     try:
         return (run or run_alone)(
             image,
@@ -96,7 +97,7 @@ def make_settings(
         timeout_s=args.timeout,
         files=args.files,
         allow_unknown=args.allow_unknown,
-        uart_input=options.read_input(args.uart_in),
+        uart_input=inputs.read_input(args.uart_in),
         stubs=tuple(args.stub),
         call=args.call,
         skip_to=args.skip_to,
@@ -117,7 +118,7 @@ def _script(name: str | None) -> Script | None:
         return None
     from mcusim.machine.console_script import parse_script
 
-    return parse_script(options.read_text("--uart-script", name), f"--uart-script {name}")
+    return parse_script(inputs.read_text("--uart-script", name), f"--uart-script {name}")
 
 
 def load_image(args: argparse.Namespace) -> Image:

@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 
 from mcusim import exits
-from mcusim.cli import console, options
+from mcusim.cli import cold, console, options
 from mcusim.errors import McusimError
 
 
@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = [figure for figure in file.figures if matches(figure.row.title)]
     if not chosen:
         raise McusimError(f"--match '{args.match}': none of the {len(file.figures)} figures has such a title")
+    cold.tell(quiet=args.quiet)
     line = ProgressLine(quiet=args.quiet)
     try:
         results = validate(

@@ -48,8 +48,8 @@ SLICE_FIELDS = (
     ("free_slices", np.int64),  # how many are not in use
     ("track", np.int64),  # that runs now
     ("track_since_cycles", np.int64),
-    # What is shorter is left out: calls, and whole runs of handlers (never more than calls).
-    ("shortest_call_cycles", np.int64),
-    ("shortest_handler_cycles", np.int64),
+    # What no tick falls into is left out; 0: nothing is.
+    ("call_tick_cycles", np.int64),
+    ("handler_tick_cycles", np.int64),  # of roots of the call tree and of runs; not more than that of calls
     ("runs_left_out", np.int64),
 )

@@ -2,12 +2,13 @@
 """Calls over time, kept natively while a run is traced: when each began and ended, and what it spent.
 
 The call tree's node says which calls are open, so a move in the tree is either to a child, which begins a slice, or
-back to an ancestor, which ends the slices below it. A slice that is over is kept if it lasted long enough. When there
-is no room for another one, that time is doubled and shorter slices are dropped, so that the whole run stays covered, at
-a coarser grain; nodes count what is left out. A call lasts at least as long as what it calls, so what is kept has all
-its callers.
+back to an ancestor, which ends the slices below it.
 
-Handlers have a limit of their own, which only grows when handlers are what fills the room.
+A slice that is over is kept if a *tick* fell into it: a cycle that is a multiple of so many, a power of two. When there
+is no room for another slice, ticks become half as many, and what has none any more is dropped. So all slices are kept
+that are at least a tick long, and of shorter ones a sample, spread evenly over the run; a caller is kept with what it
+calls. Nodes count what is left out. Handlers have ticks of their own, never fewer, which only become less when handlers
+are what fills the room.
 """
 
 from __future__ import annotations
@@ -32,36 +33,36 @@ def _leave_out(m: Any, nodes: Any, node: int, self_cycles: int, kind: int) -> No
 
 
 @njit
-def _limit(m: Any, nodes: Any, node: int, kind: int) -> int:
-    """Return how long a slice must be to be kept."""
-    if kind & RUN or nodes[node].parent < 0:
-        return int64(m.shortest_handler_cycles)
-    return int64(m.shortest_call_cycles)
+def _has_tick(m: Any, nodes: Any, start: int, end: int, node: int, kind: int) -> bool:
+    """Return whether a slice is kept: a multiple of the tick, which is a power of two, is in (start, end]."""
+    tick_cycles = int64(m.handler_tick_cycles if kind & RUN or nodes[node].parent < 0 else m.call_tick_cycles)
+    return tick_cycles == 0 or start & -tick_cycles != end & -tick_cycles
 
 
 @njit
-def _raise_limit(m: Any, nodes: Any, slices: Any) -> None:
-    """Double the limit of what there is most of."""
+def _halve_ticks(m: Any, nodes: Any, slices: Any) -> None:
+    """Let there be half as many ticks for what there is most of."""
     handlers = 0
     for index in range(m.slice_count):
         handlers += slices[index].kind & RUN != 0 or nodes[slices[index].node].parent < 0
     if 2 * handlers > m.slice_count:
-        m.shortest_handler_cycles = max(1, 2 * m.shortest_handler_cycles)
-        m.shortest_call_cycles = max(m.shortest_call_cycles, m.shortest_handler_cycles)
+        m.handler_tick_cycles = max(1, 2 * m.handler_tick_cycles)
+        m.call_tick_cycles = max(m.call_tick_cycles, m.handler_tick_cycles)
     else:
-        m.shortest_call_cycles = max(1, 2 * m.shortest_call_cycles)
+        m.call_tick_cycles = max(1, 2 * m.call_tick_cycles)
 
 
 @njit
 def _make_room(m: Any, nodes: Any) -> None:
-    """Drop the shortest slices, at least a quarter of them."""
+    """Drop slices, at least a quarter of them."""
     slices = carray(as_pointer(m.slices), (m.slice_capacity,), SLICE)
     while 4 * m.slice_count > 3 * m.slice_capacity:
-        _raise_limit(m, nodes, slices)
+        _halve_ticks(m, nodes, slices)
         kept = 0
         for index in range(m.slice_count):
             row = slices[index]
-            if row.end_cycles - row.start_cycles >= _limit(m, nodes, int64(row.node), int64(row.kind)):
+            start, end = int64(row.start_cycles), int64(row.end_cycles)
+            if _has_tick(m, nodes, start, end, int64(row.node), int64(row.kind)):
                 slices[kept] = row
                 kept += 1
             else:
@@ -71,11 +72,11 @@ def _make_room(m: Any, nodes: Any) -> None:
 
 @njit
 def _keep(m: Any, start: int, end: int, self_cycles: int, total_cycles: int, node: int, kind: int) -> None:
-    """Keep a slice that is over, if it is long enough."""
+    """Keep a slice that is over, if it has a tick."""
     nodes = carray(as_pointer(m.nodes), (m.node_capacity,), NODE)
     if m.slice_count == m.slice_capacity:
         _make_room(m, nodes)
-    if end - start < _limit(m, nodes, node, kind):
+    if not _has_tick(m, nodes, start, end, node, kind):
         _leave_out(m, nodes, node, self_cycles, kind)
         return
     row = carray(as_pointer(m.slices), (m.slice_capacity,), SLICE)[m.slice_count]

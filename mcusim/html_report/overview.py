@@ -82,7 +82,7 @@ def _clock(profile: Profile) -> str:
 
 
 def budgets(profile: Profile) -> str:
-    """Return bars of what is used of the board's memories."""
+    """Return bars of what is used of the board's memories as a whole."""
     image, board = profile.image, profile.board
     bars = [_bar("flash", [Share("code and constants", image.flash_bytes, _FLASH)], board.flash_bytes)]
     memory = profile.memory
@@ -106,6 +106,7 @@ def _bar(name: str, shares: list[Share], available_bytes: int, *, remark: str = 
         f'<span style="--share:{100 * each.size_bytes / whole:.4g}%;--color:{each.color}" '
         f'title="{escape(each.name)}: {numbers.count(each.size_bytes)} bytes"></span>'
         for each in shares
+        if each.size_bytes
     )
     texts = [numbers.memory(used_bytes, available_bytes)]
     if len(shares) > 1:

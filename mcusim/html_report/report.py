@@ -7,7 +7,7 @@ same words. A section that `mcusim.reports` has and that has no place of its own
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mcusim.html_report import code, layers, memory, overview
 from mcusim.html_report.markup import Look, details, escape, facts, paragraph, table_html
@@ -20,8 +20,22 @@ from mcusim.reports.sections import missing
 _ROWS = 300  # of a table that has no place of its own
 _MOST_OUTPUT = 20_000  # characters of what the firmware printed
 # Sections of reports that are shown in one of ours.
-_PLACED = ("layers", "peak", "findings", "arenas", "buffers", "heap", "statics", "regions", "causes", "functions")
-_OWN_PLACE = ("tasks", "registers")
+_PLACED = (
+    "layers",
+    "timeline",
+    "peak",
+    "findings",
+    "arenas",
+    "buffers",
+    "heap",
+    "statics",
+    "regions",
+    "causes",
+    "functions",
+)
+_FIRST = ("advice",)  # sections of reports that are sections here: below the summary
+_LAST = ("tasks", "registers")  # and behind the code
+_TITLES = {"advice": "Advice"}  # where that of the table is too long for the navigation
 
 
 def render(profile: Profile, options: RenderOptions) -> str:
@@ -29,13 +43,14 @@ def render(profile: Profile, options: RenderOptions) -> str:
     report = build(profile, RenderOptions())
     sections = [
         Section("summary", "Summary", overview.summary(profile, report) + overview.fault_section(report)),
+        *_own(profile, _FIRST),
         layers.section(profile),
         memory.section(profile),
         _causes(profile),
         code.tree_section(profile),
         code.functions_section(profile),
         code.lines_section(profile),
-        *_own(profile),
+        *_own(profile, _LAST),
         _more(profile),
         _output(profile),
         _sure(report),
@@ -56,7 +71,7 @@ def _causes(profile: Profile) -> Section | None:
     return Section("causes", "Cycles by cause", table_html(table, Look("causes-of-run", titled=False)))
 
 
-def _tables(profile: Profile, names: Iterable[str], *, titled: bool) -> list[tuple[str, str]]:
+def _tables(profile: Profile, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return (title, HTML) of the sections of reports that the profile has something for."""
     found = []
     for name in names:
@@ -64,18 +79,19 @@ def _tables(profile: Profile, names: Iterable[str], *, titled: bool) -> list[tup
             continue
         for table in section_tables(profile, RenderOptions(show=(name,), top=_ROWS), audience="people"):
             if table.rows:
-                found.append((table.title, table_html(table, Look(f"table-{name}", titled=titled))))
+                found.append((table.title, table_html(table, Look(f"table-{name}", titled=False))))
     return found
 
 
-def _own(profile: Profile) -> list[Section]:
-    return [Section(name, title, body) for name in _OWN_PLACE for title, body in _tables(profile, [name], titled=False)]
+def _own(profile: Profile, names: Sequence[str]) -> list[Section]:
+    """Return sections of reports that are sections of the page."""
+    return [Section(name, _TITLES.get(name, title), body) for name in names for title, body in _tables(profile, [name])]
 
 
 def _more(profile: Profile) -> Section | None:
     """Return every other section that reports have, folded."""
-    names = [name for name in SECTIONS if name not in _PLACED and name not in _OWN_PLACE]
-    body = "".join(details(title, html) for title, html in _tables(profile, names, titled=False))
+    names = [name for name in SECTIONS if name not in (*_PLACED, *_FIRST, *_LAST)]
+    body = "".join(details(title, html) for title, html in _tables(profile, names))
     return Section("more", "More tables", body) if body else None
 
 

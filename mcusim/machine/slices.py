@@ -72,7 +72,7 @@ class SliceLog:
         tracks = [SliceTrack(number, root) for number, root in self._tracks.items()]
         return SliceTrace(
             rows, [*tracks, *(SliceTrack(number, -1) for number in exceptions)],
-            int(m["shortest_call_cycles"]), int(m["shortest_handler_cycles"]), int(m["runs_left_out"]),
+            int(m["call_tick_cycles"]), int(m["handler_tick_cycles"]), int(m["runs_left_out"]),
             sampler.finish(now),
         )  # fmt: skip
 

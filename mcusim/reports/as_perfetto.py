@@ -52,11 +52,11 @@ def left_out_words(left_out: LeftOut, cycles: int) -> str:
     if not left_out.calls and not left_out.pieces:
         return "every call is in it"
     share = percent(100 * left_out.self_cycles / cycles if cycles else 0.0)
+    length = f"{left_out.tick_cycles:,}"
+    if left_out.handler_tick_cycles:
+        length += f", interrupts shorter than {left_out.handler_tick_cycles:,}"
     calls = things(left_out.calls, "call", "calls")
-    limits = f"shorter than {things(left_out.call_cycles, 'cycle', 'cycles')}"
-    if left_out.handler_cycles:
-        limits += f", interrupts than {left_out.handler_cycles:,}"
-    return f"{calls} left out ({limits}), which took {share} of all cycles"
+    return f"left out: {calls} shorter than {length} cycles, {share} of all cycles; of those it has a sample"
 
 
 def _about(profile: Profile, events: Events | None) -> dict[str, object]:
@@ -77,8 +77,7 @@ def _about(profile: Profile, events: Events | None) -> dict[str, object]:
         "slices": len(events.slices) + len(events.running),
         "left_out": {
             "calls": left_out.calls, "self_cycles": left_out.self_cycles,
-            "calls_shorter_than_cycles": left_out.call_cycles,
-            "interrupts_shorter_than_cycles": left_out.handler_cycles,
+            "tick_cycles": left_out.tick_cycles, "interrupt_tick_cycles": left_out.handler_tick_cycles,
             "pieces_of_tracks": left_out.pieces,
             "functions": names[:MOST_FUNCTIONS_LEFT_OUT],
             "further_functions": len(names[MOST_FUNCTIONS_LEFT_OUT:]),

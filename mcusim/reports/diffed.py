@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcusim.diff.changes import GONE, NEW, REST, SAME, Change, Difference, LayerChange, both_have_layers
+from mcusim.energy import estimate
 from mcusim.profile import Profile
 from mcusim.reports import numbers
 from mcusim.reports.document import Document
@@ -200,6 +201,9 @@ def _totals(changed: Difference) -> list[_Item]:
         if each.name in ("live peak", "reserved") and each.before is not None and each.after is not None:
             rows.append((f"{each.name}, bytes of SRAM", each.before, each.after))
     rows.append(("flash, bytes", old.image.flash_bytes, new.image.flash_bytes))
+    energies = estimate(old), estimate(new)
+    if energies[0] is not None and energies[1] is not None:
+        rows.append(("energy, uJ (estimate)", 1e6 * energies[0].run_j, 1e6 * energies[1].run_j))
     return [_Item("total", name, a, b, SAME if a == b else "changed", {}) for name, a, b in rows]
 
 

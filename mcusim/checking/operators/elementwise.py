@@ -164,5 +164,6 @@ OPERATORS = (
              lambda values: relu6(values["input"], zero=values["zero"], six=values["six"])),
     Operator("logistic", _SIZE | {"fraction_bits": tuple(range(9, 16))}, _draw_curve, _curve(logistic)),
     Operator("tanh", _SIZE | {"fraction_bits": tuple(range(9, 16))}, _draw_curve, _curve(tanh)),
-    Operator("softmax", {"rows": (1, 2, 3), "row_size": tuple(range(1, 40))}, _draw_softmax, _softmax),
+    Operator("softmax", {"rows": (1, 2, 3), "row_size": tuple(range(1, 40))}, _draw_softmax, _softmax,
+             mistakes.ROUNDED),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.checking import mistakes
 from mcusim.checking.case import (
     Array,
     Operator,
@@ -98,8 +99,8 @@ def lstm_sequence(values: Values) -> tuple[Array, Array, Array]:
 OPERATORS = (
     Operator("svdf", {"batches": (1, 2, 3), "units": tuple(range(1, 8)), "rank": (1, 2, 3),
                       "memory": tuple(range(1, 12)), "input_c": tuple(range(1, 33))},
-             _draw_svdf, lambda values: svdf_step(values)[0]),
+             _draw_svdf, lambda values: svdf_step(values)[0], mistakes.ROUNDED),
     Operator("unidirectional_lstm", {"batches": (1, 2, 3), "steps": (1, 2, 3, 5), "units": tuple(range(1, 12)),
                                      "input_c": tuple(range(1, 17)), "time_major": (0, 1)},
-             _draw_lstm, lambda values: lstm_sequence(values)[0]),
+             _draw_lstm, lambda values: lstm_sequence(values)[0], mistakes.ROUNDED),
 )  # fmt: skip

@@ -4,7 +4,7 @@
 
 mcusim.charts = (() => {
   const names = Object.keys(mcusim.data.charts);
-  const asked = new Set();
+  const begun = {}; // chart -> the promise that it is drawn
   const drawn = new Set();
   const CONFIG = {
     displaylogo: false,
@@ -104,6 +104,7 @@ mcusim.charts = (() => {
     const key = shownKey[name] || "";
     await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), configOf(name));
     drawn.add(name);
+    if ((shownKey[name] || "") !== key) redraw(name); // selected while it was drawn
     place.on("plotly_click", (event) => {
       const key = event.points[0]?.customdata;
       if (key) mcusim.select(key);
@@ -141,21 +142,21 @@ mcusim.charts = (() => {
   // Draw what is not drawn yet, one chart after the other, and let the page answer between two.
   async function drawThese(wanted) {
     for (const name of wanted) {
-      if (asked.has(name)) continue;
-      asked.add(name);
-      await draw(name);
+      begun[name] ??= draw(name);
+      await begun[name];
       await new Promise((done) => setTimeout(done));
     }
   }
 
-  // Draw each chart when it comes near the window: a page is ready when what can be seen is drawn.
+  // Draw each chart when it comes near the window: a page is ready when what can be seen is drawn. The others follow
+  // when nothing else is to be done, so that they are there when the page is scrolled or printed.
   async function start() {
-    if (!names.length) return;
+    if (!names.length) return false;
     if (typeof DecompressionStream === "undefined") {
       document.querySelectorAll(".chart .waiting").forEach((each) => {
         each.textContent = "This browser is too old to unpack the charts; the tables have the same numbers.";
       });
-      return;
+      return false;
     }
     await unpack();
     await new Promise((done) => {
@@ -165,13 +166,15 @@ mcusim.charts = (() => {
       }, { rootMargin: "400px 0px" });
       names.forEach((name) => observer.observe(document.getElementById(name)));
     });
+    return true;
   }
 
-  const ready = start().then(() => {
+  const ready = start().then((charts) => {
     document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page began
+    return charts;
   });
   // Draw all charts, wherever they are.
-  const drawAll = () => ready.then(() => drawThese(names));
-  addEventListener("beforeprint", drawAll);
+  const drawAll = () => ready.then((charts) => (charts ? drawThese(names) : undefined));
+  ready.then(() => (window.requestIdleCallback || setTimeout)(drawAll));
   return { drawAll };
 })();

@@ -80,9 +80,18 @@ const mcusim = (() => {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") Object.keys(chosen).forEach((kind) => select("", kind));
   });
-  // On paper there is nothing to open.
+  // On paper there is nothing to open, and it is light.
+  let onScreen = "";
   addEventListener("beforeprint", () => {
+    onScreen = root.dataset.theme || "";
     document.querySelectorAll("details").forEach((each) => each.setAttribute("open", ""));
+    root.dataset.theme = "light";
+    showTheme();
+  });
+  addEventListener("afterprint", () => {
+    if (onScreen) root.dataset.theme = onScreen;
+    else delete root.dataset.theme;
+    showTheme();
   });
   setUpTheme();
   return { data, select, onSelect, onTheme, isDark };
