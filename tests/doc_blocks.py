@@ -6,7 +6,8 @@ A block is fenced or indented code, as CommonMark has it. An HTML comment before
     <!-- not run: REASON -->    the commands or the Python code of the block are not run
     <!-- exit code: N -->       commands of the block exit with N
     <!-- file: NAME -->         the block is the text of a file, for the commands below it
-    <!-- output -->             the block is what the commands of the block before it print
+    <!-- output -->             the block is what the last command (or the Python code) of the block before it
+                                writes to stdout
     <!-- with: NAME = FILE -->  before the block, FILE of the repository is copied to NAME
 
 Output that is shown may be abridged: a line `...` stands for any number of lines, ` ...` at a line's end for its rest.

@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,13 +40,15 @@ FOLDERS = ("examples", "traces/measured")
 
 @dataclass(frozen=True)
 class Done:
-    """What a command gave: exit code, and what it wrote to stdout and stderr as a terminal shows them."""
+    """What a command gave: exit code, what a terminal shows (stdout and stderr), and stdout alone."""
 
     code: int
     text: str
+    out: str
 
 
 _done: dict[tuple[Any, ...], Done] = {}
+_results = tempfile.TemporaryDirectory()
 
 
 def make_desk(folder: Path) -> Path:
@@ -60,15 +63,25 @@ def make_desk(folder: Path) -> Path:
 def run(command: str, desk: Path, page: Path) -> Done:
     """Run one command as a reader of the page would. Raises `AssertionError` for a program that nobody knows."""
     words = shlex.split(command)
-    if re.search(r"[|<>;&`]|\$\(", command):
+    if re.search(r"[|<>;&`]|\$\(", re.sub(r"'[^']*'", "", command)):
         return _in_shell(command, desk)
     if words[0] == "mcusim":
-        return _mcusim(command, words[1:], desk)
+        return _mcusim(command, _expanded(command, desk)[1:], desk)
     if words[0] == "make":
         return _in_shell(f"make -n {shlex.join(words[1:])}", _home(page))
     if words[0] in ("python", "pytest"):
         return _in_shell(command, _home(page) if (_home(page) / words[1]).exists() else desk)
     raise AssertionError(f"{command}: say why it is not run: <!-- not run: REASON -->")
+
+
+def _expanded(command: str, desk: Path) -> list[str]:
+    """Return the words of a command as a shell gives them: patterns outside of quotes are names of files."""
+
+    def names(pattern: re.Match[str]) -> str:
+        found = sorted(str(path.relative_to(desk)) for path in desk.glob(pattern[0]))
+        return " ".join(found) or pattern[0]
+
+    return shlex.split(re.sub(r"(?<=\s)[^\s'\"]*\*[^\s'\"]*(?=\s|$)", names, command))
 
 
 def _home(page: Path) -> Path:
@@ -78,12 +91,13 @@ def _home(page: Path) -> Path:
 
 def _in_shell(command: str, folder: Path) -> Done:
     env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "MAKEFLAGS", "MAKELEVEL")}
+    env["MCUSIM_CACHE"] = _results.name
     env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", "")))
     done = subprocess.run(
         command, shell=True, cwd=folder, env=env, text=True, timeout=TIMEOUT_S, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return Done(done.returncode, done.stdout)
+    return Done(done.returncode, done.stdout, done.stdout)
 
 
 def _mcusim(command: str, words: list[str], desk: Path) -> Done:
@@ -93,7 +107,7 @@ def _mcusim(command: str, words: list[str], desk: Path) -> Done:
     if key not in _done:
         with at(desk), captured() as output:
             code = main(words)
-        done = Done(code, output.getvalue().decode())
+        done = Done(code, output.both.getvalue().decode(), output.getvalue().decode())
         if _files(desk) != before:
             return done
         _done[key] = done
@@ -102,25 +116,42 @@ def _mcusim(command: str, words: list[str], desk: Path) -> Done:
 
 @contextlib.contextmanager
 def at(folder: Path) -> Iterator[None]:
-    """Work in a folder, with no width of a terminal to go by."""
-    columns = os.environ.pop("COLUMNS", None)
+    """Work in a folder, with no width of a terminal to go by. Results of sweeps are kept from page to page."""
+    before = dict(os.environ)
+    os.environ.pop("COLUMNS", None)
+    os.environ["MCUSIM_CACHE"] = _results.name
     with contextlib.chdir(folder):
         try:
             yield
         finally:
-            if columns is not None:
-                os.environ["COLUMNS"] = columns
+            os.environ.clear()
+            os.environ.update(before)
+
+
+class Written(io.BytesIO):
+    """What is written to one of two streams; `both` has what is written to either, in its order."""
+
+    def __init__(self, both: io.BytesIO) -> None:
+        super().__init__()
+        self.both = both
+
+    def write(self, data: Any, /) -> int:
+        """Write to both."""
+        self.both.write(data)
+        return super().write(data)
 
 
 @contextlib.contextmanager
-def captured() -> Iterator[io.BytesIO]:
-    """Take what is written to stdout and stderr, in its order."""
-    data = io.BytesIO()
-    stream = io.TextIOWrapper(data, encoding="utf-8", write_through=True)
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-        yield data
-    stream.flush()
-    stream.detach()
+def captured() -> Iterator[Written]:
+    """Take what is written to stdout (what is yielded) and stderr (with it, in its `both`)."""
+    both = io.BytesIO()
+    written = Written(both)
+    out, err = (io.TextIOWrapper(data, encoding="utf-8", write_through=True) for data in (written, Written(both)))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield written
+    for stream in (out, err):
+        stream.flush()
+        stream.detach()
 
 
 def _files(desk: Path) -> tuple[tuple[str, str], ...]:
@@ -174,7 +205,7 @@ class Reader:
         return output.getvalue().decode()
 
     def _follow(self, block: Block) -> str:
-        """Run the commands of a block and compare what is shown of their output. Returns what all of them printed."""
+        """Run the commands of a block and compare what is shown. Returns what the last one wrote to stdout."""
         printed = ""
         lines: list[str] = []
         for step in steps(block):
@@ -183,7 +214,7 @@ class Reader:
             expected = int(block.marks.get("exit code", "0"))
             assert done.code == expected, f"{block.place}: {step.command}: exit code {done.code}\n{done.text}"
             assert done.text or _files(self.desk) != before, f"{block.place}: {step.command} did nothing"
-            printed += done.text
+            printed = done.out
             lines += step.written
             if step.shown:
                 end = [""] if not step.shown[-1].strip() else []

@@ -434,8 +434,8 @@ def test_every_example_of_a_help_is_a_command_line(command: str) -> None:
 
 
 def test_the_commands_and_the_folder_agree() -> None:
-    shared = {"__init__", "main", "budgeting", "completing", "console", "inputs", "manual", "options", "project",
-              "running"}  # fmt: skip
+    shared = {"__init__", "main", "budgeting", "cold", "completing", "console", "inputs", "manual", "options",
+              "project", "running"}  # fmt: skip
     modules = {path.stem for path in (ROOT / "mcusim" / "cli").glob("*.py")} - shared
     assert modules == set(COMMANDS.values())
 

@@ -121,7 +121,8 @@ def test_the_manual_has_every_option_and_example() -> None:
     found = {command.name: command for command in commands()}
     assert list(found) == list(COMMANDS)
     profile = found["profile"]
-    assert profile.usage == "mcusim profile [FIRMWARE] [OPTION]..."
+    assert found["run"].usage == "mcusim run FIRMWARE [OPTION]..."
+    assert found["plot"].usage == "mcusim plot RUN.json -o FILE [OPTION]..."
     assert profile.paragraphs[0] == "Run a firmware image and report where its cycles go."
     written = {option.written: option.text for _, options in profile.groups for option in options}
     assert written["--max-cycles N"] == "stop after N cycles; 1e9 and 10M are numbers, too"

@@ -20,10 +20,11 @@ one
     mcusim list formats   # a comment
 
 ```console
-$ mcusim list formats
-text ...
+$ mcusim list layers
+auto ...
+none ...
 ...
-markdown  the text ...
+callees-of=SYMBOL  the functions ...
 ...
 ```
 
@@ -79,7 +80,7 @@ def test_blocks_are_found_with_their_marks(tmp_path: Path) -> None:
         "mcusim nonsense",
     ]
     (step,) = steps(blocks[2])
-    assert step.shown == ("text ...", "...", "markdown  the text ...", "...")
+    assert step.shown == ("auto ...", "none ...", "...", "callees-of=SYMBOL  the functions ...", "...")
 
 
 @pytest.mark.parametrize("text", ["<!-- file: x -->\n\nWords.\n", "<!-- not run: so -->\n"])
@@ -129,7 +130,7 @@ def test_a_reader_follows_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("markdown  the text", "markdown  other", "not printed: 'markdown  other"),
+        ("SYMBOL  the functions", "SYMBOL  other", "not printed: 'callees-of=SYMBOL  other"),
         ("exit code: 2", "exit code: 3", "nonsense: exit code 2"),
         ("    6\n", "    7\n", "not printed: '7'"),
         ("not run: no reason\nat all", "not run:", "'not run' without a reason"),
