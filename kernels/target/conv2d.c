@@ -72,10 +72,10 @@ void mk_conv2d_s8(const struct mk_conv2d *op, const int8_t *input, int8_t *outpu
             from = input + (top * op->input.width + left) * channels;
         else
             gather(op, input, top, left, patch);
-        mk_expand(from, depth, offset, columns + 2 * waiting);
+        mk_expand(from, depth, offset, mk_column(columns, depth, waiting));
         waiting++;
         if (waiting == MK_COLUMNS || pixel + 1 == pixels) {
-            mk_matmul_two_columns(op->weights, op->bias, columns, depth, rows, waiting, &op->to_output, output);
+            mk_matmul_two_columns(op->weights, op->bias, columns, 0, depth, rows, waiting, &op->to_output, output);
             output += waiting * rows;
             waiting = 0;
         }

@@ -14,3 +14,8 @@ void mk_mean_s8(const struct mk_mean *op, const int8_t *input, int8_t *output)
         output[channel] = mk_finish(sum, factor, &op->to_output);
     }
 }
+
+void mk_sum_s8(const struct mk_mean *op, const int8_t *input, int8_t *output)
+{
+    mk_mean_s8(op, input, output); /* what differs is the factor */
+}
