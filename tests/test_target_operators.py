@@ -164,6 +164,24 @@ def test_sum(seed: int, build: str) -> None:
     assert np.array_equal(output, expected)
 
 
+@pytest.mark.parametrize("value", [-128, 127])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 16), (24, 25)])
+def test_sums_of_many_pixels(value: int, height: int, width: int) -> None:
+    """What four channels at once keep in 16 bits is 256 pixels at most."""
+    image, firmware = np.full((height, width, 5), value, np.int8), kernels("dsp")
+    output = np.zeros(5, np.int8)
+    op = {
+        "input": shape_of(image), "output": {"height": 1, "width": 1, "channels": 5}, "kernel_height": height,
+        "kernel_width": width, "stride_height": 1, "stride_width": 1, "activation_min": -128, "activation_max": 127,
+    }  # fmt: skip
+    firmware.call("mk_average_pool_s8", op, image, output)
+    assert output.tolist() == [value] * 5
+    factor = quantize_multiplier(1 / (height * width))
+    op = {"input": shape_of(image), "input_zero_point": 1, "to_output": factor_stage(factor, 1)}
+    firmware.call("mk_mean_s8", op, image, output)
+    assert output.tolist() == [value] * 5
+
+
 @EXAMPLES
 @given(SEEDS, builds)
 def test_sub(seed: int, build: str) -> None:
@@ -210,9 +228,9 @@ def test_extremes_of_two_tensors(build: str) -> None:
 
 
 def table_of(build: str, name: str, op: dict[str, Any]) -> Array:
-    """Return what an activation's prepare function and mk_lookup_s8 make of all int8, in place."""
+    """Return what the table of an activation and mk_lookup_s8 make of all int8, in place."""
     firmware, table, values = kernels(build), np.zeros(256, np.int8), ALL_INT8.copy()
-    firmware.call(f"mk_{name}_prepare_s8", op, table)
+    firmware.call(f"mk_{name}_table", op, table)
     firmware.call("mk_lookup_s8", 255, table, values[:255], values[:255])  # 255: not a multiple of four
     assert values[255] == 127
     values[255] = table[255]

@@ -45,12 +45,12 @@ static void fill(const struct mk_sigmoid *op, int32_t (*function)(int32_t), int3
     }
 }
 
-void mk_logistic_prepare_s8(const struct mk_sigmoid *op, int8_t *table)
+void mk_logistic_table(const struct mk_sigmoid *op, int8_t *table)
 {
     fill(op, logistic_of, 23, -128, table);
 }
 
-void mk_tanh_prepare_s8(const struct mk_sigmoid *op, int8_t *table)
+void mk_tanh_table(const struct mk_sigmoid *op, int8_t *table)
 {
     fill(op, tanh_of, 24, 0, table);
 }
@@ -66,7 +66,7 @@ static int32_t high_product_16(int32_t value, int32_t multiplier)
     return (value * multiplier + (1 << 14)) >> 15;
 }
 
-void mk_hard_swish_prepare_s8(const struct mk_hard_swish *op, int8_t *table)
+void mk_hard_swish_table(const struct mk_hard_swish *op, int8_t *table)
 {
     for (int32_t input = -128; input < 128; input++) {
         const int32_t fine = (int16_t)((input - op->input_zero_point) * 128);
@@ -89,7 +89,7 @@ static int32_t scale_q31(int32_t value, struct mk_factor_q31 factor)
     return mk_scale(value, factor.multiplier, factor.shift);
 }
 
-void mk_leaky_relu_prepare_s8(const struct mk_leaky_relu *op, int8_t *table)
+void mk_leaky_relu_table(const struct mk_leaky_relu *op, int8_t *table)
 {
     for (int32_t input = -128; input < 128; input++) {
         const int32_t difference = input - op->input_zero_point;
@@ -100,7 +100,7 @@ void mk_leaky_relu_prepare_s8(const struct mk_leaky_relu *op, int8_t *table)
     }
 }
 
-void mk_relu_prepare_s8(const struct mk_relu *op, int8_t *table)
+void mk_relu_table(const struct mk_relu *op, int8_t *table)
 {
     for (int32_t input = -128; input < 128; input++) {
         const int32_t value = scale_q31(input - op->input_zero_point, op->factor) + op->output_zero_point;
@@ -122,14 +122,18 @@ void mk_relu6_s8(const struct mk_relu6 *op, const int8_t *input, int8_t *output)
 
 void mk_prelu_s8(const struct mk_prelu *op, const int8_t *input, const int8_t *slopes, int8_t *output)
 {
-    const struct mk_small_factor above = mk_small_factor_of(op->above), below = mk_small_factor_of(op->below);
-    int32_t alpha = 0;
+    const struct mk_small above = mk_small_of(op->above, op->output_zero_point, INT8_MIN, INT8_MAX);
+    const struct mk_small below = mk_small_of(op->below, op->output_zero_point, INT8_MIN, INT8_MAX);
+    const int32_t zero = op->input_zero_point, slope_zero = op->alpha_zero_point;
+    const int8_t *const last_slope = slopes + op->alphas, *slope = slopes;
 
-    for (int32_t i = 0; i < op->size; i++) {
-        const int32_t difference = input[i] - op->input_zero_point;
-        const int32_t slope = slopes[alpha] - op->alpha_zero_point;
-        const int32_t value = difference >= 0 ? mk_scale_small(difference, &above) : mk_scale_small(difference * slope, &below);
-        output[i] = mk_saturate(value + op->output_zero_point);
-        alpha = alpha + 1 == op->alphas ? 0 : alpha + 1;
+    for (const int8_t *const end = output + op->size; output < end;) {
+        const int32_t difference = *input++ - zero;
+        if (difference >= 0)
+            *output++ = mk_finish_small(difference, above, above.kind);
+        else
+            *output++ = mk_finish_small(difference * (*slope - slope_zero), below, below.kind);
+        if (++slope == last_slope)
+            slope = slopes;
     }
 }

@@ -32,6 +32,24 @@ static int32_t sum_of(const int8_t *from, int32_t count)
     return sum;
 }
 
+/* Two rows of the output, or one; sums of each begin with `starts`. */
+static void multiply_rows(const struct mk_batch_matmul *op, const int8_t *weights, const uint32_t *columns,
+                          const int32_t starts[MK_COLUMNS], int32_t count, int8_t *output)
+{
+    const int32_t depth = op->depth, second = count > 1 ? op->columns : 0;
+    int32_t sums[MK_COLUMNS * MK_ROWS_TOGETHER];
+
+    for (int32_t row = 0; row < op->columns; row += MK_ROWS_TOGETHER) {
+        const int32_t left = op->columns - row, rows = left < MK_ROWS_TOGETHER ? left : MK_ROWS_TOGETHER;
+        mk_matmul_sums(weights + row * depth, columns, depth, rows, left - rows, sums);
+        for (int32_t i = 0; i < MK_COLUMNS * rows; i += MK_COLUMNS) {
+            sums[i] += starts[0];
+            sums[i + 1] += starts[1];
+        }
+        mk_matmul_finish(sums, rows, &op->to_output, 0, output + row, second);
+    }
+}
+
 /* One product; `weights` is the second operand, [column][depth]. */
 static void multiply(const struct mk_batch_matmul *op, const int8_t *first, const int8_t *weights, int8_t *output,
                      uint32_t *columns, int8_t *row)
@@ -52,8 +70,7 @@ static void multiply(const struct mk_batch_matmul *op, const int8_t *first, cons
             if (op->zero_points[1])
                 starts[j] = op->zero_points[1] * (depth * op->zero_points[0] - sum_of(from, depth));
         }
-        mk_matmul_two_columns(weights, 0, columns, op->zero_points[1] ? starts : 0, depth, op->columns, count,
-                              &op->to_output, output);
+        multiply_rows(op, weights, columns, starts, count, output);
         output += count * op->columns;
     }
 }

@@ -41,20 +41,51 @@ MK_INLINE int32_t mk_dot(const int8_t *row, const int16_t *vector, int32_t count
     return sum;
 }
 
-/* Two rows, whose sums are added to. */
+/* Two rows, whose sums are added to. Eight elements at a time are written out: loads stand together because they pipeline
+   on a Cortex-M4, and a compiler interleaves them with what waits for them. */
 MK_INLINE void mk_two_dots(const int8_t *row, const int8_t *next, const int16_t *vector, int32_t count, int32_t *sum0,
                            int32_t *sum1)
 {
-    const uint32_t *x = (const uint32_t *)vector;
+#define MK_FOUR_OF_TWO_ROWS \
+    "ldr    %[w0], [%[row]], #4\n\t" \
+    "ldr    %[w1], [%[next]], #4\n\t" \
+    "ldr    %[odd], [%[x], #4]\n\t" \
+    "ldr    %[even], [%[x]], #8\n\t" \
+    "sxtb16 %[t], %[w0], ror #8\n\t" \
+    "sxtb16 %[u], %[w1], ror #8\n\t" \
+    "sxtb16 %[w0], %[w0]\n\t" \
+    "smlad  %[first], %[t], %[odd], %[first]\n\t" \
+    "sxtb16 %[w1], %[w1]\n\t" \
+    "smlad  %[second], %[u], %[odd], %[second]\n\t" \
+    "smlad  %[first], %[w0], %[even], %[first]\n\t" \
+    "smlad  %[second], %[w1], %[even], %[second]\n\t"
     int32_t first = *sum0, second = *sum1;
-    for (; count >= 4; count -= 4, row += 4, next += 4, x += 2) {
-        const uint32_t word0 = mk_word(row), word1 = mk_word(next), even = x[0], odd = x[1];
-        first = __smlad(mk_odd(word0), odd, __smlad(mk_even(word0), even, first));
-        second = __smlad(mk_odd(word1), odd, __smlad(mk_even(word1), even, second));
-    }
-    for (const int16_t *rest = (const int16_t *)x; count > 0; count--, rest++) {
-        first += *row++ * *rest;
-        second += *next++ * *rest;
+    uint32_t w0, w1, even, odd, t, u;
+
+    __asm__ volatile("subs   %[count], %[count], #8\n\t"
+                     "blt    2f\n\t"
+                     ".p2align 2\n"
+                     "1:\n\t"
+                     MK_FOUR_OF_TWO_ROWS
+                     MK_FOUR_OF_TWO_ROWS
+                     "subs   %[count], %[count], #8\n\t"
+                     "bge    1b\n"
+                     "2:\n\t"
+                     "adds   %[count], %[count], #4\n\t"
+                     "blt    3f\n\t"
+                     MK_FOUR_OF_TWO_ROWS
+                     "subs   %[count], %[count], #4\n\t"
+                     "3:\n\t"
+                     "adds   %[count], %[count], #4\n\t" /* 0 to 3 are left */
+                     : [row] "+r"(row), [next] "+r"(next), [x] "+r"(vector), [count] "+r"(count), [first] "+r"(first),
+                       [second] "+r"(second), [w0] "=&r"(w0), [w1] "=&r"(w1), [even] "=&r"(even), [odd] "=&r"(odd),
+                       [t] "=&r"(t), [u] "=&r"(u)
+                     :
+                     : "cc", "memory");
+#undef MK_FOUR_OF_TWO_ROWS
+    for (; count > 0; count--, vector++) {
+        first += *row++ * *vector;
+        second += *next++ * *vector;
     }
     *sum0 = first;
     *sum1 = second;

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "packed.h"
 
-/* Halves away from zero, as C's round(). */
-static int32_t rounded(float value)
-{
-    const int32_t whole = (int32_t)value;
-    const float rest = value - (float)whole;
-    return whole + (rest >= 0.5f) - (rest <= -0.5f);
-}
-
 MK_INLINE int32_t scaled_input(const struct mk_add *op, int32_t which, int32_t value)
 {
     value = mk_wrap_shift_left(value - op->zero_points[which], op->left_shift);
@@ -27,43 +19,61 @@ static void any_sum(const struct mk_add *op, int32_t sign, const int8_t *first, 
 
 #if MK_DSP && MK_ROUNDING != MK_ROUND_SINGLE
 
-/* Whether all that mk_divide_small and mk_upper_half see stays within int32: inputs are less than 2^28 then. */
-static int is_usual(const struct mk_add *op)
+/* What costs time here is registers: the general way keeps two dozen numbers. But one of the two scales is the larger
+   one, and is brought to twice itself: its factor is 1/2, exactly, so that input is only shifted. */
+static int is_exact(const struct mk_add *op, int32_t which)
 {
-    return op->left_shift <= 20 && op->shifts[0] <= 0 && op->shifts[1] <= 0 && op->output_shift <= 0;
+    return op->multipliers[which] == 1 << 30 && op->shifts[which] == 0;
 }
 
-/* What is the same for all elements of an input: bits to the left, one more than is said, and the zero point there. */
-struct input {
-    int32_t left, zero;
-    struct mk_small_factor by;
+/* Zero points are moved left as their inputs are; `right` is one less than the shift. */
+struct sum {
+    int32_t size, low, high;
+    int32_t exact_zero;                        /* of the exact input */
+    int32_t left, zero, multiplier, right;     /* of the other input */
+    int32_t last_multiplier, last_right, plus; /* of the output: as in struct mk_small */
 };
 
-static struct input input_of(const struct mk_add *op, int32_t which)
+/* Whether input `exact` is that one. Inputs are less than 2^28 when moved left, and doubled sums less than 2^30. */
+static int is_usual(const struct mk_add *op, int32_t exact)
 {
-    const struct mk_factor_q31 factor = {op->multipliers[which], op->shifts[which]};
-    const int32_t left = op->left_shift + 1;
-    return (struct input){left, op->zero_points[which] * (1 << left), mk_small_factor_of(factor)};
+    const int32_t other = 1 - exact;
+    return is_exact(op, exact) && (is_exact(op, other) || op->shifts[other] < 0) && op->left_shift == 20 &&
+           op->output_shift < 0;
 }
 
-MK_INLINE int32_t brought_to_sum(const struct input *in, int32_t value)
+static struct sum sum_of(const struct mk_add *op, int32_t exact)
 {
-    const int32_t fine = (int32_t)((uint32_t)value << in->left) - in->zero;
-    return mk_divide_small(mk_upper_half(fine, in->by.factor.multiplier), &in->by);
+    /* Where both are exact, one bit more to the left makes a division by two of none. */
+    const int32_t other = 1 - exact, both = is_exact(op, other), left = both ? 22 : 21;
+    return (struct sum){
+        .size = op->size,
+        .low = op->activation_min,
+        .high = op->activation_max,
+        .exact_zero = op->zero_points[exact] * (1 << 20),
+        .left = left,
+        .zero = op->zero_points[other] * (1 << left),
+        .multiplier = op->multipliers[other],
+        .right = both ? 0 : -op->shifts[other] - 1,
+        .last_multiplier = op->output_multiplier,
+        .last_right = -op->output_shift - 1,
+        .plus = 2 * op->output_zero_point + 1,
+    };
 }
 
-/* The same as any_sum, with everything that does not change kept in registers. */
-MK_INLINE void usual_sum(const struct mk_add *op, int32_t sign, const int8_t *first, const int8_t *second, int8_t *output)
+/* sign * exact + other_sign * other. Sums are kept doubled, as mk_upper_half takes them. */
+MK_INLINE void usual_sum(const struct sum by, int32_t sign, int32_t other_sign, const int8_t *exact, const int8_t *other,
+                         int8_t *output)
 {
-    const struct input one = input_of(op, 0), two = input_of(op, 1);
-    const struct mk_factor_q31 factor = {op->output_multiplier, op->output_shift};
-    const struct mk_small_factor last = mk_small_factor_of(factor);
-
-    for (int32_t i = 0; i < op->size; i++) {
-        const int32_t a = brought_to_sum(&one, first[i]), b = brought_to_sum(&two, second[i]);
-        const int32_t sum = sign > 0 ? a + b : a - b;
-        const int32_t value = mk_divide_small(mk_upper_half(2 * sum, last.factor.multiplier), &last);
-        output[i] = (int8_t)mk_clamp(value + op->output_zero_point, op->activation_min, op->activation_max);
+    for (const int8_t *const end = output + by.size; output < end;) {
+        const int32_t a = *exact++;
+        int32_t b = (int32_t)((uint32_t)*other++ << by.left) - by.zero;
+        b = mk_upper_half(b, by.multiplier);
+        b = (((b + (b >> 31)) >> by.right) + 1) & ~1;
+        const int32_t one = (int32_t)((uint32_t)a << 20) - by.exact_zero;
+        const int32_t sum = (sign > 0 ? one : -one) + (other_sign > 0 ? b : -b);
+        const int32_t value = mk_divide_and_add(mk_upper_half(sum, by.last_multiplier), by.last_right, by.plus);
+        *output++ = (int8_t)mk_clamp(value, by.low, by.high);
     }
 }
 
@@ -73,8 +83,12 @@ MK_INLINE void integer_sum(const struct mk_add *op, int32_t sign, const int8_t *
                            int8_t *output)
 {
 #if MK_DSP && MK_ROUNDING != MK_ROUND_SINGLE
-    if (is_usual(op)) {
-        usual_sum(op, sign, first, second, output);
+    if (is_usual(op, 0)) {
+        usual_sum(sum_of(op, 0), 1, sign, first, second, output);
+        return;
+    }
+    if (is_usual(op, 1)) {
+        usual_sum(sum_of(op, 1), sign, 1, second, first, output);
         return;
     }
 #endif
@@ -85,6 +99,16 @@ void mk_sub_s8(const struct mk_add *op, const int8_t *first, const int8_t *secon
 {
     integer_sum(op, -1, first, second, output);
 }
+
+#if MK_ROUNDING == MK_ROUND_FLOAT
+/* Halves away from zero, as C's round(). */
+static int32_t rounded(float value)
+{
+    const int32_t whole = (int32_t)value;
+    const float rest = value - (float)whole;
+    return whole + (rest >= 0.5f) - (rest <= -0.5f);
+}
+#endif
 
 void mk_add_s8(const struct mk_add *op, const int8_t *first, const int8_t *second, int8_t *output)
 {
@@ -101,43 +125,78 @@ void mk_add_s8(const struct mk_add *op, const int8_t *first, const int8_t *secon
 #endif
 }
 
-/* `value` is less than 2^16 in size; `small` is the factor where it is made of integers. */
-MK_INLINE int8_t finish_small(int32_t value, const struct mk_small_factor *small, const struct mk_output *to)
-{
+/* Products and differences are less than 2^16 in size. `kind` is a constant in each copy of the loops below. */
 #if MK_ROUNDING == MK_ROUND_FLOAT
-    (void)small;
-    return mk_finish(value, mk_factor_of(to, 0), to);
-#else
-    return (int8_t)mk_clamp(mk_scale_small(value, small) + to->zero_point, to->activation_min, to->activation_max);
-#endif
+struct last {
+    struct mk_factor factor;
+    struct mk_output to;
+    int32_t kind;
+};
+
+MK_INLINE struct last last_of(const struct mk_output *to)
+{
+    return (struct last){mk_factor_of(to, 0), *to, MK_GENERAL};
 }
 
-static struct mk_small_factor small_of(const struct mk_output *to)
+MK_INLINE int8_t finished(int32_t value, struct last last, int32_t kind)
 {
-#if MK_ROUNDING == MK_ROUND_FLOAT
-    (void)to;
-    return (struct mk_small_factor){0};
+    (void)kind;
+    return mk_finish(value, last.factor, &last.to);
+}
 #else
-    return mk_small_factor_of((struct mk_factor_q31){to->multipliers[0], to->shifts[0]});
+#define last mk_small
+
+MK_INLINE struct mk_small last_of(const struct mk_output *to)
+{
+    const struct mk_factor_q31 factor = {to->multipliers[0], to->shifts[0]};
+    return mk_small_of(factor, to->zero_point, to->activation_min, to->activation_max);
+}
+
+MK_INLINE int8_t finished(int32_t value, struct mk_small by, int32_t kind)
+{
+    return mk_finish_small(value, by, kind);
+}
 #endif
+
+MK_INLINE void products(const struct mk_mul *op, const int8_t *first, const int8_t *second, int8_t *output,
+                        struct last by, int32_t kind)
+{
+    const int32_t zero = op->zero_points[0], other_zero = op->zero_points[1];
+
+    for (const int8_t *const end = output + op->size; output < end;) {
+        const int32_t a = *first++, b = *second++;
+        *output++ = finished((a - zero) * (b - other_zero), by, kind);
+    }
 }
 
 void mk_mul_s8(const struct mk_mul *op, const int8_t *first, const int8_t *second, int8_t *output)
 {
-    const struct mk_small_factor factor = small_of(&op->to_output);
+    const struct last by = last_of(&op->to_output);
 
-    for (int32_t i = 0; i < op->size; i++) {
-        const int32_t product = (first[i] - op->zero_points[0]) * (second[i] - op->zero_points[1]);
-        output[i] = finish_small(product, &factor, &op->to_output);
-    }
+    if (by.kind == MK_DIVIDED)
+        products(op, first, second, output, by, MK_DIVIDED);
+    else
+        products(op, first, second, output, by, by.kind);
+}
+
+MK_INLINE void rescaled(const struct mk_requantize *op, const int8_t *input, int8_t *output, struct last by, int32_t kind)
+{
+    const int32_t zero = op->input_zero_point;
+
+    for (const int8_t *const end = output + op->size; output < end;)
+        *output++ = finished(*input++ - zero, by, kind);
 }
 
 void mk_requantize_s8(const struct mk_requantize *op, const int8_t *input, int8_t *output)
 {
-    const struct mk_small_factor factor = small_of(&op->to_output);
+    const struct last by = last_of(&op->to_output);
 
-    for (int32_t i = 0; i < op->size; i++)
-        output[i] = finish_small(input[i] - op->input_zero_point, &factor, &op->to_output);
+    if (by.kind == MK_DIVIDED)
+        rescaled(op, input, output, by, MK_DIVIDED);
+    else if (by.kind == MK_WHOLE)
+        rescaled(op, input, output, by, MK_WHOLE);
+    else
+        rescaled(op, input, output, by, by.kind);
 }
 
 void mk_maximum_s8(int32_t size, const int8_t *first, const int8_t *second, int8_t *output)
@@ -165,17 +224,27 @@ void mk_minimum_s8(int32_t size, const int8_t *first, const int8_t *second, int8
 /* Further than any int8 from every zero point. */
 #define FAR 1024.0f
 
+/* In units of 2^-16, which are fine enough to see a half, and cut towards zero, which leaves halves where they are. */
+#define FRACTION_BITS 16
+
 void mk_quantize_s8(const struct mk_quantize *op, const float *input, int8_t *output)
 {
-    for (int32_t i = 0; i < op->size; i++) {
-        float quotient = input[i] / op->scale;
+    const float scale = op->scale;
+    const int32_t zero_point = op->zero_point;
+
+    for (const int8_t *const end = output + op->size; output < end;) {
+        float quotient = *input++ / scale;
         quotient = quotient < -FAR ? -FAR : quotient > FAR ? FAR : quotient;
-        output[i] = (int8_t)mk_clamp(rounded(quotient) + op->zero_point, INT8_MIN, INT8_MAX);
+        const int32_t fine = (int32_t)(quotient * (float)(1 << FRACTION_BITS));
+        *output++ = mk_saturate(mk_divide_by_power_of_two(fine, FRACTION_BITS) + zero_point);
     }
 }
 
 void mk_dequantize_s8(const struct mk_quantize *op, const int8_t *input, float *output)
 {
-    for (int32_t i = 0; i < op->size; i++)
-        output[i] = op->scale * (float)(input[i] - op->zero_point);
+    const float scale = op->scale;
+    const int32_t zero_point = op->zero_point;
+
+    for (const float *const end = output + op->size; output < end;)
+        *output++ = scale * (float)(*input++ - zero_point);
 }

@@ -4,8 +4,8 @@
 #include "dot.h"
 #include "window.h"
 
-/* The logistic function at i / 24 in units of 2^-16, each value above the curve by half of what a straight line to the next
-   one lies below it: TensorFlow Lite's table, which kernels/logistic.py computes. */
+/* The logistic function at i / 24 in units of 2^-16, each value above the curve by half of what a straight line to the
+   next one lies below it: TensorFlow Lite's table, which kernels/logistic.py computes. */
 static const uint16_t sigmoid[256] = {
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149,
     40794, 41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369,

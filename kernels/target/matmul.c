@@ -99,8 +99,8 @@ static void one_row(const int8_t *row, const uint32_t *x, int32_t depth, int32_t
 /* Where the depth is no multiple of four a row's last word reaches
    into the rows behind it and meets zeros of the columns there. `behind` rows follow these; where they are too few to
    reach into, rows are taken one by one, to the byte. */
-void mk_matmul_sums(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
-                    int32_t behind, int32_t *sums)
+MK_INLINE void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
+                        int32_t behind, int32_t *sums)
 {
     const int32_t padded = mk_round_up_to_4(depth), reached = (padded - depth + depth - 1) / depth;
     const int32_t safe = rows + behind - reached, pairs = (safe < rows ? safe : rows) & ~1;
@@ -124,8 +124,8 @@ void mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t *col
         *to++ = (int16_t)(*from++ + (int16_t)offset);
 }
 
-void mk_matmul_sums(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
-                    int32_t behind, int32_t *sums)
+MK_INLINE void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
+                        int32_t behind, int32_t *sums)
 {
     const int16_t *const first = (const int16_t *)columns, *const second = first + mk_round_up_to_4(depth);
     (void)behind;
@@ -141,10 +141,9 @@ void mk_matmul_sums(const int8_t *weights, const int32_t *bias, const uint32_t *
 
 #endif
 
-/* Make outputs of the sums of some rows, `channel` being the first one's: those of column 1 `second` bytes behind those of
-   column 0. Apart from the products, so that neither has to keep the other's registers. */
-__attribute__((noinline)) static void finish_rows(const int32_t *restrict sums, int32_t rows, const struct mk_output *to,
-                                                  int32_t channel, int8_t *restrict output, int32_t second)
+/* Apart from the products, so that neither has to keep the other's registers. */
+__attribute__((noinline)) void mk_matmul_finish(const int32_t *restrict sums, int32_t rows, const struct mk_output *to,
+                                                int32_t channel, int8_t *restrict output, int32_t second)
 {
     const int32_t zero_point = to->zero_point, low = to->activation_min, high = to->activation_max;
     const int32_t *const end = sums + 2 * rows, step = to->per_channel;
@@ -167,19 +166,22 @@ __attribute__((noinline)) static void finish_rows(const int32_t *restrict sums, 
     }
 }
 
-#define ROWS_TOGETHER 16
+void mk_matmul_sums(const int8_t *weights, const uint32_t *columns, int32_t depth, int32_t rows, int32_t behind,
+                    int32_t *sums)
+{
+    sum_rows(weights, 0, columns, depth, rows, behind, sums);
+}
 
-void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, const int32_t *starts,
-                           int32_t depth, int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output)
+
+void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth,
+                           int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output)
 {
     const int32_t second = pixels > 1 ? rows : 0;
-    int32_t sums[2 * ROWS_TOGETHER];
+    int32_t sums[2 * MK_ROWS_TOGETHER];
 
-    for (int32_t row = 0; row < rows; row += ROWS_TOGETHER) {
-        const int32_t left = rows - row, count = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
-        mk_matmul_sums(weights + row * depth, bias ? bias + row : 0, columns, depth, count, left - count, sums);
-        for (int32_t i = 0; starts && i < count; i++)
-            sums[2 * i] += starts[0], sums[2 * i + 1] += starts[1];
-        finish_rows(sums, count, to, row, output + row, second);
+    for (int32_t row = 0; row < rows; row += MK_ROWS_TOGETHER) {
+        const int32_t left = rows - row, count = left < MK_ROWS_TOGETHER ? left : MK_ROWS_TOGETHER;
+        sum_rows(weights + row * depth, bias ? bias + row : 0, columns, depth, count, left - count, sums);
+        mk_matmul_finish(sums, count, to, row, output + row, second);
     }
 }

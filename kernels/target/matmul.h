@@ -33,12 +33,18 @@ void mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t *col
 
 /* Write the sums of some rows of weights times the two columns, row by row: column 0, column 1. `behind` more rows follow
    these in memory, which the last ones may read into. */
-void mk_matmul_sums(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
-                    int32_t behind, int32_t *sums);
+void mk_matmul_sums(const int8_t *weights, const uint32_t *columns, int32_t depth, int32_t rows, int32_t behind,
+                    int32_t *sums);
 
-/* Multiply all rows of weights with two columns, and write output[0..rows) of each of `pixels` (1 or 2). `starts`: what
-   the sums of each column begin with, beside the bias, or null. */
-void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, const int32_t *starts,
-                           int32_t depth, int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output);
+/* Make outputs of the sums of some rows, `channel` being the first one's: those of column 1 `second` bytes behind those of
+   column 0. */
+void mk_matmul_finish(const int32_t *restrict sums, int32_t rows, const struct mk_output *to, int32_t channel,
+                      int8_t *restrict output, int32_t second);
+
+#define MK_ROWS_TOGETHER 16 /* rows that are summed before they are finished */
+
+/* Multiply all rows of weights with two columns, and write output[0..rows) of each of `pixels` (1 or 2). */
+void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth,
+                           int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of one int8 element. Part of mcusim_kernels.h.
 
-   There are only 256 inputs, so those that take some arithmetic are a table, `table[input + 128]`, in the caller's memory:
-   a prepare function fills it once for a layer (it can as well be const, made on a computer), and mk_lookup_s8 is the
+   There are only 256 inputs, so those that take some arithmetic are a table, `table[input + 128]`, in the caller's
+   memory: mk_..._table fills it once for a layer (it can as well be const, made on a computer), and mk_lookup_s8 is the
    operator. Input and output may be the same. */
 #ifndef MCUSIM_ACTIVATIONS_H
 #define MCUSIM_ACTIVATIONS_H
@@ -26,8 +26,8 @@ struct mk_sigmoid {
     struct mk_factor_q31 factor;
 };
 
-void mk_logistic_prepare_s8(const struct mk_sigmoid *op, int8_t *table);
-void mk_tanh_prepare_s8(const struct mk_sigmoid *op, int8_t *table);
+void mk_logistic_table(const struct mk_sigmoid *op, int8_t *table);
+void mk_tanh_table(const struct mk_sigmoid *op, int8_t *table);
 
 /* x * relu6(x + 3) / 6. Factors have 16 bits, factor = multiplier * 2^(exponent - 15): `output` is input scale / 128 /
    output scale (exponent <= 0), `slope` is input scale / 128 / (3 / 32768). */
@@ -37,7 +37,7 @@ struct mk_hard_swish {
     int32_t slope_multiplier, slope_exponent;
 };
 
-void mk_hard_swish_prepare_s8(const struct mk_hard_swish *op, int8_t *table);
+void mk_hard_swish_table(const struct mk_hard_swish *op, int8_t *table);
 
 /* Rescaled, with another factor below zero: `below` is input scale * |alpha| / output scale. */
 struct mk_leaky_relu {
@@ -46,7 +46,7 @@ struct mk_leaky_relu {
     int32_t alpha_is_negative;
 };
 
-void mk_leaky_relu_prepare_s8(const struct mk_leaky_relu *op, int8_t *table);
+void mk_leaky_relu_table(const struct mk_leaky_relu *op, int8_t *table);
 
 /* Rescaled and cut: from `activation_min`, the output's zero point for RELU, to `activation_max`. */
 struct mk_relu {
@@ -55,7 +55,7 @@ struct mk_relu {
     int32_t activation_min, activation_max;
 };
 
-void mk_relu_prepare_s8(const struct mk_relu *op, int8_t *table);
+void mk_relu_table(const struct mk_relu *op, int8_t *table);
 
 /* Cut to [zero, six], which are 0 and 6 at the scale of input and output. Needs no table. */
 struct mk_relu6 {

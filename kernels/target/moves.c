@@ -1,35 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mcusim_kernels.h"
-#include "simd.h"
+#include "copy.h"
 
 #include <string.h>
-
-/* Runs are short, mostly, and their words need not be aligned: a call of memcpy would take longer. */
-static void copy(int8_t *to, const int8_t *from, int32_t count)
-{
-#if MK_DSP
-    for (; count >= 16; count -= 16, from += 16, to += 16) {
-        const uint32_t a = mk_word(from), b = mk_word(from + 4), c = mk_word(from + 8), d = mk_word(from + 12);
-        mk_put_word(to, a), mk_put_word(to + 4, b), mk_put_word(to + 8, c), mk_put_word(to + 12, d);
-    }
-    for (; count >= 4; count -= 4, from += 4, to += 4)
-        mk_put_word(to, mk_word(from));
-    for (; count > 0; count--)
-        *to++ = *from++;
-#else
-    memcpy(to, from, (size_t)count);
-#endif
-}
 
 /* Copy `count` elements that are some steps apart. */
 static void copy_apart(int8_t *to, int32_t to_step, const int8_t *from, int32_t from_step, int32_t count)
 {
-    for (; count >= 4; count -= 4, from += 4 * from_step, to += 4 * to_step) {
-        const int8_t a = from[0], b = from[from_step], c = from[2 * from_step], d = from[3 * from_step];
+    for (; count >= 4; count -= 4, to += 4 * to_step) {
+        const int8_t *const next = from + from_step, *const third = next + from_step, *const last = third + from_step;
+        const int8_t a = *from, b = *next, c = *third, d = *last;
+        from = last + from_step;
         to[0] = a, to[to_step] = b, to[2 * to_step] = c, to[3 * to_step] = d;
     }
     for (; count > 0; count--, from += from_step, to += to_step)
         *to = *from;
+}
+
+/* The same where they come to lie side by side. */
+static void copy_together(int8_t *to, const int8_t *from, int32_t from_step, int32_t count)
+{
+#if MK_DSP
+    for (; count >= 4; count -= 4, to += 4) {
+        const int8_t *const next = from + from_step, *const third = next + from_step, *const last = third + from_step;
+        const uint32_t a = (uint8_t)*from, b = (uint8_t)*next, c = (uint8_t)*third, d = (uint8_t)*last;
+        from = last + from_step;
+        mk_put_word(to, a | b << 8 | c << 16 | d << 24);
+    }
+#endif
+    copy_apart(to, 1, from, from_step, count);
 }
 
 void mk_copy_s8(const struct mk_copy *op, const int8_t *input, int8_t *output)
@@ -45,7 +43,9 @@ void mk_copy_s8(const struct mk_copy *op, const int8_t *input, int8_t *output)
     output += op->output_start;
     do {
         if (from_step == 1 && to_step == 1)
-            copy(output, input, length);
+            mk_copy_bytes(output, input, length);
+        else if (to_step == 1)
+            copy_together(output, input, from_step, length);
         else
             copy_apart(output, to_step, input, from_step, length);
         for (axis = last - 1; axis >= 0; axis--) {
@@ -161,22 +161,45 @@ struct mk_copy mk_broadcast_of(int32_t axes, const int32_t *from, const int32_t 
 
 void mk_reshape_s8(int32_t size, const int8_t *input, int8_t *output)
 {
-    if (output != input)
+    if (output < input || output >= input + size)
+        mk_copy_bytes(output, input, size);
+    else if (output != input)
         memmove(output, input, (size_t)size);
+}
+
+/* Copy `rows` runs of `size` elements, which are some steps apart. */
+static void copy_runs(int8_t *to, int32_t to_step, const int8_t *from, int32_t from_step, int32_t size, int32_t rows)
+{
+    if (size < 32)
+        for (; rows > 0; rows--, to += to_step, from += from_step)
+            mk_copy_short(to, from, size);
+    else
+        for (; rows > 0; rows--, to += to_step, from += from_step)
+            mk_copy_bytes(to, from, size);
+}
+
+static int32_t size_of_all(const struct mk_parts *op)
+{
+    int32_t whole = 0;
+    for (int32_t i = 0; i < op->count; i++)
+        whole += op->sizes[i];
+    return whole;
 }
 
 void mk_concatenation_s8(const struct mk_parts *op, const int8_t *const *inputs, int8_t *output)
 {
-    for (int32_t outer = 0; outer < op->outer; outer++)
-        for (int32_t i = 0; i < op->count; output += op->sizes[i++])
-            copy(output, inputs[i] + outer * op->sizes[i], op->sizes[i]);
+    const int32_t whole = size_of_all(op);
+
+    for (int32_t i = 0; i < op->count; output += op->sizes[i++])
+        copy_runs(output, whole, inputs[i], op->sizes[i], op->sizes[i], op->outer);
 }
 
 void mk_split_s8(const struct mk_parts *op, const int8_t *input, int8_t *const *outputs)
 {
-    for (int32_t outer = 0; outer < op->outer; outer++)
-        for (int32_t i = 0; i < op->count; input += op->sizes[i++])
-            copy(outputs[i] + outer * op->sizes[i], input, op->sizes[i]);
+    const int32_t whole = size_of_all(op);
+
+    for (int32_t i = 0; i < op->count; input += op->sizes[i++])
+        copy_runs(outputs[i], op->sizes[i], input, whole, op->sizes[i], op->outer);
 }
 
 void mk_gather_s8(const struct mk_gather *op, const int8_t *input, const int32_t *indices, int8_t *output)
@@ -184,45 +207,50 @@ void mk_gather_s8(const struct mk_gather *op, const int8_t *input, const int32_t
     for (int32_t batch = 0; batch < op->batches; batch++, indices += op->indices)
         for (int32_t outer = 0; outer < op->outer; outer++, input += op->length * op->inner)
             for (int32_t i = 0; i < op->indices; i++, output += op->inner)
-                copy(output, input + indices[i] * op->inner, op->inner);
+                mk_copy_bytes(output, input + indices[i] * op->inner, op->inner);
 }
 
 void mk_embedding_lookup_s8(const struct mk_embedding *op, const int32_t *indices, const int8_t *table, int8_t *output)
 {
     for (int32_t i = 0; i < op->count; i++, output += op->row_size)
-        copy(output, table + indices[i] * op->row_size, op->row_size);
+        mk_copy_bytes(output, table + indices[i] * op->row_size, op->row_size);
+}
+
+/* `flip`: 0 for the largest, -1 for the smallest, whose bits are turned over. */
+static int32_t place_of_largest(const int8_t *from, int32_t length, int32_t step, int32_t flip)
+{
+    int32_t best = *from ^ flip, place = 0;
+
+    for (int32_t i = 1; i < length; i++) {
+        from += step;
+        const int32_t value = *from ^ flip;
+        if (value > best) {
+            best = value;
+            place = i;
+        }
+    }
+    return place;
 }
 
 void mk_argmax_s8(const struct mk_argmax *op, const int8_t *input, int32_t *output)
 {
-    const int32_t sign = op->smallest ? -1 : 1;
-
     for (int32_t outer = 0; outer < op->outer; outer++, input += op->length * op->inner)
-        for (int32_t inner = 0; inner < op->inner; inner++) {
-            const int8_t *from = input + inner;
-            int32_t best = sign * *from, place = 0;
-            for (int32_t i = 1; i < op->length; i++) {
-                from += op->inner;
-                if (sign * *from > best) {
-                    best = sign * *from;
-                    place = i;
-                }
-            }
-            *output++ = place;
-        }
+        for (int32_t inner = 0; inner < op->inner; inner++)
+            *output++ = place_of_largest(input + inner, op->length, op->inner, op->smallest ? -1 : 0);
 }
+
 void mk_pad_s8(const struct mk_pad *op, const int8_t *input, int8_t *output)
 {
     const int32_t channels = op->input.channels, row = op->input.width * channels;
     const int32_t left = op->left * channels, right = op->right * channels, whole = left + row + right;
+    const int8_t value = op->value;
 
-    memset(output, op->value, (size_t)(op->top * whole));
+    mk_fill_bytes(output, value, op->top * whole);
     output += op->top * whole;
-    for (int32_t y = 0; y < op->input.height; y++, input += row) {
-        memset(output, op->value, (size_t)left);
-        memcpy(output + left, input, (size_t)row);
-        memset(output + left + row, op->value, (size_t)right);
-        output += whole;
+    for (int32_t y = op->input.height; y > 0; y--, input += row, output += whole) {
+        mk_fill_bytes(output, value, left);
+        mk_copy_bytes(output + left, input, row);
+        mk_fill_bytes(output + left + row, value, right);
     }
-    memset(output, op->value, (size_t)(op->bottom * whole));
+    mk_fill_bytes(output, value, op->bottom * whole);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators on single elements share: factors of small numbers, and four bytes at a time. */
+/* What operators on single elements share: the last step for small numbers, and four bytes at a time. */
 #ifndef MK_PACKED_H
 #define MK_PACKED_H
 
@@ -7,22 +7,35 @@
 #include "simd.h"
 #include "window.h"
 
-/* A factor for numbers of at most 2^16 in size, made once for all of them: moved left by one bit more, their product's
-   upper half is what mk_high_product takes five instructions for. Where the shift leaves no room, or products are rounded
-   once, the number goes the general way. */
-struct mk_small_factor {
-    struct mk_factor_q31 factor;
-    int32_t left, right, half, tie; /* tie: -1 where negative halves have to be moved away from zero */
-    int32_t fits;
+/* How a number of at most 2^16 in size becomes an output. Moved left by one bit more, the upper half of its product is
+   what mk_high_product takes five instructions for; and the zero point is added together with half a unit. */
+enum mk_kind {
+    MK_GENERAL, /* as mk_scale does: rounded once, or a shift without room */
+    MK_DIVIDED, /* a negative shift: a division by a power of two follows */
+    MK_WHOLE,   /* none follows */
 };
 
-MK_INLINE struct mk_small_factor mk_small_factor_of(struct mk_factor_q31 factor)
+struct mk_small {
+    int32_t kind, multiplier, shift;
+    int32_t left;  /* of the number, one more than the shift */
+    int32_t right; /* of the product, one less than the shift */
+    int32_t plus;  /* the zero point, in MK_DIVIDED doubled and one more */
+    int32_t low, high;
+};
+
+MK_INLINE struct mk_small mk_small_of(struct mk_factor_q31 factor, int32_t zero_point, int32_t low, int32_t high)
 {
-    const int32_t right = factor.shift < 0 ? -factor.shift : 0, left = factor.shift > 0 ? factor.shift : 0;
-    const int32_t half = right ? 1 << (right - 1) : 0;
-    /* 2^16 << 14 is within int32, and so is a product of 2^30 plus half of 2^30. */
-    const int32_t fits = MK_DSP && MK_ROUNDING != MK_ROUND_SINGLE && left <= 13 && right <= 30;
-    return (struct mk_small_factor){factor, left + 1, right, half, right ? -1 : 0, fits};
+    struct mk_small small = {MK_GENERAL, factor.multiplier, factor.shift, 1, 0, zero_point, low, high};
+    if (!MK_DSP || MK_ROUNDING == MK_ROUND_SINGLE || factor.shift > 13) /* 2^16 << 14 is within int32 */
+        return small;
+    small.kind = factor.shift < 0 ? MK_DIVIDED : MK_WHOLE;
+    if (factor.shift < 0) {
+        small.right = -factor.shift - 1;
+        small.plus = 2 * zero_point + 1;
+    } else {
+        small.left = factor.shift + 1;
+    }
+    return small;
 }
 
 #if MK_DSP
@@ -34,20 +47,26 @@ MK_INLINE int32_t mk_upper_half(int32_t a, int32_t b)
     return result;
 }
 
-/* round(value / 2^right), halves away from zero, of a value that stays within int32 plus `half`. */
-MK_INLINE int32_t mk_divide_small(int32_t value, const struct mk_small_factor *by)
+/* (round(value / 2^(right + 1)) * 2 + plus - 1) / 2: halves away from zero, and something added. */
+MK_INLINE int32_t mk_divide_and_add(int32_t value, int32_t right, int32_t plus)
 {
-    return (value + by->half + (value >> 31 & by->tie)) >> by->right;
+    return (((value + (value >> 31)) >> right) + plus) >> 1;
 }
 #endif
 
-MK_INLINE int32_t mk_scale_small(int32_t value, const struct mk_small_factor *by)
+/* `kind` is the factor's; a loop that is compiled for each of them keeps fewer numbers. */
+MK_INLINE int8_t mk_finish_small(int32_t value, struct mk_small by, int32_t kind)
 {
 #if MK_DSP
-    if (by->fits)
-        return mk_divide_small(mk_upper_half(value << by->left, by->factor.multiplier), by);
+    if (kind == MK_DIVIDED)
+        value = mk_divide_and_add(mk_upper_half(2 * value, by.multiplier), by.right, by.plus);
+    else if (kind == MK_WHOLE)
+        value = mk_upper_half(value << by.left, by.multiplier) + by.plus;
+    else
 #endif
-    return mk_scale(value, by->factor.multiplier, by->factor.shift);
+        value = mk_scale(value, by.multiplier, by.shift) + by.plus;
+    (void)kind;
+    return (int8_t)mk_clamp(value, by.low, by.high);
 }
 
 #if MK_DSP

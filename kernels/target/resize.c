@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where rows and columns of the output come from is the same for all of a column or row: computed once, into scratch
    memory for columns. */
-#include "arithmetic.h"
+#include "copy.h"
 #include "window.h"
 
 /* How far apart the input's positions of two outputs are, as a quotient. */
@@ -46,14 +46,8 @@ void mk_resize_nearest_s8(const struct mk_resize *op, const int8_t *input, int8_
     for (int32_t y = 0; y < op->output.height; y++) {
         const int8_t *const from = input + nearest(op, down, y, op->input.height) * row;
         for (int32_t x = 0; x < op->output.width; x++) {
-            const int8_t *const pixel = from + columns[x];
-            int32_t i = 0;
-#if MK_DSP
-            for (; i + 4 <= channels; i += 4, output += 4)
-                mk_put_word(output, mk_word(pixel + i));
-#endif
-            for (; i < channels; i++)
-                *output++ = pixel[i];
+            mk_copy_short(output, from + columns[x], channels);
+            output += channels;
         }
     }
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "copy.h"
 #include "dot.h"
 
 /* The features as int16. */
@@ -52,13 +53,8 @@ static int32_t over_time_s16(const int16_t *weights, const int16_t *state, int32
 /* What follows is the same for both widths; it is compiled for each. */
 MK_INLINE void shift_out_oldest(void *state, int32_t count, int32_t wide)
 {
-    int8_t *const narrow_state = state;
-    int16_t *const wide_state = state;
-    for (int32_t i = 0; i + 1 < count; i++)
-        if (wide)
-            wide_state[i] = wide_state[i + 1];
-        else
-            narrow_state[i] = narrow_state[i + 1];
+    const int32_t bytes = wide ? 2 : 1;
+    mk_copy_bytes(state, (int8_t *)state + bytes, (count - 1) * bytes);
 }
 
 /* The newest memory: saturated, and then moved by the zero point, which wraps (TensorFlow Lite). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each pixel of the input is multiplied with all weights of an output channel, [kernel y][kernel x] rows that lie one
-   behind the other, and the products are added where they fall. Sums stand in a ring of as many output rows as a row of the
-   input reaches: those above are complete. The ring is as wide as everything that is added, also beside the output. */
+   behind the other, and the products are added where they fall. Sums stand in a ring of as many output rows as a row of
+   the input reaches: those above are complete. The ring is as wide as everything that is added, also beside the
+   output. */
 #include "matmul.h"
 #include "window.h"
 
@@ -66,7 +67,7 @@ static void add_row(const struct mk_conv2d *op, const int8_t *input, int32_t y, 
         for (int32_t channel = 0; channel < outputs; channel += CHANNELS_TOGETHER) {
             const int32_t count = mk_smaller(outputs - channel, CHANNELS_TOGETHER);
             const int32_t behind = (outputs - channel - count) * window;
-            mk_matmul_sums(op->weights + channel * window * depth, 0, work->columns, depth, count * window, behind,
+            mk_matmul_sums(op->weights + channel * window * depth, work->columns, depth, count * window, behind,
                            work->products);
             for (int32_t i = 0; i < count; i++)
                 add_products(op, work->products + i * MK_COLUMNS * window, pixels, work->ring, y, x, channel + i);
