@@ -121,11 +121,11 @@ OPERATORS = (
     ("squeeze", "any", "", ""),
     ("expand_dims", "any", "", ""),
     ("transpose", "any", "", ""),
-    ("gather", "any", "", ""),
-    ("embedding_lookup", "any", "", ""),
-    ("argmax", "int16, int32", "", ""),
+    ("gather", "any; tflite-micro int8 only", "", ""),
+    ("embedding_lookup", "any; tflite-micro int8 only", "", ""),
+    ("argmax", "int16, int32; oracles int8 only", "", ""),
     ("resize_nearest_neighbor", "int16", "", ""),
-    ("resize_bilinear", "int16", "", ""),
+    ("resize_bilinear", "int16; tflite-micro int8 only", "", ""),
 )
 
 

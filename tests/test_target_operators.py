@@ -34,6 +34,7 @@ from mcusim.kernels.log_softmax import log_softmax
 from mcusim.kernels.logistic import logistic
 from mcusim.kernels.maximum import maximum
 from mcusim.kernels.minimum import minimum
+from mcusim.kernels.mul import mul
 from mcusim.kernels.prelu import prelu
 from mcusim.kernels.quantization import quantize_multiplier
 from mcusim.kernels.quantize import quantize
@@ -160,6 +161,28 @@ def test_sum(seed: int, build: str) -> None:
     expected = sum_over(
         image, (0, 1), multiplier=factor[0], shift=factor[1], input_zero_point=zero_points[0],
         output_zero_point=zero_points[1], rounding=ROUNDING[build],
+    )  # fmt: skip
+    assert np.array_equal(output, expected)
+
+
+@EXAMPLES
+@given(SEEDS)
+def test_mul_and_rescale_with_a_float_scale(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, second, output = int8(rng, 21), int8(rng, 21), np.zeros(21, np.int8)
+    points, stage = [point(rng), point(rng)], Stage(rng, "float", 1, 100)
+    scale, given = float(stage.members["scales"][0]), dict(stage.arguments)
+    given.pop("scales")
+    op: dict[str, Any] = {"size": 21, "zero_points": points, "to_output": stage.members}
+    kernels("float").call("mk_mul_s8", op, first, second, output)
+    zeros = {"input1_zero_point": points[0], "input2_zero_point": points[1]}
+    assert np.array_equal(output, mul(first, second, scale=scale, **zeros, **given))
+
+    op = {"size": 21, "input_zero_point": points[0], "to_output": stage.members}
+    kernels("float").call("mk_requantize_s8", op, first, output)
+    expected = requantize_float_scale(
+        first.astype(np.int32) - points[0], scale, given["output_zero_point"], minimum=given["activation_min"],
+        maximum=given["activation_max"],
     )  # fmt: skip
     assert np.array_equal(output, expected)
 
