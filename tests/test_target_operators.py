@@ -41,6 +41,7 @@ from mcusim.kernels.quantize import quantize
 from mcusim.kernels.relu import relu
 from mcusim.kernels.relu6 import relu6
 from mcusim.kernels.requantize import requantize_float_scale
+from mcusim.kernels.rescale import rescale
 from mcusim.kernels.scaling import leaky_relu_scaling, prelu_scaling, rescaling, sub_scaling, svdf_scaling
 from mcusim.kernels.softmax import difference_scaling, input_radius, softmax
 from mcusim.kernels.sub import sub
@@ -163,6 +164,22 @@ def test_sum(seed: int, build: str) -> None:
         output_zero_point=zero_points[1], rounding=ROUNDING[build],
     )  # fmt: skip
     assert np.array_equal(output, expected)
+
+
+@pytest.mark.parametrize("multiplier", [1 << 30, (1 << 31) - 1])
+def test_shifts_at_which_requantisation_changes(multiplier: int) -> None:
+    """What is requantised in one instruction where a shift leaves room, in others in several."""
+    output, products = np.zeros(256, np.int8), np.zeros(256, np.int8)
+    for shift in (-31, -30, -16, -9, -8, -1, 0, 1, 12, 13, 14, 15, 30):
+        stage = factor_stage((multiplier, shift), -7)
+        op: dict[str, Any] = {"size": 256, "input_zero_point": 127, "to_output": stage}
+        kernels("dsp").call("mk_requantize_s8", op, ALL_INT8, output)
+        factor = {"multiplier": multiplier, "shift": shift, "output_zero_point": -7}
+        assert np.array_equal(output, rescale(ALL_INT8, input_zero_point=127, **factor)), shift
+        op = {"size": 256, "zero_points": [127, -128], "to_output": stage}
+        kernels("dsp").call("mk_mul_s8", op, ALL_INT8, ALL_INT8, products)
+        expected = mul(ALL_INT8, ALL_INT8, input1_zero_point=127, input2_zero_point=-128, **factor)
+        assert np.array_equal(products, expected), shift
 
 
 @EXAMPLES

@@ -47,7 +47,7 @@ MK_INLINE int32_t mk_upper_half(int32_t a, int32_t b)
     return result;
 }
 
-/* (round(value / 2^(right + 1)) * 2 + plus - 1) / 2: halves away from zero, and something added. */
+/* round(value / 2^(right + 1)), halves away from zero, and added to it (plus - 1) / 2. */
 MK_INLINE int32_t mk_divide_and_add(int32_t value, int32_t right, int32_t plus)
 {
     return (((value + (value >> 31)) >> right) + plus) >> 1;
