@@ -1,45 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The int8 kernels on shapes of MobileNet, each a layer of mcusim's profile: cycles per multiply-accumulate. */
+/* The int8 kernels, each a layer of mcusim's profile: convolutions on shapes of MobileNet, then every other operator. */
+#include "data.h"
 #include "mcusim.h"
-#include "mcusim_kernels.h"
 #include "print.h"
 
 #include <stdint.h>
 
-#define MAX_CHANNELS 512
-
-static int8_t input[40 * 40 * 24], output[40 * 40 * 24], weights[256 * 256];
-static int32_t bias[MAX_CHANNELS], multipliers[MAX_CHANNELS], shifts[MAX_CHANNELS];
+int8_t input[40 * 40 * 24], output[40 * 40 * 24], weights[256 * 256];
+int32_t bias[MAX_CHANNELS];
+static int32_t multipliers[MAX_CHANNELS], shifts[MAX_CHANNELS];
 static float scales[MAX_CHANNELS];
-static uint32_t scratch[4096];
+uint32_t scratch[4096];
 
 static uint32_t random_state = 1;
 
-static uint32_t next_random(void)
+uint32_t next_random(void)
 {
     random_state = random_state * 1664525u + 1013904223u;
     return random_state >> 8;
 }
 
-static void fill(int8_t *data, int32_t count)
+void fill(int8_t *data, int32_t count)
 {
     for (int32_t i = 0; i < count; i++)
         data[i] = (int8_t)next_random();
 }
 
-static uint32_t digest(const int8_t *data, int32_t count)
+static uint32_t digest(const uint8_t *data, int32_t count)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (int32_t i = 0; i < count; i++)
-        hash = (hash ^ (uint8_t)data[i]) * 16777619u;
+        hash = (hash ^ data[i]) * 16777619u;
     return hash;
 }
 
-static const struct mk_output per_channel = {
+void report(const char *name, int32_t count, const char *unit, const void *data, int32_t bytes)
+{
+    print(name);
+    print(": ");
+    print_unsigned((uint32_t)count);
+    print(" ");
+    print(unit);
+    print(", ");
+    print_hex(digest(data, bytes));
+    print("\n");
+}
+
+const struct mk_output per_channel = {
     .multipliers = multipliers,
     .shifts = shifts,
     .scales = scales,
     .per_channel = 1,
+    .zero_point = -3,
+    .activation_min = -128,
+    .activation_max = 127,
+};
+
+const struct mk_output per_tensor = {
+    .multipliers = multipliers,
+    .shifts = shifts,
+    .scales = scales,
     .zero_point = -3,
     .activation_min = -128,
     .activation_max = 127,
@@ -96,12 +116,7 @@ static void convolve(const struct convolution *shape)
         else
             mk_conv2d_s8(&op, input, output, scratch);
     }
-    print(shape->name);
-    print(": ");
-    print_unsigned((uint32_t)(size * size * shape->outputs * depth));
-    print(" MACs, ");
-    print_hex(digest(output, size * size * shape->outputs));
-    print("\n");
+    report(shape->name, size * size * shape->outputs * depth, "MACs", output, size * size * shape->outputs);
 }
 
 int main(void)
@@ -114,5 +129,6 @@ int main(void)
     }
     for (uint32_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++)
         convolve(&convolutions[i]);
+    run_operators();
     return 0;
 }

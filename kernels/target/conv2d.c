@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "copy.h"
 #include "matmul.h"
 
 #include <string.h>
@@ -22,15 +23,6 @@ int32_t mk_conv2d_scratch_bytes(const struct mk_conv2d *op)
     return mk_columns_bytes(depth) + (is_pointwise(op) ? 0 : mk_round_up_to_4(depth));
 }
 
-/* Short runs, mostly: a call of memcpy would take longer. */
-static void copy(int8_t *to, const int8_t *from, int32_t count)
-{
-    for (; count >= 4; count -= 4, from += 4, to += 4)
-        mk_put_word(to, mk_word(from));
-    for (; count > 0; count--)
-        *to++ = *from++;
-}
-
 /* Copy the patch of input under an output pixel; outside of the input is its zero point. */
 static void gather(const struct mk_conv2d *op, const int8_t *input, int32_t top, int32_t left, int8_t *patch)
 {
@@ -44,7 +36,7 @@ static void gather(const struct mk_conv2d *op, const int8_t *input, int32_t top,
         }
         const int8_t *const from = input + row * op->input.width * channels;
         if (op->dilation_width == 1 && left >= 0 && left + op->kernel_width <= op->input.width) {
-            copy(patch, from + left * channels, row_bytes);
+            mk_copy_short(patch, from + left * channels, row_bytes);
             continue;
         }
         for (int32_t x = 0; x < op->kernel_width; x++) {
@@ -52,7 +44,7 @@ static void gather(const struct mk_conv2d *op, const int8_t *input, int32_t top,
             if (column < 0 || column >= op->input.width)
                 memset(patch + x * channels, op->input_zero_point, (size_t)channels);
             else
-                copy(patch + x * channels, from + column * channels, channels);
+                mk_copy_short(patch + x * channels, from + column * channels, channels);
         }
     }
 }
@@ -72,7 +64,7 @@ void mk_conv2d_s8(const struct mk_conv2d *op, const int8_t *input, int8_t *outpu
             from = input + (top * op->input.width + left) * channels;
         else
             gather(op, input, top, left, patch);
-        mk_expand(from, depth, offset, columns + 2 * waiting);
+        mk_expand(from, depth, offset, mk_column(columns, depth, waiting));
         waiting++;
         if (waiting == MK_COLUMNS || pixel + 1 == pixels) {
             mk_matmul_two_columns(op->weights, op->bias, columns, depth, rows, waiting, &op->to_output, output);

@@ -3,7 +3,7 @@
 
 #if MK_DSP
 
-uint32_t *mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t *column)
+void mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t *column)
 {
     for (; count >= 4; count -= 4) {
         const uint32_t word = mk_word(from);
@@ -19,9 +19,7 @@ uint32_t *mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t
             last[i] = (uint16_t)(from[i] + plus);
         column[0] = last[0] | (uint32_t)last[2] << 16;
         column[1] = last[1] | (uint32_t)last[3] << 16;
-        column += 2 * MK_COLUMNS;
     }
-    return column;
 }
 
 /* Up to four weights as a word, zeros behind them: nothing is read beyond the row. */
@@ -98,11 +96,11 @@ static void one_row(const int8_t *row, const uint32_t *x, int32_t depth, int32_t
     }
 }
 
-/* The sums of some rows and two columns, row by row. Where the depth is no multiple of four a row's last word reaches
+/* Where the depth is no multiple of four a row's last word reaches
    into the rows behind it and meets zeros of the columns there. `behind` rows follow these; where they are too few to
    reach into, rows are taken one by one, to the byte. */
-static void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
-                     int32_t behind, int32_t *sums)
+MK_INLINE void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
+                        int32_t behind, int32_t *sums)
 {
     const int32_t padded = mk_round_up_to_4(depth), reached = (padded - depth + depth - 1) / depth;
     const int32_t safe = rows + behind - reached, pairs = (safe < rows ? safe : rows) & ~1;
@@ -116,10 +114,36 @@ static void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t 
     }
 }
 
-/* Make outputs of the sums of some rows, `channel` being the first one's: those of column 1 `second` bytes behind those of
-   column 0. Apart from the products, so that neither has to keep the other's registers. */
-__attribute__((noinline)) static void finish_rows(const int32_t *restrict sums, int32_t rows, const struct mk_output *to,
-                                                  int32_t channel, int8_t *restrict output, int32_t second)
+#else
+
+void mk_expand(const int8_t *from, int32_t count, uint32_t offset, uint32_t *column)
+{
+    int16_t *to = (int16_t *)column;
+
+    for (; count > 0; count--)
+        *to++ = (int16_t)(*from++ + (int16_t)offset);
+}
+
+MK_INLINE void sum_rows(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth, int32_t rows,
+                        int32_t behind, int32_t *sums)
+{
+    const int16_t *const first = (const int16_t *)columns, *const second = first + mk_round_up_to_4(depth);
+    (void)behind;
+
+    for (int32_t row = 0; row < rows; row++, sums += 2) {
+        sums[0] = sums[1] = mk_bias_of(bias, row);
+        for (int32_t i = 0; i < depth; i++, weights++) {
+            sums[0] += *weights * first[i];
+            sums[1] += *weights * second[i];
+        }
+    }
+}
+
+#endif
+
+/* Apart from the products, so that neither has to keep the other's registers. */
+__attribute__((noinline)) void mk_matmul_finish(const int32_t *restrict sums, int32_t rows, const struct mk_output *to,
+                                                int32_t channel, int8_t *restrict output, int32_t second)
 {
     const int32_t zero_point = to->zero_point, low = to->activation_min, high = to->activation_max;
     const int32_t *const end = sums + 2 * rows, step = to->per_channel;
@@ -142,19 +166,22 @@ __attribute__((noinline)) static void finish_rows(const int32_t *restrict sums, 
     }
 }
 
-#define ROWS_TOGETHER 16
+void mk_matmul_sums(const int8_t *weights, const uint32_t *columns, int32_t depth, int32_t rows, int32_t behind,
+                    int32_t *sums)
+{
+    sum_rows(weights, 0, columns, depth, rows, behind, sums);
+}
+
 
 void mk_matmul_two_columns(const int8_t *weights, const int32_t *bias, const uint32_t *columns, int32_t depth,
                            int32_t rows, int32_t pixels, const struct mk_output *to, int8_t *output)
 {
     const int32_t second = pixels > 1 ? rows : 0;
-    int32_t sums[2 * ROWS_TOGETHER];
+    int32_t sums[2 * MK_ROWS_TOGETHER];
 
-    for (int32_t row = 0; row < rows; row += ROWS_TOGETHER) {
-        const int32_t left = rows - row, count = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
+    for (int32_t row = 0; row < rows; row += MK_ROWS_TOGETHER) {
+        const int32_t left = rows - row, count = left < MK_ROWS_TOGETHER ? left : MK_ROWS_TOGETHER;
         sum_rows(weights + row * depth, bias ? bias + row : 0, columns, depth, count, left - count, sums);
-        finish_rows(sums, count, to, row, output + row, second);
+        mk_matmul_finish(sums, count, to, row, output + row, second);
     }
 }
-
-#endif

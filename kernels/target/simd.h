@@ -46,13 +46,14 @@ static inline __attribute__((always_inline)) uint32_t mk_odd_plus(uint32_t offse
     __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(pair) : "r"(offset), "r"(word));
     return pair;
 }
+#else
+#define MK_DSP 0
+#endif
 
+/* A number of 16 bits, twice. */
 static inline __attribute__((always_inline)) uint32_t mk_both(int32_t value)
 {
     return (uint32_t)(value & 0xFFFF) | (uint32_t)value << 16;
 }
-#else
-#define MK_DSP 0
-#endif
 
 #endif

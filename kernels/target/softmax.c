@@ -1,119 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Softmax in integers: outputs are probabilities in steps of 1/256, less 128. Qm.n is an int32 with
-   m integer bits and n fraction bits. The order of every rounding is the one that TensorFlow Lite and
-   gemmlowp define, so the result is theirs bit for bit. */
-#include "arithmetic.h"
+/* Softmax and its logarithm in integers: the order of every rounding is the one that TensorFlow Lite defines. */
+#include "fixed_point.h"
 
-#define ONE_Q0_31 INT32_MAX
-#define ONE_Q2_29 (1 << 29)
+#define DIFFERENCE_INTEGER_BITS 5
 #define SUM_INTEGER_BITS 12
 
-/* The one product that does not fit saturates. */
-static int32_t multiply(int32_t a, int32_t b)
+static int32_t largest_of(const int8_t *input, int32_t depth)
 {
-    return a == INT32_MIN && b == INT32_MIN ? INT32_MAX : mk_high_product(a, b);
-}
-
-static int32_t divide(int32_t value, int32_t exponent)
-{
-    return exponent ? mk_divide_by_power_of_two(value, exponent) : value;
-}
-
-/* x * 2^exponent, saturated. */
-static int32_t saturating_shift_left(int32_t x, int32_t exponent)
-{
-    int32_t limit = INT32_MAX >> exponent;
-    return x > limit ? INT32_MAX : x < -limit - 1 ? INT32_MIN : (int32_t)((uint32_t)x << exponent);
-}
-
-/* exp(x) for x in [-1/4, 0), both Q0.31: the Taylor polynomial of degree 4 around -1/8. */
-static int32_t exp_of_small(int32_t x)
-{
-    const int32_t exp_of_minus_one_8th = 1895147668;
-    const int32_t one_third = 715827883;
-
-    int32_t t = x + (1 << 28);
-    int32_t t2 = multiply(t, t);
-    int32_t t3 = multiply(t2, t);
-    int32_t t4_over_4 = divide(multiply(t2, t2), 2);
-    int32_t higher_terms = divide(multiply(t4_over_4 + t3, one_third) + t2, 1);
-    return exp_of_minus_one_8th + multiply(exp_of_minus_one_8th, t + higher_terms);
-}
-
-/* exp(x) as Q0.31 for x <= 0, Q5.26: the part below 1/4 by polynomial, the other bits by table. */
-static int32_t exp_of_negative(int32_t x)
-{
-    static const int32_t exp_of_minus_power[] = {
-        /* exp(-1/4), exp(-1/2), exp(-1) ... exp(-16) */
-        1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242,
-    };
-    const int32_t quarter = 1 << 24;
-
-    if (x == 0)
-        return ONE_Q0_31;
-    int32_t small = (x & (quarter - 1)) - quarter;
-    int32_t rest = small - x; /* a multiple of 1/4 */
-    int32_t result = exp_of_small(saturating_shift_left(small, 5));
-    for (int32_t bit = 0; bit < 7; bit++)
-        if (rest & quarter << bit)
-            result = multiply(result, exp_of_minus_power[bit]);
-    return result;
-}
-
-/* 1 / (1 + x) for x in [0, 1), both Q0.31: three steps of Newton's method. */
-static int32_t reciprocal_of_one_plus(int32_t x)
-{
-    const int32_t forty_eight_17ths = 1515870810; /* Q2.29 */
-    const int32_t thirty_two_17ths = 1010580540;  /* Q2.29 */
-
-    int32_t half_denominator = (int32_t)(((int64_t)x + ONE_Q0_31 + 1) >> 1);
-    int32_t estimate = forty_eight_17ths + multiply(half_denominator, -thirty_two_17ths); /* of its inverse */
-    for (int32_t step = 0; step < 3; step++) {
-        int32_t error = ONE_Q2_29 - multiply(half_denominator, estimate);
-        estimate += saturating_shift_left(multiply(estimate, error), 2);
-    }
-    return saturating_shift_left(estimate, 1); /* half the inverse of half, Q1.30, as Q0.31 */
+    int32_t largest = INT8_MIN;
+    for (int32_t i = 0; i < depth; i++)
+        if (input[i] > largest)
+            largest = input[i];
+    return largest;
 }
 
 /* The difference to the largest input as Q5.26. */
-static int32_t rescale(const struct mk_softmax *op, int32_t difference)
+MK_INLINE int32_t rescaled(const struct mk_softmax *op, int32_t difference)
 {
-    return multiply(difference * (1 << op->shift), op->multiplier);
+    return mk_multiply(mk_wrap_shift_left(difference, op->shift), op->multiplier);
 }
 
-static void one_row(const struct mk_softmax *op, const int8_t *input, int8_t *output)
+MK_INLINE int32_t exp_of(const struct mk_softmax *op, int32_t difference)
 {
-    int32_t largest = INT8_MIN;
-    for (int32_t i = 0; i < op->depth; i++)
-        if (input[i] > largest)
-            largest = input[i];
+    return mk_exp_of_negative(rescaled(op, difference), DIFFERENCE_INTEGER_BITS);
+}
 
-    int32_t sum = 0; /* Q12.19 */
+/* The sum of a row's exps, Q12.19. */
+static int32_t sum_of_exps(const struct mk_softmax *op, const int8_t *input, int32_t largest)
+{
+    int32_t sum = 0;
     for (int32_t i = 0; i < op->depth; i++) {
         const int32_t difference = input[i] - largest;
         if (difference >= op->smallest_difference)
-            sum += divide(exp_of_negative(rescale(op, difference)), SUM_INTEGER_BITS);
+            sum += mk_divide(exp_of(op, difference), SUM_INTEGER_BITS);
     }
+    return sum;
+}
 
-    /* sum = (1 + x) * 2^integer_bits, and its inverse is 2^-integer_bits / (1 + x). */
+/* 1 / sum = inverse * 2^-integer_bits. */
+struct inverse {
+    int32_t inverse, integer_bits;
+};
+
+static struct inverse inverse_of(int32_t sum)
+{
+    /* sum = (1 + x) * 2^integer_bits */
     const int32_t leading_zeros = __builtin_clz((uint32_t)sum);
-    const int32_t integer_bits = SUM_INTEGER_BITS - leading_zeros;
     const int32_t x = (int32_t)(((uint32_t)sum << leading_zeros) - (UINT32_C(1) << 31));
-    const int32_t inverse = reciprocal_of_one_plus(x);
+    return (struct inverse){mk_one_over_one_plus(x), SUM_INTEGER_BITS - leading_zeros};
+}
 
-    for (int32_t i = 0; i < op->depth; i++) {
-        const int32_t difference = input[i] - largest;
-        int32_t result = INT8_MIN;
-        if (difference >= op->smallest_difference) {
-            const int32_t share = multiply(inverse, exp_of_negative(rescale(op, difference)));
-            result += divide(share, integer_bits + 31 - 8);
-        }
-        output[i] = (int8_t)mk_clamp(result, INT8_MIN, INT8_MAX);
-    }
+/* An output in steps of 2^-bits, from 0. */
+MK_INLINE int32_t share_of(const struct mk_softmax *op, struct inverse by, int32_t difference, int32_t bits)
+{
+    if (difference < op->smallest_difference)
+        return 0;
+    return mk_divide(mk_multiply(by.inverse, exp_of(op, difference)), by.integer_bits + 31 - bits);
 }
 
 void mk_softmax_s8(const struct mk_softmax *op, const int8_t *input, int8_t *output)
 {
-    for (int32_t row = 0; row < op->rows; row++, input += op->depth, output += op->depth)
-        one_row(op, input, output);
+    for (int32_t row = 0; row < op->rows; row++, input += op->depth, output += op->depth) {
+        const int32_t largest = largest_of(input, op->depth);
+        const struct inverse by = inverse_of(sum_of_exps(op, input, largest));
+        for (int32_t i = 0; i < op->depth; i++)
+            output[i] = mk_saturate(share_of(op, by, input[i] - largest, 8) + INT8_MIN);
+    }
+}
+
+void mk_softmax_s8_s16(const struct mk_softmax *op, const int8_t *input, int16_t *output)
+{
+    for (int32_t row = 0; row < op->rows; row++, input += op->depth, output += op->depth) {
+        const int32_t largest = largest_of(input, op->depth);
+        const struct inverse by = inverse_of(sum_of_exps(op, input, largest));
+        for (int32_t i = 0; i < op->depth; i++) {
+            const int32_t share = share_of(op, by, input[i] - largest, 16);
+            output[i] = (int16_t)mk_clamp(share + INT16_MIN, INT16_MIN, INT16_MAX);
+        }
+    }
+}
+
+#define OUTPUT_INTEGER_BITS 4 /* of the logarithm: steps of 1/16 */
+
+void mk_log_softmax_s8(const struct mk_log_softmax *op, const int8_t *input, int8_t *output)
+{
+    const struct mk_softmax *const softmax = &op->softmax;
+    const int32_t depth = softmax->depth, drop = 31 - DIFFERENCE_INTEGER_BITS - OUTPUT_INTEGER_BITS;
+
+    for (int32_t row = 0; row < softmax->rows; row++, input += depth, output += depth) {
+        const int32_t largest = largest_of(input, depth), sum = sum_of_exps(softmax, input, largest);
+        const int32_t log = mk_log_of_at_least_one(sum, SUM_INTEGER_BITS, DIFFERENCE_INTEGER_BITS);
+        /* What lies further below would leave 32 bits; it gives less than the least output. */
+        const int32_t reach = mk_scale_double(log + INT32_MIN, op->to_input.multiplier, op->to_input.shift);
+        const int32_t least = softmax->smallest_difference - 1, smallest = reach > least ? reach : least;
+        for (int32_t i = 0; i < depth; i++) {
+            const int32_t difference = input[i] - largest;
+            int32_t value = INT8_MIN;
+            if (difference > smallest)
+                value = mk_divide(rescaled(softmax, difference) - log, drop) + 127;
+            output[i] = mk_saturate(value);
+        }
+    }
 }

@@ -125,7 +125,8 @@ def _value_type(writer: _Writer, name: str, unit: str) -> bytes:
 
 def _mapping(writer: _Writer) -> bytes:
     """Return the one mapping: the image. All names are there, so that nobody looks for the file."""
-    ends = [function.address + max(function.size_bytes, 1) for function in writer.profile.functions]
+    ends = [function.address + function.size_bytes for function in writer.profile.functions]
+    ends += [address + 2 for address, _, _ in writer.locations]  # the shortest instruction: not all sizes are known
     body = protobuf.integer(1, 1) + protobuf.integer(3, max(ends, default=0))
     body += protobuf.integer(5, writer.string(printable(writer.profile.image.name)))
     return body + b"".join(protobuf.integer(flag, 1) for flag in (7, 8, 9, 10))

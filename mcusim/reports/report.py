@@ -173,7 +173,7 @@ def _totals(profile: Profile, options: RenderOptions) -> list[Fact]:
         Fact("instructions", numbers.count(totals.instructions)),
         Fact("CPI", numbers.NOTHING if cpi is None else numbers.ratio(cpi)),
         Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
-        Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (variables; stack and heap come on top)"),
+        Fact("SRAM", f"{numbers.memory(image.sram_bytes, board.sram_bytes)} (without stack and heap)"),
         *([Fact("stack", stack_fact(profile))] if profile.stacks else []),
         *([Fact("deepest stack", deepest)] if (deepest := deepest_fact(profile)) else []),
         *(Fact(key, text) for key, text in (*cache_facts(profile), *memory_facts(profile))),
