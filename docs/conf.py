@@ -4,8 +4,6 @@
 import sys
 from pathlib import Path
 
-from sphinx.application import Sphinx
-
 import mcusim
 
 HERE = Path(__file__).resolve().parent
@@ -31,14 +29,3 @@ pygments_style = "friendly"
 pygments_dark_style = "monokai"
 html_static_path = ["static"]
 html_css_files = ["reports.css"]
-
-
-def setup(app: Sphinx) -> None:
-    """Leave out of the navigation what is not written yet: entries that end in `*`, where there is no such page."""
-    app.connect("source-read", _drop_what_is_not_there)
-
-
-def _drop_what_is_not_there(app: Sphinx, page: str, source: list[str]) -> None:
-    if page == "index":
-        lines = source[0].splitlines()
-        source[0] = "\n".join(line for line in lines if not line.endswith("*") or list(HERE.glob(f"{line}.md")))
