@@ -85,7 +85,7 @@ $(BIN)/python:
 
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	@echo "installing mcusim and what it needs into $(VENV)"
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[html]'
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
