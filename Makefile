@@ -4,6 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/keyword_spotting/keyword_spotting-nucleo-l4r5zi.elf
+# One for each kind of pipeline, and for caches.
+WARM := examples/hello/hello-nucleo-l4r5zi.elf examples/vww/vww_layers-nucleo-h743zi.elf \
+	tests/firmware/selftest/selftest-mps2-an505.elf
 PYTHON ?=
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
@@ -29,7 +32,7 @@ if [ -z "$${found:-}" ]; then \
 fi
 endef
 
-.PHONY: help demo test lint types golden docs bench oracles clean
+.PHONY: help demo test lint types warm golden docs bench oracles clean
 
 help:
 	@echo "make demo     profile the keyword-spotting example (installs mcusim into $(VENV) first)"
@@ -48,7 +51,8 @@ demo: $(INSTALLED)
 	@printf '\nNext: %s/mcusim profile YOUR.elf\n' $(BIN)
 
 # One thread for NumPy's matrix products: two processes share the cores already.
-test: lint types
+test: lint
+	@$(MAKE) --no-print-directory -j2 types warm
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED_DEV)
@@ -59,6 +63,10 @@ lint: $(INSTALLED_DEV)
 types: $(TYPED)
 	@cd $(VENV)/typed && ../bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/$(VENV)/mypy \
 		--python-executable ../bin/python -p mcusim
+
+# Compile the native part once, before two processes of tests would both do it.
+warm: $(INSTALLED_DEV)
+	@for image in $(WARM); do $(BIN)/mcusim profile -q $$image --memory on --max-cycles 300000 >/dev/null; done
 
 golden: $(INSTALLED_DEV)
 	@$(BIN)/python -m pytest --regenerate

@@ -24,6 +24,7 @@ PAGES = (
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").rglob("README.md")),
 )
+SLOW = {"examples/training/README.md", "examples/kernel_speed/README.md", "docs/what-if.md", "docs/sweeps.md"}
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 DEMO = "examples/keyword_spotting/keyword_spotting-nucleo-l4r5zi.elf"
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -45,6 +46,8 @@ def desk(tmp_path: Path) -> Path:
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every block of commands and of Python is run in the order of the page, or says why not; see `doc_reader`."""
     blocks = read_blocks(page)
+    if page.relative_to(ROOT).as_posix() in SLOW and not LONG:
+        pytest.skip("ten seconds: set MCUSIM_LONG")
     if any(block.is_shell or block.language == "python" for block in blocks):
         Reader(page, make_desk(tmp_path), renew=request.config.getoption("--regenerate")).read()
 

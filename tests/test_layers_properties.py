@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from conftest import LONG
 from machines import EXAMPLES, FIRMWARE, run_profile
 from test_layers_run import check_times
 
@@ -20,7 +21,14 @@ from mcusim.profile_memory import Layer, Outside
 
 MAX_CYCLES = 100_000
 RULES = ("match=.", "callees-of=main", "callees-of=Reset_Handler", "auto")
-SKIPPED = {"bootrom", "callable", "kernel_tests", "target_kernels", "training_kernels"}  # do nothing by themselves
+SKIPPED = {
+    "bindings",
+    "bootrom",
+    "callable",
+    "kernel_tests",
+    "target_kernels",
+    "training_kernels",
+}  # do nothing by themselves
 ALIKE = {"selftest", "mps2", "kernel_speed", "training", "vww"}  # one image of many
 
 
@@ -60,8 +68,13 @@ def added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return {key: value for key, value in total.items() if value}
 
 
-@pytest.mark.parametrize("memory", [False, True], ids=["layers", "memory"])
-@pytest.mark.parametrize("rule", RULES)
+# Rules, each with memory tracked or not; a long run has them all.
+OBSERVED = (
+    [(rule, memory) for rule in RULES for memory in (False, True)] if LONG else [("match=.", True), (RULES[1], False)]
+)
+
+
+@pytest.mark.parametrize(("rule", "memory"), OBSERVED)
 @pytest.mark.parametrize("path", images(), ids=lambda path: path.stem)
 def test_everything_adds_up(path: Path, rule: str, memory: bool) -> None:
     found, bare = profile(path, rule, memory), profile(path, "none", False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import LONG
 from fakes import LONG_NAME, make_profile
 from fakes_memory import make_network_profile
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ from mcusim.plots.scene import span_of
 from mcusim.profile import ClockPhase, Profile
 from mcusim.profile_memory import Arena, Buffer, Timeline
 
-SHAPES = [(10, 1, 4), (60, 10, 0), (200, 1, 0)]  # layers, inferences, layers in a patch stage
+SHAPES = [(10, 1, 4), (60, 10, 0), *([(200, 1, 0)] if LONG else [])]  # layers, inferences, layers in a patch stage
 BY_KIND = st.sampled_from(sorted(KINDS))
 
 

@@ -59,7 +59,7 @@ def cards(profile: Profile) -> str:
                         _of(reserved_bytes, memory.budget.sram_bytes)))  # fmt: skip
         figures.append(("SRAM live at most", f"{numbers.count(memory.peak_bytes)} bytes", "at the same time"))
     else:
-        figures.append(("SRAM", f"{numbers.count(image.sram_bytes)} bytes", "statics; no stack or heap"))
+        figures.append(("SRAM", f"{numbers.count(image.sram_bytes)} bytes", "statics, without stack and heap"))
     layers = profile.layers
     if layers is not None and layers.layers:
         often = numbers.things(layers.inferences, "inference", "inferences")
