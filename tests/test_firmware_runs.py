@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import LONG
 from machines import FIRMWARE, prebuilt, run_loop, run_profile
 from msgspec.structs import replace
 
@@ -18,6 +19,12 @@ from mcusim.machine.settings import Settings
 
 NUCLEO, MPS2 = "nucleo-l4r5zi", "mps2-an386"
 H743, F746 = "nucleo-h743zi", "stm32f746-discovery"
+# Each variant of training on each board in a long run, else each once.
+TRAINED = (
+    [(f"training_{variant}", board) for variant in ("full", "sparse", "reordered") for board in (NUCLEO, F746, H743)]
+    if LONG
+    else [("training_sparse", NUCLEO), ("training_reordered", F746), ("training_full", H743)]
+)
 
 
 def run_firmware(name: str, board: str, **settings: object) -> RunLoop:
@@ -56,11 +63,7 @@ def test_firmware_prints_what_it_should(name: str, board: str) -> None:
         ("vww_patches", NUCLEO),
         ("vww_layers", F746),
         ("vww_patches", H743),
-        ("training_sparse", NUCLEO),
-        ("training_reordered", NUCLEO),
-        ("training_reordered", F746),
-        ("training_reordered", H743),
-        ("training_full", NUCLEO),
+        *TRAINED,
     ],
 )
 def test_examples_print_what_they_should(name: str, board: str) -> None:
