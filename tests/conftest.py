@@ -19,7 +19,7 @@ from hypothesis import settings
 # No database: a test run leaves nothing behind. No deadline: a busy machine is not a failure.
 # The same examples in every run; a long run draws more.
 settings.register_profile("mcusim", database=None, deadline=None, derandomize=True)
-settings.register_profile("mcusim-long", database=None, deadline=None, derandomize=True, max_examples=200)
+settings.register_profile("mcusim-long", database=None, deadline=None, derandomize=True, max_examples=150)
 LONG = bool(os.environ.get("MCUSIM_LONG"))
 settings.load_profile("mcusim-long" if LONG else "mcusim")
 
