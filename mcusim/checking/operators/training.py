@@ -26,6 +26,7 @@ from mcusim.kernels.gradients import bias_gradient
 from mcusim.kernels.output_gradient import output_gradient, pack_mask
 from mcusim.kernels.sgd import update_weights
 from mcusim.kernels.softmax_cross_entropy import softmax_cross_entropy
+from mcusim.kernels.strided_slice import strided_slice
 
 Bounds = tuple[Array, Array]
 UNIT = 2.0**-24  # by which an operation in float32 rounds at most, relative to its result
@@ -228,6 +229,19 @@ def _exp_bounds(_values: Values, expected: Array) -> Bounds:
     return expected - reach, expected + reach
 
 
+def _draw_slice(sizes: dict[str, int], rng: np.random.Generator, _style: Style) -> Values:
+    """Draw gradients and where a part of them begins and ends, for each axis."""
+    shape = tuple(sizes[name] for name in ("batches", "input_h", "input_w", "input_c"))
+    given, whole = gradients(rng, shape)
+    begin = tuple(sizes[f"begin_{axis}"] % length for axis, length in zip("nhwc", shape, strict=True))
+    end = tuple(int(rng.integers(first + 1, length + 1)) for first, length in zip(begin, shape, strict=True))
+    values: Values = {**sizes, "input": given, "whole": whole, "begin": begin, "end": end}
+    for axis, first, last in zip("nhwc", begin, end, strict=True):
+        values |= {f"begin_{axis}": first, f"end_{axis}": last, f"output_{axis}": last - first}
+    output = np.zeros(tuple(values[f"output_{axis}"] for axis in "nhwc"), np.float32)
+    return values | {"output": output, "macs": output.size}
+
+
 def _turned(values: Values) -> Values:
     return values | {"weights": np.ascontiguousarray(values["weights"][:, ::-1, ::-1])}
 
@@ -250,6 +264,8 @@ _SIZES: Space = {"batches": (1, 2), "input_h": tuple(range(1, 9)), "input_w": tu
                  "stride_w": (1, 2), "dilation_h": (1, 1, 1, 2), "dilation_w": (1, 1, 1, 2)}  # fmt: skip
 _OUTPUTS: Space = {"output_c": tuple(range(1, 17))}
 _ROWS: Space = {"rows": tuple(range(1, 40)), "input_c": tuple(range(1, 20))}
+_SLICE: Space = {"batches": (1, 2), "input_h": tuple(range(1, 7)), "input_w": tuple(range(1, 7)),
+                 "input_c": tuple(range(1, 17)), **{f"begin_{axis}": (0, 0, 0, 1, 2) for axis in "nhwc"}}  # fmt: skip
 _CLASSES: Space = {"classes": tuple(range(2, 40))}
 _TURNED = Variant("the kernel is not turned around", _turned)
 _STEP = (
@@ -272,6 +288,8 @@ OPERATORS = (
     Operator("conv2d_update", _SIZES | _OUTPUTS, _draw_update, _update, _STEP, _update_bounds),
     Operator("bias_gradient", _ROWS, _draw_bias, lambda values: bias_gradient(values["gradients"]), (), _bias_bounds),
     Operator("output_gradient", _ROWS, _draw_output, _output_gradient, _MASKED),
+    Operator("strided_slice", _SLICE, _draw_slice,
+             lambda values: strided_slice(values["input"], values["begin"], values["end"], (1, 1, 1, 1))),
     Operator("log_probabilities", _CLASSES, _draw_loss, _logarithms, (), _logarithms_bounds),
     Operator("cross_entropy_loss", _CLASSES, _draw_one_loss,
              lambda values: _losses(values)[values["label"]].reshape(1)),

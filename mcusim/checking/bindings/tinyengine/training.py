@@ -99,6 +99,22 @@ def _masked(function: str, arguments: tuple[str, ...], result: str = "output") -
                    prepare=_as_given(True, False), beside=_NEAR)  # fmt: skip
 
 
+def _slice(function: str, axes: str, arguments: tuple[str, ...], **space: int) -> Binding:
+    """Return the binding of a function that takes where a part begins and ends in this order of axes, as uint16."""
+
+    def prepare(values: Values) -> Values:
+        return values | {
+            f"{name}s": np.array([values[f"{name}_{axis}"] for axis in axes], np.uint16) for name in ("begin", "end")
+        } | {"ones": np.ones(len(axes), np.uint16)}  # fmt: skip
+
+    words = "elements keep the places that they had before: right only for what begins at 0"
+    deviations = tuple(
+        Deviation(words, lambda values: any(values["begin"]), status) for status in ("failed", "error")
+    )  # fmt: skip
+    return Binding(function, "strided_slice", arguments, LIBRARY, space=space, success=0, prepare=prepare,
+                   deviations=deviations)  # fmt: skip
+
+
 _NOT_SQUARE = Deviation(
     "rows are taken to be as far apart as there are rows, not columns",
     lambda values: bool(values["rows"] != values["input_c"]),
@@ -131,6 +147,12 @@ BINDINGS = (
     _masked("where_zeros_inplace_bit", ("mask", "size", "gradients"), "gradients"),
     Binding("mul", "output_gradient", ("size", "gradients", "each_scale", "output"), LIBRARY, success=0,
             prepare=_as_given(False, True), beside=_NEAR),
+    _slice("strided_slice_3Dto3D", "whc",
+           ("input", "input_h", "input_w", "input_c", "begins", "ends", "ones", "output", "output_h", "output_w",
+            "output_c"), batches=1),
+    _slice("strided_slice_4Dto4D", "nchw",
+           ("input", "batches", "input_c", "input_h", "input_w", "begins", "ends", "ones", "output", "output_n",
+            "output_c", "output_h", "output_w")),
     Binding("LogSoftmax", "log_probabilities", ("input", 1, 1, "classes", "output", 1, 1, "classes"), LIBRARY,
             success=0, beside=_NEAR, deviations=(_ONLY_NEGATIVE,)),
     Binding("nll_loss", "cross_entropy_loss", ("logarithms", 1, "classes", "labels", "classes", "output"), LIBRARY,
