@@ -181,7 +181,8 @@ def _output_gradient(values: Values) -> Array:
 
 def _draw_loss(sizes: dict[str, int], rng: np.random.Generator, _style: Style) -> Values:
     """Draw logits of one row, as int8 and as floats, and the logarithms of their probabilities."""
-    classes, scale = sizes["classes"], np.float32(2.0 ** rng.uniform(-7, 0))
+    # A scale of one is what TinyEngine's generated code has: it casts logits to float as they are.
+    classes, scale = sizes["classes"], np.float32(2.0 ** rng.uniform(-7, 0) if rng.integers(3) else 1)
     logits, label = tensor(rng, (1, classes)), int(rng.integers(classes))
     values: Values = {**sizes, "logits": logits, "scale": scale, "label": label, "macs": classes}
     return values | {
