@@ -266,7 +266,7 @@ _SIZES: Space = {"batches": (1, 2), "input_h": tuple(range(1, 9)), "input_w": tu
 _OUTPUTS: Space = {"output_c": tuple(range(1, 17))}
 _ROWS: Space = {"rows": tuple(range(1, 40)), "input_c": tuple(range(1, 20))}
 _SLICE: Space = {"batches": (1, 2), "input_h": tuple(range(1, 7)), "input_w": tuple(range(1, 7)),
-                 "input_c": tuple(range(1, 17)), **{f"begin_{axis}": (0, 0, 0, 1, 2) for axis in "nhwc"}}  # fmt: skip
+                 "input_c": tuple(range(1, 17)), **{f"begin_{axis}": (*[0] * 8, 1, 2) for axis in "nhwc"}}  # fmt: skip
 _CLASSES: Space = {"classes": tuple(range(2, 40))}
 _TURNED = Variant("the kernel is not turned around", _turned)
 _STEP = (
