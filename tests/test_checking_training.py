@@ -16,7 +16,7 @@ from mcusim.checking import check_target, suite_of_bindings
 from mcusim.checking.bindings import BINDINGS
 from mcusim.checking.case import Case
 from mcusim.checking.operators import OPERATORS
-from mcusim.checking.operators.training import _reach
+from mcusim.checking.operators.training import distance
 from mcusim.checking.run import TargetOutcome, fitting, make_case, mistake
 from mcusim.checking.suite import make_target
 
@@ -100,7 +100,7 @@ def test_sums_of_whole_numbers_are_compared_bit_for_bit() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32, allow_subnormal=False), min_size=1, max_size=60))
-def test_sums_in_two_orders_are_within_reach(products: list[float]) -> None:
+def test_sums_in_two_orders_are_near_each_other(products: list[float]) -> None:
     """In the given order, and from the largest; sums of numbers round less often than those of products."""
     forward, back = np.float32(0), np.float32(0)
     for value in products:
@@ -108,7 +108,7 @@ def test_sums_in_two_orders_are_within_reach(products: list[float]) -> None:
     for value in sorted(products, key=abs, reverse=True):
         back += np.float32(value)
     absolute = np.array(np.abs(np.array(products, np.float32)).cumsum()[-1])
-    assert abs(float(forward) - float(back)) <= _reach(len(products), absolute)
+    assert abs(float(forward) - float(back)) <= distance(len(products), absolute)
 
 
 def test_integers_are_as_good_within_bounds_that_wrap() -> None:

@@ -31,7 +31,8 @@ from mcusim.kernels.strided_slice import strided_slice
 Bounds = tuple[Array, Array]
 UNIT = 2.0**-24  # by which an operation in float32 rounds at most, relative to its result
 LARGEST = np.finfo(np.float32).max
-WHOLE = 32  # the largest of whole gradients: 1,000 of them times 255 add up to less than 2^24
+EXACT = 2.0**24  # up to which float32 has all whole numbers
+WHOLE = 32  # the largest of whole gradients: 1,000 of them times 255 add up to less than that
 
 
 def gradients(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, bool]:
@@ -41,43 +42,45 @@ def gradients(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, 
     return np.where(rng.random(shape) < 0.1, 0, values).astype(np.float32), whole
 
 
-def _reach(products: int, absolute: Array) -> Array:
-    """Return how far two sums of that many products may be apart, for sums of their absolute values, float64."""
+def distance(products: int, absolute: Array) -> Array:
+    """Return how far two sums of that many products may be apart, by sums of their absolute values, float64."""
     error = products * UNIT / (1 - products * UNIT)
     return np.asarray(2 * error / (1 - error) * absolute.astype(np.float64))
 
 
 def _around(values: Values, expected: Array, products: int, absolute: Array) -> Bounds:
     """Return the least and the greatest that a sum may be."""
-    reach = 0.0 if values["whole"] else _reach(products, absolute)
+    exact = values["whole"] & (absolute < EXACT)
+    reach = np.where(exact, 0.0, distance(products, absolute))
     return expected - reach, expected + reach
 
 
-def _draw_back(values: Values, rng: np.random.Generator) -> Values:
-    """Add gradients of the forward operator's outputs, and the result: the gradient of its inputs."""
+def _draw_back(values: Values, rng: np.random.Generator, sums: int) -> Values:
+    """Add gradients of the forward operator's outputs, and the result: the gradient of its inputs.
+
+    `sums` is how many inputs each gradient adds to, for each element of the kernel.
+    """
     batches = values["batches"]
     given, whole = gradients(rng, (batches, values["output_h"], values["output_w"], values["output_c"]))
     shape = (batches, values["input_h"], values["input_w"], values["input_c"])
-    products = values["kernel_h"] * values["kernel_w"] * values["output_c"]
+    kernel = values["kernel_h"] * values["kernel_w"]
     return values | {
         "gradients": given, "whole": whole, "input_shape": shape, "output": np.zeros(shape, np.float32),
-        "products": products, "least": -LARGEST, "most": LARGEST,
-        "macs": given.size * values["weights"][0].size if values["per_output"] else given.size * products,
+        "products": kernel * values["output_c"], "least": -LARGEST, "most": LARGEST, "macs": given.size * kernel * sums,
     }  # fmt: skip
 
 
 def _draw_conv2d(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     values = window(sizes, rng, style) | {"per_output": True}
     shape = (values["output_c"], *values["kernel"], values["input_c"])
-    return _draw_back(values | {"weights": small_or_large(rng, shape)}, rng)
+    return _draw_back(values | {"weights": small_or_large(rng, shape)}, rng, values["input_c"])
 
 
 def _draw_depthwise(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     values = window(sizes, rng, style) | {"per_output": False}
     values["output_c"] = values["input_c"]
-    values = _draw_back(values | {"weights": small_or_large(rng, (1, *values["kernel"], values["input_c"]))}, rng)
-    products = values["kernel_h"] * values["kernel_w"]
-    return values | {"products": products, "macs": values["gradients"].size * products}
+    values["weights"] = small_or_large(rng, (1, *values["kernel"], values["input_c"]))
+    return _draw_back(values, rng, 1) | {"products": values["kernel_h"] * values["kernel_w"]}
 
 
 def _input_gradient(values: Values) -> Array:
@@ -134,14 +137,15 @@ def _update_bounds(values: Values, expected: Array) -> Bounds:
 
     Two products and a difference follow, which round by less than three units of what they are about on either side.
     """
-    if values["whole"]:
-        return expected.astype(np.int64), expected.astype(np.int64)
     gradient = _weight_gradient(values)
     # |a - z| for int8 a is no int8: the gradient of those above the zero point and of those below it, apart.
     point, given = values["input_zero_point"], np.abs(values["gradients"])
     above = _weight_gradient(values | {"input": np.maximum(values["input"], point), "gradients": given})
     below = _weight_gradient(values | {"input": np.minimum(values["input"], point), "gradients": given})
-    reach = _reach(values["products"], above - below)
+    absolute = above.astype(np.float64) - below
+    if values["whole"] and (absolute < EXACT).all():
+        return expected.astype(np.int64), expected.astype(np.int64)
+    reach = distance(values["products"], absolute)
     factor = values["factors"].astype(np.float64).reshape(-1, 1, 1, 1) * float(values["learning_rate"])
     weights, ends = values["weights"].astype(np.float64), []
     for sign in (1, -1):
