@@ -32,13 +32,27 @@ class Variant:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator of `mcusim.kernels`: its space, how a case is drawn from sizes, its reference, its mistakes."""
+    """An operator of `mcusim.kernels`: its space, how a case is drawn from sizes, its reference, its mistakes.
+
+    `bounds`, where outputs need not equal the reference's bit for bit, gives the least and the greatest that each may
+    be, for the case and the reference's output; for integers before they wrap to their type, as int64.
+    """
 
     name: str
     space: Mapping[str, Choices]
     draw: Callable[[dict[str, int], np.random.Generator, Style], Values]
     reference: Callable[[Values], Array]
     variants: tuple[Variant, ...] = ()
+    bounds: Callable[[Values, Array], tuple[Array, Array]] | None = None
+
+    def settled(self, values: Values, expected: Array, got: Array) -> Array:
+        """Return what a function gave, with the expected in the place of what is as good."""
+        if self.bounds is None or got.dtype != expected.dtype:
+            return got
+        low, high = self.bounds(values, expected)
+        if got.dtype.kind == "f":
+            return np.where((low <= got) & (got <= high), expected, got)
+        return np.where((got - low) % (1 << 8 * got.itemsize) <= high - low, expected, got)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _WINDOW: Space = {"kernel_h": (1, 2, 3), "kernel_w": (1, 2, 3), "stride_h": (1, 
 _DILATION: Space = {"dilation_h": (1, 1, 1, 2), "dilation_w": (1, 1, 1, 2)}
 
 
-def _window(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
+def window(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
     """Return sizes, strides, dilations, padding and output size of a window that slides over an image.
 
     `style.padding` is any (SAME or VALID), half (kernel // 2 on each side) or none.
@@ -64,7 +64,7 @@ def _window(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Va
 
 
 def _draw_conv2d(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    values = _window(sizes, rng, style)
+    values = window(sizes, rng, style)
     products = values["kernel_h"] * values["kernel_w"] * values["input_c"]
     shape = (values["output_c"], values["kernel_h"], values["kernel_w"], values["input_c"])
     values["weights"] = small_or_large(rng, shape)
@@ -90,7 +90,7 @@ def _finish(values: Values, rng: np.random.Generator, style: Style, products: in
 
 
 def _draw_depthwise(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    values = _window(sizes, rng, style)
+    values = window(sizes, rng, style)
     values["output_c"] = values["input_c"] * values["channel_multiplier"]
     products = values["kernel_h"] * values["kernel_w"]
     values["weights"] = small_or_large(rng, (1, values["kernel_h"], values["kernel_w"], values["output_c"]))
@@ -118,7 +118,7 @@ def _draw_transpose_conv(sizes: dict[str, int], rng: np.random.Generator, style:
 
 
 def _draw_pool(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    values = _window(sizes, rng, style)
+    values = window(sizes, rng, style)
     values["activation_min"], values["activation_max"] = activation(rng, style)
     values["output_c"] = values["input_c"]
     _add_images(values, rng, style)

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from mcusim.checking.bindings.tinyengine import integer, scaled
+from mcusim.checking.bindings.tinyengine import integer, scaled, training
 
-BINDINGS = (*scaled.BINDINGS, *integer.BINDINGS)
+BINDINGS = (*scaled.BINDINGS, *integer.BINDINGS, *training.BINDINGS)

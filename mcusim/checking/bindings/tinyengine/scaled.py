@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 
 from mcusim.checking.binding import Binding
-from mcusim.checking.bindings.tinyengine.words import CLAMP, INPUT, LIBRARY, OUTPUT, WITHOUT_STEPS, by_channel
+from mcusim.checking.bindings.tinyengine.words import (
+    CLAMP,
+    INPUT,
+    LIBRARY,
+    OUTPUT,
+    PARTS,
+    WITHOUT_STEPS,
+    by_channel,
+    in_parts,
+)
 from mcusim.checking.case import Array, Style, Values
 from mcusim.checking.operators import OPERATORS
 from mcusim.kernels.output_gradient import pack_mask
@@ -87,6 +96,17 @@ def _masked(binding: Binding, at: int, suffix: str, **changes: Any) -> Binding:
     )  # fmt: skip
 
 
+def _parts(binding: Binding) -> Binding:
+    """Return the binding of a pointwise convolution for training whose weights are in two parts (`in_parts`)."""
+    add_mask, split, at = binding.prepare, in_parts(2), binding.arguments.index("weights")
+    assert add_mask is not None
+    return replace(
+        binding, function=f"{binding.function}_partialCH", space={**binding.space, "input_c": "4..32:4"},
+        arguments=(*binding.arguments[:at], *PARTS, *binding.arguments[at + 1 :]),
+        prepare=lambda values: split(add_mask(values)),
+    )  # fmt: skip
+
+
 def _float_zero_points(values: Values) -> Values:
     """Add zero points as the floats that `add_fpreq` takes."""
     names = ("input1_zero_point", "input2_zero_point", "output_zero_point")
@@ -101,11 +121,15 @@ _ADD = Binding(
 )  # fmt: skip
 _DEPTHWISE = tuple(_depthwise(size, stride) for size in (3, 5, 7) for stride in (1, 2))
 _POINTWISE = _pointwise("convolve_1x1_s8_fpreq", "4..32:4")
+_POINTWISE_MASKED = (
+    _masked(_POINTWISE, 12, "bitmask", space={**_POINTWISE.space, "output_c": [8, 16]}),
+    _masked(_POINTWISE, 12, "mask"),
+)
 
 BINDINGS = (
     _POINTWISE,
-    _masked(_POINTWISE, 12, "bitmask", space={**_POINTWISE.space, "output_c": [8, 16]}),
-    _masked(_POINTWISE, 12, "mask"),
+    *_POINTWISE_MASKED,
+    *map(_parts, _POINTWISE_MASKED),
     *(_pointwise(f"convolve_1x1_s8_ch{channels}_fpreq", channels) for channels in (8, 16, 24, 48)),
     _FIRST,
     *_DEPTHWISE,

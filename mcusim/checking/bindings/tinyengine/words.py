@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mcusim.checking.case import Values
@@ -10,6 +12,7 @@ from mcusim.checking.case import Values
 LIBRARY = "tinyengine"
 INPUT = ("input", "input_w", "input_h", "input_c")
 OUTPUT = ("output", "output_w", "output_h", "output_c")
+PARTS = ("weights_sram", "weights_flash", "first")
 CLAMP = ("activation_min", "activation_max")
 # A convolution of one pixel, that goes from pixel to pixel.
 WITHOUT_STEPS = {
@@ -27,3 +30,17 @@ def by_channel(values: Values) -> Values:
         "offset_bias": (values["bias"] + sums).astype(np.int32),
         "offset_bias_rest": np.zeros(len(sums), np.int32),
     }
+
+
+def in_parts(step: int) -> Callable[[Values], Values]:
+    """Return what adds weights in two parts, of some first input channels (a multiple of `step`) and of the others."""
+
+    def prepare(values: Values) -> Values:
+        weights, steps = values["weights"], values["input_c"] // step
+        first = step * (1 + (values["input_h"] + values["output_c"]) % (steps - 1))
+        return values | {
+            "first": first, "weights_sram": np.ascontiguousarray(weights[..., :first]),
+            "weights_flash": np.ascontiguousarray(weights[..., first:]),
+        }  # fmt: skip
+
+    return prepare
