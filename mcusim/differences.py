@@ -141,4 +141,5 @@ def _order(got: Array, wanted: Array, _different: npt.NDArray[np.bool_]) -> str:
 
 
 Rule = Callable[[Array, Array, npt.NDArray[np.bool_]], str]
-RULES: tuple[Rule, ...] = (_nothing_written, _offset, _saturation, _channels, _border, _rounding, _order)
+# Rounding before the border: differences of 1 at the border alone are chance, padding makes larger ones.
+RULES: tuple[Rule, ...] = (_nothing_written, _offset, _saturation, _channels, _rounding, _border, _order)

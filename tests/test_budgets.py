@@ -411,6 +411,44 @@ def test_what_a_cut_run_has_not_come_to_is_no_mistake() -> None:
     assert "Not looked at, since the run was cut: mcusim.toml: budget 1: no layer matches 'later'" in verdict.remarks[0]
 
 
+def cloned(*names: str) -> Profile:
+    """Return the profile made by hand with its third and following functions called so."""
+    profile = deepcopy(make_profile())
+    for at, name in enumerate(names, 2):
+        profile.functions[at].name = name
+    return profile
+
+
+def test_a_function_is_held_with_its_clones() -> None:
+    text = '[[budget]]\nfunction = "run_all"\nself_cycles = 1\ntotal_cycles = 1\nflash_bytes = 1\n'
+    alone = cloned("run_all.constprop.0")
+    values = {each.quantity: each.value for each in held(text, alone).outcomes}
+    whole = alone.functions[2]
+    assert values == {
+        "self_cycles": whole.self_cycles, "total_cycles": whole.total_cycles, "flash_bytes": whole.size_bytes,
+    }  # fmt: skip
+    both = cloned("run_all", "run_all.part.0")  # the first calls the second: what is below it counts once
+    verdict = held(text, both)
+    assert {each.subject for each in verdict.outcomes} == {"run_all"}
+    values = {each.quantity: each.value for each in verdict.outcomes}
+    assert values["self_cycles"] == both.functions[2].self_cycles + both.functions[3].self_cycles
+    assert values["total_cycles"] == both.functions[2].total_cycles
+    (clone,) = held('[[budget]]\nfunction = "run_all.part.0"\nself_cycles = 1\n', both).outcomes
+    assert (clone.subject, clone.value) == ("run_all.part.0", both.functions[3].self_cycles)
+    grown = '[[budget]]\nfunction = "run_all"\nbaseline = "b.json"\nself_cycles = { max_increase = 0 }\n'
+    (same,) = held(grown, both, cloned("run_all.isra.0", "run_all.part.3")).outcomes
+    assert (same.status, same.baseline) == (HOLDS, same.value)
+
+
+def test_memory_that_both_have_is_no_other_setting() -> None:
+    text = '[[budget]]\nbaseline = "b.json"\nlive_peak_bytes = { max_increase = 0 }\n'
+    run, base = network(), network()
+    run.settings["memory"], base.settings["memory"] = "on", None
+    assert not held(text, run, base).remarks
+    run.settings["boot"] = True
+    assert held(text, run, base).remarks == ("The baseline b.json was run with other settings: boot.",)
+
+
 def test_the_table_folds_what_holds_and_csv_has_it_all() -> None:
     profile = network()
     verdict = held("[[budget]]\nlayer = '*'\ncycles = '1G'\n[[budget]]\nlayer = 0\ncycles = 1", profile)

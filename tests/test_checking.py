@@ -19,12 +19,13 @@ from mcusim.checking import Suite, Target, check_target, load_suite, suite_of_bi
 from mcusim.checking.baseline import Conditions, baseline_bytes, compare, figures_of, load_baseline
 from mcusim.checking.binding import Binding, built, structure_of
 from mcusim.checking.bindings import BINDINGS, LIBRARIES
-from mcusim.checking.case import Style
+from mcusim.checking.case import FILL, Style
 from mcusim.checking.operators import OPERATORS
-from mcusim.checking.run import check_case, make_case, mistake
+from mcusim.checking.run import check_case, make_case, mistakes_that_give
 from mcusim.checking.space import choices, draw, spaces
 from mcusim.checking.suite import changed, make_target
 from mcusim.cli.main import main
+from mcusim.differences import first_difference
 
 PROJECT = EXAMPLES / "kernel_tests"
 KERNELS, SUITE = PROJECT / "kernels.elf", PROJECT / "suite.toml"
@@ -91,15 +92,16 @@ def test_cases_are_the_same_each_time_and_their_references_vary(operator: str) -
 
 @pytest.mark.parametrize(
     ("operator", "style"),
-    [("conv2d", {}), ("conv2d", {"rounding": "float"}), ("depthwise_conv2d", {}), ("fully_connected", {}), ("add", {})],
-)
+    [("conv2d", {}), ("conv2d", {"rounding": "float"}), ("depthwise_conv2d", {}), ("fully_connected", {}), ("add", {}),
+     ("mul", {}), ("batch_matmul", {}), ("relu", {}), ("max_pool2d", {})],
+)  # fmt: skip
 def test_each_mistake_is_named(operator: str, style: dict[str, Any]) -> None:
     """The firmware's result is made by the reference with the mistake: it, or one that gives the same, is named."""
     target = target_of(operator, **style)
     named: set[str] = set()
     for number in range(25):
         case = make_case(target, number, 1)
-        assert mistake(case, case.expected) == ""
+        assert mistakes_that_give(case, case.expected) == ()
         for variant in case.operator.variants:
             wrong = variant.change(case.values)
             if wrong is None:
@@ -109,9 +111,9 @@ def test_each_mistake_is_named(operator: str, style: dict[str, Any]) -> None:
             except ValueError:
                 continue
             if not np.array_equal(got, case.expected):
-                found = mistake(case, got)
-                assert found
-                named.add(found)
+                found = mistakes_that_give(case, got)
+                assert variant.words in found
+                named |= set(found)
     own = style.get("rounding", "double")
     expected = {v.words for v in OPERATORS[operator].variants}
     unreachable = {words for words in expected if own in words.split(",")[0]}
@@ -120,12 +122,50 @@ def test_each_mistake_is_named(operator: str, style: dict[str, Any]) -> None:
     assert len(named) >= len(expected - unreachable) - 2
 
 
-def test_rounding_once_is_told_from_rounding_twice_in_every_run() -> None:
-    target = target_of("conv2d")
-    cases = [make_case(target, number, 1) for number in range(target.cases)]
-    wrong = [case.operator.reference(case.values | {"rounding": "single"}) for case in cases]
-    differs = [not np.array_equal(got, case.expected) for case, got in zip(cases, wrong, strict=True)]
-    assert sum(differs) >= 5
+# Not those of int16 that scale 64-bit sums, once whatever the option says; not softmax of int8, which shifts to the
+# left only; not svdf of int16 and LSTM, of whose 15 to 30 bits that are cut off hardly any are a half.
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("operator", "dtype"),
+    [("conv2d", "int8"), ("depthwise_conv2d", "int8"), ("transpose_conv", "int8"), ("fully_connected", "int8"),
+     ("batch_matmul", "int8"), ("add", "int8"), ("add", "int16"), ("mul", "int8"), ("mul", "int16"),
+     ("softmax", "int16"), ("svdf", "int8")],
+)  # fmt: skip
+def test_either_rounding_is_told_from_the_other_in_every_run(operator: str, dtype: str, seed: int) -> None:
+    for right, wrong in (("double", "single"), ("single", "double")):
+        target = target_of(operator, dtype=dtype, rounding=right)
+        cases = [make_case(target, number, seed) for number in range(target.cases)]
+        got = [case.operator.reference(case.values | {"rounding": wrong}) for case in cases]
+        assert any(not np.array_equal(each, case.expected) for each, case in zip(got, cases, strict=True))
+
+
+def halves_up(values: Any, multiplier: int, shift: int) -> Any:
+    """A mistake that kernels make: gemmlowp's first rounding, and a second one that takes halves up."""
+    high = (values.astype(object) * (1 << max(shift, 0)) * multiplier + (1 << 30)) >> 31
+    right = max(-shift, 0)
+    return (high + (1 << right >> 1)) >> right
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_halves_that_are_rounded_up_are_told(seed: int) -> None:
+    for operator in ("add", "mul"):
+        target, found = target_of(operator), 0
+        for number in range(target.cases):
+            case = make_case(target, number, seed)
+            v = case.values
+            first, second = (v[f"input{n}"].astype(np.int64) - v[f"input{n}_zero_point"] for n in (1, 2))
+            if operator == "add":
+                parts = [
+                    halves_up(each << v["left_shift"], v[f"input{n}_multiplier"], v[f"input{n}_shift"])
+                    for n, each in ((1, first), (2, second))
+                ]
+                scaled = halves_up(parts[0] + parts[1], v["output_multiplier"], v["output_shift"])
+            else:
+                scaled = halves_up(first * second, v["multiplier"], v["shift"])
+            got = np.clip(scaled + v["output_zero_point"], v["activation_min"], v["activation_max"]).astype(np.int8)
+            found += not np.array_equal(got, case.expected)
+            assert np.abs(got.astype(int) - case.expected).max() <= 2  # the twin is right but for its mistake
+        assert found >= 2
 
 
 # bindings
@@ -260,6 +300,67 @@ def test_the_cause_is_said_with_the_first_element() -> None:
     text = wrong_kernel(firmware, target, 1, activation_min=-128, activation_max=-127)
     assert text.startswith("output[0, 0]: expected ")
     assert "of 16 elements differ" in text
+
+
+def test_the_case_that_says_most_is_told_and_the_mistake_that_most_cases_show() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target(16)
+    pending: list[Any] = []
+
+    def kernel(_layer: Any, _input: Any, _weights: Any, _bias: Any, output: Any) -> None:
+        output.write(pending.pop(0))
+
+    cases = [make_case(target, number, 1) for number in range(target.cases)]
+    pending = [case.operator.reference(case.values | {"input_zero_point": 0}) for case in cases]
+    firmware.stub("fully_connected_s8", kernel)
+    firmware.reset = lambda: None  # type: ignore[method-assign]  # it would take the stub away
+    outcome = check_target(firmware, target, 1)
+    told = outcome.wrong
+    assert len(told) > 3
+    assert all(case.difference and case.difference.cause == "zero point: the input's is ignored" for case in told)
+    counts = [case.difference.count for case in told if case.difference]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+
+
+def test_what_is_not_clamped_and_wraps_is_named() -> None:
+    target = target_of("add")
+    case = next(
+        c for c in (make_case(target, n, 1) for n in range(2, 60))
+        if np.isin(c.expected, (c.values["activation_min"], c.values["activation_max"])).sum() > 4
+        and c.values["activation_max"] == 127 and (c.expected == 127).sum() > 4
+    )  # fmt: skip
+    wrapped = case.expected.copy()
+    wrapped[wrapped == 127] = np.arange(-128, -128 + (wrapped == 127).sum())
+    assert "not clamped" in mistakes_that_give(case, wrapped)[0]
+    beside = np.where(case.expected == 127, 126, case.expected).astype(np.int8)
+    assert not any("clamped" in words for words in mistakes_that_give(case, beside))  # that is rounding
+
+
+def test_differences_of_one_are_never_padding() -> None:
+    wanted = np.zeros((1, 4, 4, 1), np.int8) + np.arange(16, dtype=np.int8).reshape(1, 4, 4, 1) * 3
+    for gap, words in ((1, "rounding mode"), (5, "padding")):
+        got = wanted.copy()
+        got[0, 0, ::2] += gap
+        found = first_difference(got, wanted)
+        assert found is not None
+        assert found.cause.startswith(words)
+
+
+def test_scratch_memory_is_not_zero_before_a_call() -> None:
+    seen: list[bytes] = []
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+    arguments = (*target.binding.arguments[:1], "scratch", *target.binding.arguments[2:])
+    target = replace(target, binding=replace(target.binding, arguments=arguments, scratch=32))
+    case = make_case(target, 1, 1)
+
+    def needs_zeros(_layer: Any, scratch: Any, _weights: Any, _bias: Any, output: Any) -> None:
+        seen.append(scratch.array(np.int8, 32).tobytes())
+        wrong = np.frombuffer(seen[-1], np.int8)[: case.expected.size]
+        output.write(case.expected + wrong.reshape(case.expected.shape))
+
+    firmware.stub("fully_connected_s8", needs_zeros)
+    assert check_case(firmware, target, case).status == "failed"
+    assert set(seen[0]) == {FILL}
 
 
 def test_a_call_that_fails_is_an_error_of_its_case() -> None:

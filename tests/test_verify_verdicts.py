@@ -54,6 +54,27 @@ def test_a_run_that_is_cut_says_so_and_verifies_what_is_complete(
     assert found["verdict"] == ""
 
 
+def test_a_run_that_is_cut_before_the_first_layer_that_fits_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, network(), "--max-cycles", "500") == 2
+    assert "the run was cut (reached --max-cycles 500)" in capsys.readouterr().err
+    model = read_model(branches())
+    layer = captured(model, 0)
+    odd = replace(layer, facts=replace(layer.facts, operands=Operands((), (Operand(0x2000_1000, 99, 1),))))
+    with pytest.raises(McusimError, match=r"the run was cut \(the power was cut\) before a layer that fits"):
+        verify([odd], model, cut="the power was cut")
+    with pytest.raises(McusimError, match="none of the 1 layers fits"):
+        verify([odd], model)
+
+
+def test_the_rounding_that_more_layers_agree_with_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, network(), "--rounding", "tinyengine") == 1
+    assert str(results(tmp_path)["verdict"]).startswith("With --rounding double, 5 of 5 layers give what the model")
+    assert run(tmp_path, network()) == 0
+    assert results(tmp_path)["verdict"] == ""
+
+
 def test_a_cut_behind_the_first_inference_does_not_matter(tmp_path: Path) -> None:
     assert run(tmp_path, network(), "--until", "mk_softmax_s8") == 1  # as it begins
     assert statuses(tmp_path)[:4] == ["same"] * 4

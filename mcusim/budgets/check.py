@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 from mcusim.budgets.amounts import Allowance
+from mcusim.budgets.clones import heads, with_clones_summed
 from mcusim.budgets.project import Budget
 from mcusim.budgets.quantities import QUANTITIES, MissingError, layers_of
 from mcusim.diff.align import align_functions, align_layers
@@ -123,7 +125,11 @@ def check_budgets(profile: Profile, budgets: Iterable[Budget], profiles: Mapping
 
 
 def _outcomes(profile: Profile, budget: Budget, base: _Baseline | None) -> list[Outcome]:
-    """Return the outcomes of one budget."""
+    """Return the outcomes of one budget; of a function with its clones, unless a clone is named."""
+    if budget.scope == "function":
+        summed = with_clones_summed(profile)
+        if any(_matches(budget.pattern, summed.functions[at].name) for at in heads(profile)):
+            profile, base = summed, base.summed if base is not None else None
     return [
         _outcome(profile, budget, index, subject, key, allowed, base)
         for index, subject in _subjects(profile, budget)
@@ -149,11 +155,16 @@ class _Baseline:
             )
         if _cut(profile):
             raise McusimError(f"{path}: is of a run that did not come to its end ({profile.end.text}): make it again")
-        self.profile = profile
+        self.path, self.profile = path, profile
         self.remarks = []
         if profile.settings != run.settings:
             keys = sorted(profile.settings.keys() | run.settings.keys())
             other = [key for key in keys if profile.settings.get(key) != run.settings.get(key)]
+            if profile.memory is not None and run.memory is not None:
+                other = [key for key in other if key != "memory"]  # tracked in both, whatever the option said
+        else:
+            other = []
+        if other:
             self.remarks.append(f"The baseline {path.name} was run with other settings: {', '.join(other)}.")
         counts = tuple(each.layers.inferences if each.layers is not None else 0 for each in (profile, run))
         if counts[0] != counts[1]:
@@ -161,8 +172,14 @@ class _Baseline:
                 f"The baseline {path.name} has {counts[0]} inferences, the run {counts[1]}: figures of the whole run "
                 "do not compare; those per inference and layer do."
             )
+        self._run = run
         self._layers: dict[int, int] | None = None
         self._functions: dict[int, int] | None = None
+
+    @cached_property
+    def summed(self) -> _Baseline:
+        """The baseline with functions and their clones as one."""
+        return _Baseline(self.path, with_clones_summed(self.profile), self._run)
 
     def index(self, scope: str, index: int, run: Profile) -> int | None:
         """Return the baseline's index of a layer or function of the run, None where it has none."""
@@ -229,7 +246,10 @@ def _subjects(profile: Profile, budget: Budget) -> list[tuple[int, str]]:
         return _known(found, names, plain, budget, "layer")
     if budget.scope == "function":
         names = [function.name for function in profile.functions]
-        found = [at for at, name in enumerate(names) if _matches(budget.pattern, name)]
+        wanted = sorted(heads(profile))
+        if not any(_matches(budget.pattern, names[at]) for at in wanted):
+            wanted = list(range(len(names)))  # a clone by its own name
+        found = [at for at in wanted if _matches(budget.pattern, names[at])]
         return _known(found, names, names, budget, "function")
     if budget.scope == "inference":
         return [(0, "each inference")]

@@ -15,7 +15,7 @@ from typing import Any
 from mcusim.checking.run import TargetOutcome
 from mcusim.errors import McusimError
 
-FORMAT = "mcusim check baseline 2"
+FORMAT = "mcusim check baseline 3"  # 3: other cases are drawn than for 2
 Figures = dict[str, dict[str, dict[str, int]]]  # function -> case -> cycles, stack_bytes
 
 

@@ -19,6 +19,7 @@ from mcusim.checking.space import Choices
 Array = npt.NDArray[Any]
 Values = dict[str, Any]
 INT8_MIN, INT8_MAX = -128, 127
+SMALL_REACH = 1024.0  # of sums whose weights are -1, 0 and 1: 74 * sqrt(2/3 * products) up to 287 products
 FILL = 0x55  # bytes of an output before the call: what is not written differs from most results
 
 
@@ -104,13 +105,19 @@ def tensor(rng: np.random.Generator, shape: tuple[int, ...], low: int | None = N
 
 
 def small_or_large(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Return weights, not -128; in a third of the cases -1, 0 and 1 alone.
+    """Return weights, not -128; in half of the cases -1, 0 and 1 alone.
 
     The sums of such are small, and so are the shifts to the right: halves are frequent, and how they are rounded shows.
     """
-    if rng.integers(3) == 0:
+    if rng.integers(2) == 0:
         return rng.integers(-1, 2, shape, np.int8)
     return tensor(rng, shape, -127)
+
+
+def near(rng: np.random.Generator, shape: tuple[int, ...], point: int, dtype: str) -> Array:
+    """Return values at most 1 from a zero point: as `small_or_large`'s weights, for operands that have one."""
+    info = np.iinfo(dtype)
+    return np.clip(point + rng.integers(-1, 2, shape), info.min, info.max).astype(dtype)
 
 
 def reach_of(weights: Array, outputs: int) -> float:
@@ -141,8 +148,10 @@ def output_scales(rng: np.random.Generator, channels: int, reach: float, extreme
     """
     octaves = rng.uniform(-8.0, 6.0, channels) if extreme else rng.uniform(-1.5, 1.0, channels)
     octaves += np.log2(64.0 / reach)
-    # Of powers of two the halves are exact, and the ways of rounding them differ often; of others hardly ever.
-    octaves = np.where(rng.integers(3, size=channels) == 0, np.round(octaves), octaves)
+    # Of powers of two the halves are exact, and the ways of rounding them differ often; of others hardly ever. Small
+    # sums have the most halves, so there powers of two are likelier.
+    powers = rng.integers(4, size=channels) < (3 if reach < SMALL_REACH else 1)
+    octaves = np.where(powers, np.round(octaves), octaves)
     return np.asarray(np.minimum(2.0**octaves, 4.0))
 
 

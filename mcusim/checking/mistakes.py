@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.checking.case import INT8_MAX, INT8_MIN, Values, Variant
+from mcusim.checking.case import INT8_MAX, Values, Variant
 
 
 def _set(**changes: Any) -> Any:
@@ -23,12 +23,24 @@ def _rounding(wanted: str) -> Any:
     return change
 
 
-def _input_sign(values: Values) -> Values | None:
-    return values | {"input_zero_point": min(-values["input_zero_point"], INT8_MAX)}
+def _sign(name: str) -> Any:
+    """Return the change to a zero point's negative; int8 has none of -128 (a firmware that has it differs by 256)."""
+
+    def change(values: Values) -> Values | None:
+        point = values[name]
+        return values | {name: -point} if point and -point <= INT8_MAX else None
+
+    return change
 
 
-def _output_sign(values: Values) -> Values | None:
-    return values | {"output_zero_point": min(-values["output_zero_point"], INT8_MAX)}
+def _ignored(name: str) -> Any:
+    return lambda values: values | {name: 0} if values[name] else None
+
+
+def _unclamped(values: Values) -> Values | None:
+    """Clamp to the type alone."""
+    info = np.iinfo(values["output"].dtype)
+    return values | {"activation_min": int(info.min), "activation_max": int(info.max)}
 
 
 def _padded_with_zeros(values: Values) -> Values | None:
@@ -52,23 +64,44 @@ def _shifts_negated(values: Values) -> Values | None:
     return values | {"shifts": np.maximum(-values["shifts"], -31).clip(-31, 30), "rounding": values["rounding"]}
 
 
+def _first_shift(values: Values) -> Values | None:
+    """Use the first channel's shift for all, with the multiplier of each."""
+    if len(values["shifts"]) < 2 or values["rounding"] == "float":
+        return None
+    return values | {"shifts": np.full_like(values["shifts"], values["shifts"][0])}
+
+
+CLAMPED = (Variant("saturation: outputs are not clamped to the activation's range", _unclamped),)
 COMMON = (
+    *CLAMPED,
     Variant("rounding mode: rounded once (single), where the suite says otherwise", _rounding("single")),
     Variant("rounding mode: rounded twice (gemmlowp double), where the suite says otherwise", _rounding("double")),
     Variant("rounding mode: float32 scales and truncation (TinyEngine), where the suite says otherwise",
             _rounding("float")),
-    Variant("saturation: outputs are not clamped to the activation's range",
-            _set(activation_min=INT8_MIN, activation_max=INT8_MAX)),
-    Variant("zero point: the output's is ignored", _set(output_zero_point=0)),
-    Variant("zero point: the output's is subtracted, not added", _output_sign),
+    Variant("zero point: the output's is ignored", _ignored("output_zero_point")),
+    Variant("zero point: the output's is subtracted, not added", _sign("output_zero_point")),
 )  # fmt: skip
-ROUNDED = COMMON[:2]  # of what is scaled by integers alone, in many places
+ROUNDED = COMMON[1:3]  # of what is scaled by integers alone, in many places
+AT_ZERO = (Variant("zero point: 0 is taken in its place", _ignored("input_zero_point")),)
+PAIRS = (
+    *COMMON,
+    *(
+        variant
+        for number, words in ((1, "first"), (2, "second"))
+        for variant in (
+            Variant(f"zero point: the {words} input's is ignored", _ignored(f"input{number}_zero_point")),
+            Variant(f"zero point: the {words} input's is added, not subtracted (the offset is its negative)",
+                    _sign(f"input{number}_zero_point")),
+        )
+    ),
+)  # fmt: skip
 WITH_SUMS = (
     *COMMON,
-    Variant("zero point: the input's is ignored", _set(input_zero_point=0)),
-    Variant("zero point: the input's is added, not subtracted (the offset is its negative)", _input_sign),
+    Variant("zero point: the input's is ignored", _ignored("input_zero_point")),
+    Variant("zero point: the input's is added, not subtracted (the offset is its negative)", _sign("input_zero_point")),
     Variant("the bias is ignored", _set(bias=None)),
     Variant("per-channel shift: the first channel's multiplier and shift are used for all", _one_for_all),
+    Variant("per-channel shift: the first channel's shift is used for all", _first_shift),
     Variant("per-channel shift: left and right are exchanged", _shifts_negated),
 )
 WINDOWS = (*WITH_SUMS, Variant("zero point: the padding is 0, not the input's zero point", _padded_with_zeros))

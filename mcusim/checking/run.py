@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -27,6 +28,7 @@ class CaseOutcome:
 
     Or known: failed or an error, as it is known that the library does; then `message` is the `Deviation`'s words.
 
+    `causes` are the mistakes with which the reference gives the same as the firmware, in the `array` that differs.
     `macs` are the products, or the elements that are looked at, of the operator: cycles are per one of them.
     """
 
@@ -38,6 +40,8 @@ class CaseOutcome:
     stack_bytes: int = 0
     macs: int = 0
     difference: Difference | None = None
+    causes: tuple[str, ...] = ()
+    array: str = ""
 
     @property
     def measured(self) -> bool:
@@ -66,6 +70,21 @@ class TargetOutcome:
     def largest(self) -> CaseOutcome | None:
         """The case with the most products, of those that gave a result: its cycles per product are the best known."""
         return max((case for case in self.cases if case.measured), key=lambda case: case.macs, default=None)
+
+    @property
+    def wrong(self) -> list[CaseOutcome]:
+        """The wrong cases, those that say most first: the cause that most of them show and that was found by running
+        the reference again, then those without such a cause, then errors; of equals the one that differs most.
+        """
+        wrong = [case for case in self.cases if case.wrong]
+        named = Counter(case.difference.cause for case in wrong if case.difference is not None and case.causes)
+
+        def worth(case: CaseOutcome) -> tuple[int, bool, int]:
+            if case.difference is None:
+                return 0, case.status == FAILED, 0
+            return named[case.difference.cause] if case.causes else 0, True, case.difference.count
+
+        return sorted(wrong, key=worth, reverse=True)
 
 
 def make_case(target: Target, number: int, seed: int) -> Case:
@@ -104,12 +123,12 @@ def check_target(
     firmware.pointer(target.function)  # it must be there
     firmware.reset()  # what is checked before it must not change anything
     check_binding(target.binding, firmware, make_case(target, 0, seed).values)
-    outcomes = []
+    outcomes: list[CaseOutcome] = []
     for number in range(target.cases):
         outcome = check_case(firmware, target, make_case(target, number, seed))
         outcomes.append(outcome)
         finished(outcome)
-    return TargetOutcome(target, tuple(outcomes))
+    return TargetOutcome(target, _agreed(outcomes))
 
 
 def check_case(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
@@ -132,6 +151,8 @@ def _compared(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
         output[...] = binding.before(case.values)
     for name, value in values.items():
         if isinstance(value, np.ndarray):
+            if name.endswith("scratch"):
+                value.view(np.uint8)[...] = FILL  # on a board it holds what was there before, not zeros
             value.flags.writeable = binding.writes(name)
     try:
         result = _call(firmware, binding, values)
@@ -141,35 +162,54 @@ def _compared(firmware: Firmware, target: Target, case: Case) -> CaseOutcome:
     if binding.success is not None and result.value != binding.success:
         return CaseOutcome(case.name, ERROR, f"{target.function} returns {result.value}: it refuses the case", *spent)
     got = values[binding.result].reshape(-1)[: case.expected.size].reshape(case.expected.shape)
-    difference = first_difference(case.operator.settled(case.values, case.expected, got), case.expected)
-    if difference is not None:
-        cause = mistake(case, got)
-        difference = replace(difference, cause=cause) if cause else difference
-        return CaseOutcome(case.name, FAILED, f"output{difference}", *spent, difference)
-    for word, reference in binding.more.items():
-        difference = first_difference(values[word], reference(case.values))
+    checked = [("output", got, None), *((word, values[word], reference) for word, reference in binding.more.items())]
+    for word, array, reference in checked:
+        expected = case.expected if reference is None else reference(case.values)
+        settled = case.operator.settled(case.values, expected, array) if reference is None else array
+        difference = first_difference(settled, expected)
         if difference is not None:
-            cause = mistake(case, values[word], reference)
-            difference = replace(difference, cause=cause) if cause else difference
-            return CaseOutcome(case.name, FAILED, f"{word}{difference}", *spent, difference)
+            causes = mistakes_that_give(case, array, reference)
+            outcome = CaseOutcome(case.name, FAILED, "", *spent, difference, causes, word)
+            return _worded(outcome, causes[0] if causes else difference.cause)
     return CaseOutcome(case.name, PASSED, "", *spent)
+
+
+def _worded(outcome: CaseOutcome, cause: str) -> CaseOutcome:
+    """Return a failed case's outcome with its message, which names this cause."""
+    assert outcome.difference is not None
+    difference = replace(outcome.difference, cause=cause)
+    return replace(outcome, message=f"{outcome.array}{difference}", difference=difference)
+
+
+def _agreed(cases: Sequence[CaseOutcome]) -> tuple[CaseOutcome, ...]:
+    """Return outcomes of which each names, of the mistakes that give its result, the one that most cases show.
+
+    A small case has the same result with several mistakes: the other cases tell which it is.
+    """
+    votes = Counter(cause for case in cases if case.wrong for cause in case.causes)
+    return tuple(
+        _worded(case, max(case.causes, key=lambda cause: votes[cause])) if case.causes and case.wrong else case
+        for case in cases
+    )
 
 
 def _call(firmware: Firmware, binding: Binding, values: Values) -> CallResult:
     size = scratch_bytes(binding, firmware, values)
-    values["scratch_bytes"], values["scratch"] = size, np.zeros(max(size, 1), np.int8)
+    values["scratch_bytes"], values["scratch"] = size, np.full(max(size, 1), FILL, np.int8)
     made = call_arguments(binding, firmware, values, binding.function, binding.arguments)
     restype: Any = np.int32 if binding.success is not None else None
     return firmware.call(binding.function, *made["values"], argtypes=made["argtypes"], restype=restype)
 
 
-def mistake(case: Case, got: Array, reference: Callable[[Values], Array] | None = None) -> str:
-    """Return the mistake with which the reference gives what the firmware gave; "" where none does.
+def mistakes_that_give(case: Case, got: Array, reference: Callable[[Values], Array] | None = None) -> tuple[str, ...]:
+    """Return the mistakes with which the reference gives what the firmware gave.
 
-    `reference` where it is not the operator's output that is looked at.
+    `reference` where it is not the operator's output that is looked at. Where no mistake gives it, but all that differs
+    is where the reference clamps, and is not just next to that, the clamp is what is missing.
     """
     compute = reference or case.operator.reference
     expected = case.expected if reference is None else reference(case.values)
+    found = []
     for variant in case.operator.variants:
         changed = variant.change(case.values)
         if changed is None:
@@ -178,7 +218,16 @@ def mistake(case: Case, got: Array, reference: Callable[[Values], Array] | None 
             with_it = compute(changed)
         except ValueError:
             continue  # the reference does not take such values
-        alike = got if reference is not None else case.operator.settled(changed, with_it, got)
+        alike = case.operator.settled(changed, with_it, got) if reference is None else got
         if np.array_equal(with_it, alike) and not np.array_equal(with_it, expected):
-            return variant.words
-    return ""
+            found.append(variant.words)
+    if not found and reference is None and "activation_min" in case.values and _not_clamped(case, got):
+        found.append("saturation: outputs are not clamped: all that differ are at an end of the range, and wrap")
+    return tuple(found)
+
+
+def _not_clamped(case: Case, got: Array) -> bool:
+    different = got != case.expected
+    ends = (case.values["activation_min"], case.values["activation_max"])
+    gaps = np.abs(got[different].astype(np.int64) - case.expected[different])
+    return bool(np.isin(case.expected[different], ends).all() and (gaps > 1).all() and np.unique(gaps).size > 1)

@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", type=options.count, default=CASES_SHOWN, metavar="N", help="wrong cases to tell")
     group = parser.add_argument_group("cycles and stack")
     group.add_argument("--baseline", type=Path, metavar="FILE", help="compare with what is kept in FILE")
-    group.add_argument("--update-baseline", action="store_true", help="write FILE anew")
+    group.add_argument(
+        "--update-baseline", action="store_true", help="write FILE anew (with --only: these functions in it)"
+    )
     group.add_argument(
         "--tolerance", type=options.percentage, metavar="PERCENT", help="how many cycles more are no failure"
     )
@@ -61,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load, call, compare, print. Returns 1 where something is wrong."""
     from mcusim.calling import Firmware
-    from mcusim.checking.baseline import Conditions, baseline_bytes, compare, figures_of, load_baseline
+    from mcusim.checking.baseline import Conditions, Figures, baseline_bytes, compare, figures_of, load_baseline
     from mcusim.checking.junit import junit_xml
     from mcusim.checking.run import fitting
     from mcusim.machine import Settings
@@ -85,6 +87,9 @@ def run(args: argparse.Namespace) -> int:
     memory = tuple(sorted(args.set))
     conditions = Conditions(firmware.board.name, suite.seed, args.wait_states, memory, args.boot)
     kept = None
+    others: Figures = {}  # of functions that --only leaves alone
+    if args.only and args.update_baseline and args.baseline.exists():
+        others = load_baseline(args.baseline, conditions)
     if args.baseline is not None and not args.update_baseline:
         kept = load_baseline(args.baseline, conditions)  # before the cases run: what is wrong with it is said at once
     outcomes = _check(args, suite, firmware)
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.junit is not None:
         output.write(args.junit, junit_xml(outcomes, comparison), force=True)
     if args.update_baseline:
-        output.write(args.baseline, baseline_bytes(figures_of(outcomes), conditions), force=True)
+        output.write(args.baseline, baseline_bytes(others | figures_of(outcomes), conditions), force=True)
         console.say(f"wrote {args.baseline}")
     right = not any(case.wrong for outcome in outcomes for case in outcome.cases)
     return exits.DONE if right and not (comparison and comparison.regressions) else exits.FAILED

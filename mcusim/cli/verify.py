@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.machine.capture import Capture
     from mcusim.reports.progress import ProgressLine
     from mcusim.reports.verified import verification_document
-    from mcusim.verifying import load_model, longest, verify
+    from mcusim.verifying import load_model, longest, verify, with_other_roundings
 
     options.check_output(args, [args.firmware, args.model])
     model = load_model(args.model)
@@ -69,11 +69,13 @@ def run(args: argparse.Namespace) -> int:
         args, stream=None, progress=ProgressLine(quiet=args.quiet), image=image,
         run=partial(run_alone, capture=capture), observed={"layers": args.layers},
     )  # fmt: skip
-    if not capture.layers:
-        raise McusimError(f"{image.name}: no layer ran ({rule.text})")
-    rounding = args.rounding or ("tinyengine" if rule.preset == "tinyengine" else "double")
     cut = "" if trace.end.kind in FINISHED else trace.end.text
+    if not capture.layers:
+        longer = f": the run was cut ({cut}): let it run longer (--max-cycles, --timeout, --until)" if cut else ""
+        raise McusimError(f"{image.name}: no layer ran ({rule.text}){longer}")
+    rounding = args.rounding or ("tinyengine" if rule.preset == "tinyengine" else "double")
     found = verify(capture.layers, model, rounding, given, cut=cut, by_name=args.rounding is None)
+    found = with_other_roundings(found, capture.layers, model, given, cut)
     options.print_document(args, verification_document(image.name, args.model.name, trace.board.name, found))
     whole = not found.uncovered and not found.unreached
     right = whole and all(each.status == "same" for each in found.compared)

@@ -54,7 +54,7 @@ def check_document(
     tables = [Table(f"{name} on {board}", _TARGETS, [_row(outcome) for outcome in outcomes], _REMARK)]
     notes = [f"Not checked: {reason}" for reason in left_out]
     for outcome in outcomes:
-        wrong = [case for case in outcome.cases if case.wrong]
+        wrong = outcome.wrong
         notes += [f"{outcome.target.name}, case {case.name}: {case.message}" for case in wrong[:cases_shown]]
         if len(wrong) > cases_shown:
             more = things(len(wrong) - cases_shown, "more case is", "more cases are")

@@ -143,6 +143,8 @@ def _settings(old: Profile, new: Profile) -> str:
         f"{key} {_word(old.settings.get(key))} before, {_word(new.settings.get(key))} after"
         for key in keys
         if old.settings.get(key) != new.settings.get(key)
+        # Memory is tracked where layers are or a budget needs it: what the option said does not matter if both have it.
+        and not (key == "memory" and old.memory is not None and new.memory is not None)
     )
 
 

@@ -7,6 +7,16 @@ run with `Capture` ──► layers ──match──► operators of the model 
 
 from __future__ import annotations
 
+from mcusim.verifying.otherwise import with_other_roundings
 from mcusim.verifying.verify import ROUNDINGS, Compared, Verification, load_input, load_model, longest, verify
 
-__all__ = ["ROUNDINGS", "Compared", "Verification", "load_input", "load_model", "longest", "verify"]
+__all__ = [
+    "ROUNDINGS",
+    "Compared",
+    "Verification",
+    "load_input",
+    "load_model",
+    "longest",
+    "verify",
+    "with_other_roundings",
+]

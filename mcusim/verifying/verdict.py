@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 FEW = 0.5  # of the operators that compute something: with fewer layers that fit, it is hardly the model
 MANY = 0.5  # of the elements of a layer by itself: other weights; rounding shows in fewer, and by 1
+ROUNDED = (
+    "Nothing agrees, but all of it by 1 at most where a layer is looked at by itself: most likely sums are rounded "
+    "another way (see --rounding)"
+)
 MODEL = "is it the model that the firmware was made from?"
 
 
@@ -43,10 +47,7 @@ def verdict(compared: Sequence[Compared], matched: int, wanted: int, given: bool
     if len(alone) < len(differing) / 2:
         return ""
     if all(each.difference is not None and each.difference.largest <= 1 for each in alone):
-        return (
-            "Nothing agrees, but all of it by 1 at most where a layer is looked at by itself: most likely sums are "
-            "rounded another way (see --rounding)"
-        )
+        return ROUNDED
     many = [each for each in alone if each.difference is not None and each.difference.count >= MANY * each.elements]
     if len(many) >= len(alone) / 2:
         return (

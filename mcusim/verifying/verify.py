@@ -126,6 +126,11 @@ def verify(
     """
     shown = _telling(layers)
     pairs = _matched(shown, model, bool(cut))
+    if not pairs and cut:
+        raise McusimError(
+            f"the run was cut ({cut}) before a layer that fits an operator of the model: {len(shown)} ran, none of "
+            "which does: let it run longer (--max-cycles, --timeout, --until)"
+        )
     if not pairs:
         raise McusimError(
             f"none of the {len(shown)} layers fits the model's {len(model.operators)} operators: is it the model of "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.checking import mistakes
-from mcusim.checking.case import Array, Operator, Style, Values, activation, tensor, zero_point
+from mcusim.checking.case import Array, Operator, Style, Values, activation, near, tensor, zero_point
 from mcusim.checking.space import Space
 from mcusim.kernels.add import add, add_float_scale
 from mcusim.kernels.logistic import logistic
@@ -39,9 +39,23 @@ def _draw_pair(size: int, rng: np.random.Generator, style: Style, scales: list[f
     return values | {"output": np.zeros(size, style.dtype), "macs": size}
 
 
+def _add_scales(rng: np.random.Generator) -> list[float]:
+    """Return scales of both inputs and the output; in two thirds of the cases their ratios are powers of two.
+
+    Residual sums are often so, and only their results have exact halves (or quarters, which rounding twice lifts to
+    halves): how those are rounded shows there, and hardly ever with other ratios.
+    """
+    first, second, factor = (float(each) for each in rng.uniform(0.005, 0.5, 3))
+    if rng.integers(3):
+        second = first * 2.0 ** int(rng.integers(-2, 3))
+        last = max(first, second) * 2.0 ** int(rng.integers(0, 3))
+    else:
+        last = max(first, second) * (0.5 + 5 * factor)
+    return [float(np.float32(each)) for each in (first, second, last)]
+
+
 def _draw_add(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    scales = [float(np.float32(each)) for each in rng.uniform(0.005, 0.5, 3)]
-    scales[2] = float(np.float32(max(scales[:2]) * rng.uniform(0.5, 3)))
+    scales = _add_scales(rng)
     scaling = add_scaling(scales[0], scales[1], scales[2], style.dtype)
     return _draw_pair(sizes["size"], rng, style, scales) | scaling
 
@@ -54,7 +68,9 @@ def _add(values: Values) -> Array:
     if values["rounding"] == "float":
         scales: dict[str, Any] = {n: float(values[n]) for n in ("input1_scale", "input2_scale", "output_scale")}
         passed = values.get("passed")  # which outputs are not clamped, where somebody wants to know
-        return add_float_scale(values["input1"], values["input2"], **_zero_points(values), **scales, passed=passed)
+        limits = {name: values[name] for name in ("activation_min", "activation_max")}
+        how = _zero_points(values) | scales | limits
+        return add_float_scale(values["input1"], values["input2"], **how, passed=passed)
     rest = ("left_shift", "rounding", "activation_min", "activation_max")
     scaled = [f"{name}_{what}" for name in ("input1", "input2", "output") for what in ("multiplier", "shift")]
     how = {name: values[name] for name in (*scaled, *rest)}
@@ -62,10 +78,17 @@ def _add(values: Values) -> Array:
 
 
 def _draw_mul(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    """Draw factors that spread products over the type, more or less; a third are powers of two (halves)."""
+    """Draw factors that spread products over the type, more or less; two thirds are powers of two (halves).
+
+    In half of the cases the second operand is near its zero point: small products have the most halves.
+    """
     octaves = float(rng.uniform(-3, 3)) if style.extremes else float(rng.uniform(-2, 1))
-    power = (-7.0 if style.dtype == "int8" else -15.0) + (round(octaves) if rng.integers(3) == 0 else octaves)
+    small = bool(rng.integers(2))
+    power = -2.0 if small else -7.0 if style.dtype == "int8" else -15.0
+    power += round(octaves) if rng.integers(3) else octaves
     values = _draw_pair(sizes["size"], rng, style, [1.0, 1.0, 2.0**-power])
+    if small:
+        values["input2"] = near(rng, (sizes["size"],), values["input2_zero_point"], style.dtype)
     multiplier, shift = quantize_multiplier(2.0**power)
     return values | {"multiplier": multiplier, "shift": shift, "scale": np.float32(2.0**power)}
 
@@ -131,7 +154,8 @@ def _curve(function: Callable[..., Array]) -> Callable[[Values], Array]:
 
 
 def _draw_softmax(sizes: dict[str, int], rng: np.random.Generator, style: Style) -> Values:
-    scale = float(np.float32(2.0 ** rng.uniform(-7, 0)))
+    octaves = float(rng.uniform(-7, 0))
+    scale = float(np.float32(2.0 ** (round(octaves) if rng.integers(2) else octaves)))  # of powers of two: halves
     if style.dtype == "int8":
         multiplier, shift, least = difference_scaling(scale)
     else:
@@ -155,11 +179,11 @@ _IMAGE: Space = {"batches": (1, 2, 3), "input_h": tuple(range(1, 6)), "input_w":
                  "input_c": tuple(range(1, 10))}  # fmt: skip
 _BROADCAST: Space = {"broadcast": (0, 0, 0, 0, 15, 240, 7, 112, 1, 2, 4, 8, 16, 32, 64, 128, 33, 18, 72, 132)}
 OPERATORS = (
-    Operator("add", _SIZE, _draw_add, _add, mistakes.COMMON),
-    Operator("mul", _SIZE, _draw_mul, _mul, mistakes.COMMON),
+    Operator("add", _SIZE, _draw_add, _add, mistakes.PAIRS),
+    Operator("mul", _SIZE, _draw_mul, _mul, mistakes.PAIRS),
     Operator("minimum", _IMAGE | _BROADCAST, _draw_extreme, _of_two(minimum)),
     Operator("maximum", _IMAGE | _BROADCAST, _draw_extreme, _of_two(maximum)),
-    Operator("relu", _SIZE, _draw_one, _relu),
+    Operator("relu", _SIZE, _draw_one, _relu, mistakes.AT_ZERO),
     Operator("relu6", _SIZE | {"zero": (0,), "six": (6, 20, 100)}, _draw_one,
              lambda values: relu6(values["input"], zero=values["zero"], six=values["six"])),
     Operator("logistic", _SIZE | {"fraction_bits": tuple(range(9, 16))}, _draw_curve, _curve(logistic)),

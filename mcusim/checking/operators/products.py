@@ -13,6 +13,7 @@ from mcusim.checking.case import (
     Values,
     activation,
     bias,
+    near,
     output_scales,
     quantised,
     reach_of,
@@ -62,12 +63,15 @@ def _draw_batch_matmul(sizes: dict[str, int], rng: np.random.Generator, style: S
     output = tuple(max(pair) for pair in zip(*stacks, strict=True))
     values["output_batches"], values["output_heads"] = output
     values["input1"] = tensor(rng, (*stacks[0], values["rows"], values["depth"]), dtype=style.dtype)
-    values["input2"] = tensor(rng, (*stacks[1], values["columns"], values["depth"]), dtype=style.dtype)
-    reach = reach_of(values["input2"], values["input2"].size // values["depth"])
-    factor = output_scales(rng, 1, reach, style.extremes and not rng.integers(4))
-    values["multiplier"], values["shift"] = quantize_multiplier(float(factor[0]))
     for name in ("input1", "input2", "output"):
         values[f"{name}_zero_point"] = zero_point(rng, style.dtype)
+    point = values["input2_zero_point"]
+    values["input2"] = tensor(rng, (*stacks[1], values["columns"], values["depth"]), dtype=style.dtype)
+    if rng.integers(2):
+        values["input2"] = near(rng, values["input2"].shape, point, style.dtype)
+    reach = reach_of(values["input2"].astype(np.int64) - point, values["input2"].size // values["depth"])
+    factor = output_scales(rng, 1, reach, style.extremes and not rng.integers(4))
+    values["multiplier"], values["shift"] = quantize_multiplier(float(factor[0]))
     values["activation_min"], values["activation_max"] = activation(rng, style)
     shape = (*output, values["rows"], values["columns"])
     products = int(np.prod(shape)) * values["depth"]
@@ -88,5 +92,5 @@ OPERATORS = (
     Operator("batch_matmul", {"batches": (1, 2, 3), "heads": (1, 2, 3), "rows": tuple(range(1, 9)),
                               "columns": tuple(range(1, 9)), "depth": tuple(range(1, 33)),
                               "broadcast": (0, 0, 0, 1, 2, 4, 8, 3, 12)},
-             _draw_batch_matmul, _batch_matmul, mistakes.COMMON),
+             _draw_batch_matmul, _batch_matmul, mistakes.PAIRS),
 )  # fmt: skip

@@ -164,6 +164,6 @@ OPERATORS = (
              _draw_depthwise, _depthwise, mistakes.WINDOWS),
     Operator("transpose_conv", _SMALL | _CHANNELS | {"output_c": tuple(range(1, 11))} | _WINDOW, _draw_transpose_conv,
              _transpose_conv, mistakes.WITH_SUMS),
-    Operator("average_pool2d", _SIZES | _CHANNELS | _WINDOW, _draw_pool, _average_pool),
-    Operator("max_pool2d", _SIZES | _CHANNELS | _WINDOW, _draw_pool, _max_pool),
+    Operator("average_pool2d", _SIZES | _CHANNELS | _WINDOW, _draw_pool, _average_pool, mistakes.CLAMPED),
+    Operator("max_pool2d", _SIZES | _CHANNELS | _WINDOW, _draw_pool, _max_pool, mistakes.CLAMPED),
 )  # fmt: skip
