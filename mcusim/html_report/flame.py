@@ -60,6 +60,7 @@ def flame_chart(name: str, about: str, nodes: Sequence[FlameNode]) -> Chart:
         "tiling": {"orientation": "v"},
         "pathbar": {"thickness": _LEVEL_PIXELS},
         "root": {"color": _GREY},
+        "leaf": {"opacity": 1.0},  # the colour is what is looked at: by default leaves are paler
     }
     layout = {"margin": {"l": 0, "r": 0, "t": _LEVEL_PIXELS + 2, "b": 0}, "uniformtext": {"mode": "hide", "minsize": 9}}
     return Chart(name, about, [trace], layout, _LEVEL_PIXELS * (max(levels) + 2) + 2)
