@@ -156,7 +156,7 @@ def test_cycles_of_the_chart_are_those_of_the_layers(page: Page) -> None:
 
 def test_the_curve_adds_up_to_the_live_bytes(page: Page) -> None:
     traces = page.data["charts"]["memory-chart"]["traces"]  # type: ignore[index]
-    top = [trace for trace in traces if trace["type"] == "scatter"][-1]
+    top = [trace for trace in traces if "fill" in trace][-1]
     assert top["y"][:-1] == network().memory.timeline.live_bytes  # type: ignore[union-attr]
 
 

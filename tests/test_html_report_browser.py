@@ -251,6 +251,35 @@ def test_zoom_is_kept_when_something_is_selected(wide: Visit) -> None:
     wide("mcusim.select('', 'layer')")
 
 
+def test_names_stand_in_what_is_zoomed_to_and_milliseconds_with_cycles(wide: Visit) -> None:
+    names = "document.getElementById('memory-chart').data.filter((trace) => trace.mode === 'text')"
+    shown = f"{names}.flatMap((trace) => trace.x)"
+    ticks = "document.getElementById('memory-chart').layout.xaxis2"
+    before = wide(shown)
+    assert before
+    wide("Plotly.relayout('memory-chart', {'xaxis.range': [1000000, 1200000]})")
+    wide.page.wait_for_function(f"{shown}.every((at) => 1000000 <= at && at <= 1200000)")
+    assert wide(shown)
+    for at, text in zip(wide(f"{ticks}.tickvals"), wide(f"{ticks}.ticktext"), strict=True):
+        assert 1_000_000 <= at <= 1_200_000
+        assert text == f"{at / 20_000:g} ms"  # at 20 MHz, as the fake has it
+    wide.page.locator("#memory-chart .nsewdrag").first.dblclick(position={"x": 200, "y": 200})
+    wide.page.wait_for_function(f"{shown}.length === {len(before)}")
+    wide.page.wait_for_timeout(400)
+    assert not wide.page.locator("#selected").is_visible()  # no click that selects what lies below
+
+
+def test_names_are_cut_where_a_frame_is_narrow(wide: Visit) -> None:
+    trace = {"ids": ["0", "1", "2"], "labels": ["whole", "a_long_name &lt;of&gt; it", "b"], "values": [1000, 100, 1]}
+    texts = wide.page.evaluate("(trace) => mcusim.labels.flameTexts(trace, undefined, 800)", trace)
+    assert texts[0] == "whole"
+    assert texts[1].startswith("a_l")
+    assert texts[1].endswith("…")
+    assert texts[2] == ""
+    zoomed = wide.page.evaluate("(trace) => mcusim.labels.flameTexts(trace, '1', 800)", trace)
+    assert zoomed[1] == trace["labels"][1]
+
+
 def test_a_click_in_the_flame_graph_zooms_in_and_shows_the_code(wide: Visit) -> None:
     level = "document.getElementById('flame')._fullData[0].level || '0'"
     assert wide(level) == "0"

@@ -10,7 +10,6 @@ from mcusim.html_report.charts import Chart, Trace, legend, place
 from mcusim.html_report.markup import Extra, Look, escape, facts, paragraph, part, table_html
 from mcusim.html_report.shell import Section
 from mcusim.plots import palette
-from mcusim.plots.scene import slashed
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layer, Layers
 from mcusim.reports import numbers
@@ -100,7 +99,7 @@ def _chart(profile: Profile, layers: Layers) -> Chart | None:
     times = max(1, layers.inferences)
     named = Labels(layers)
     colors = cause_colors(profile)
-    names = [escape(slashed(each.number)) for each in shown]
+    names = [escape(each.number) for each in shown]
     hover = [_hover(profile, layers, each.layer, named, times) for each in shown]
     traces: list[Trace] = []
     for cause in [*colors, "other causes"]:
