@@ -156,7 +156,7 @@ def test_cycles_of_the_chart_are_those_of_the_layers(page: Page) -> None:
 
 def test_the_curve_adds_up_to_the_live_bytes(page: Page) -> None:
     traces = page.data["charts"]["memory-chart"]["traces"]  # type: ignore[index]
-    top = [trace for trace in traces if trace["type"] == "scatter"][-1]
+    top = [trace for trace in traces if "fill" in trace][-1]
     assert top["y"][:-1] == network().memory.timeline.live_bytes  # type: ignore[union-attr]
 
 
@@ -316,6 +316,7 @@ def test_each_node_of_the_flame_graph_holds_its_children() -> None:
     assert all(below.get(name, 0) <= value for name, value in values.items())
     assert below[""] == make_profile().totals.cycles
     assert left_out == ""
+    assert trace["leaf"] == {"opacity": 1.0}  # else leaves, which are the kernels, look calmer than the legend says
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 1000)), max_size=30))
@@ -359,3 +360,25 @@ def test_a_table_sorts_by_exact_numbers_and_keeps_its_sums_at_the_end() -> None:
     assert 'data-value="0.04"' in html
     assert html.index("<tfoot>") < html.index("sum")
     assert "--depth:2" in html
+
+
+def test_what_a_row_is_stands_first_and_the_hottest_row_is_marked() -> None:
+    columns = (Column("cycles", "cycles", "count"), Column("at", "address", "address"), Column("text", "text", "text"))
+    rows = [Row((3, 16, "a")), Row((None, None, "line"), "source"), Row((9, 18, "b")), Row((9, 20, "c"))]
+    html = table_html(Table("t", columns, rows), Look("t", front=("at", "text"), hottest="cycles"))
+    assert Page(html).text.startswith("t to the row with most cycles address text cycles 00000010 a 3 line")
+    assert html.count('class="hottest"') == 1
+    assert '<tr class="hottest"><td class="number">00000012' in html
+    assert html.count('<td class="stuck">') == 3
+    nothing = table_html(Table("t", columns, [Row((0, 16, "a"))]), Look("t", hottest="cycles"))
+    assert "button" not in nothing
+
+
+def test_own_cycles_that_are_the_cycles_are_left_out() -> None:
+    once, nested, twice = (
+        make_network_profile(4),
+        make_network_profile(6, patches=3),
+        make_network_profile(4, inferences=2),
+    )
+    heads = [layers.section(profile).body.partition("</thead>")[0] for profile in (once, nested, twice)]  # type: ignore[union-attr]
+    assert [(">own" in head, "cycles</th>" in head) for head in heads] == [(False, True), (True, True), (True, True)]

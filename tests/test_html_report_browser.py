@@ -133,6 +133,74 @@ def test_a_heading_sorts_its_table_and_the_sums_stay_below(wide: Visit) -> None:
     assert "whole run" in wide.page.locator("#layer-table tfoot").inner_text()
 
 
+def test_the_whole_heading_sorts_and_what_is_missing_comes_last(wide: Visit) -> None:
+    heads = wide("[...document.querySelectorAll('#layer-table th')].map((each) => each.textContent)")
+    at = heads.index("MACs") + 1
+    read = f"[...document.querySelectorAll('#layer-table tbody tr > td:nth-child({at})')].map((e) => e.textContent)"
+    heading = wide.page.locator(f"#layer-table th:nth-child({at})")
+    network_order = wide(read)
+    assert "-" in network_order
+    known = sorted(int(each.replace(",", "")) for each in network_order if each != "-")
+    missing = ["-"] * network_order.count("-")
+    for expected in (known[::-1], known):
+        heading.click(position={"x": 2, "y": 2})  # beside the word
+        assert wide(read) == [*(f"{each:,}" for each in expected), *missing]
+    heading.click(position={"x": 2, "y": 2})
+    assert wide(read) == network_order
+    assert wide.page.locator("#layer-table th.picture button").count() == 0
+
+
+def test_the_call_tree_sorts_what_stands_below_the_same_row(wide: Visit) -> None:
+    read = "[...document.querySelectorAll('#tree tbody tr')].map((each) => [each.dataset.depth, each.innerText])"
+    before = wide(read)
+    heading = wide.page.locator("#tree th.stuck")
+    heading.click()
+    after = wide(read)
+    assert after != before
+    assert sorted(after) == sorted(before)
+    assert after[0][0] == "0"
+    assert all(int(after[at + 1][0]) <= int(after[at][0]) + 1 for at in range(len(after) - 1))
+    heading.click()
+    heading.click()
+    assert wide(read) == before
+
+
+def test_a_button_leads_to_the_hottest_instruction_and_lines_of_source_go_when_sorted(wide: Visit) -> None:
+    wide("mcusim.select(Object.keys(mcusim.data.parts).find((key) => key.startsWith('function:')))")
+    part = wide.page.locator("#part-function")
+    part.locator(".jump").click()
+    hottest = part.locator("tr.hottest")
+    assert "chosen" in str(hottest.get_attribute("class"))
+    assert part.locator("tr.source:visible").count() > 0
+    heading = part.locator("[id^=code-] th", has_text="cycles")
+    heading.click()
+    assert part.locator("tr.source:visible").count() == 0
+    assert part.locator("[id^=code-] tbody tr").first.inner_text() == hottest.inner_text()
+    heading.click()
+    heading.click()
+    assert part.locator("tr.source:visible").count() > 0
+    wide("mcusim.select('', 'function')")
+
+
+def test_a_filter_without_a_match_says_so(wide: Visit) -> None:
+    field = wide.page.locator("#function-table .filter")
+    field.fill("no such function")
+    assert wide.page.locator("#function-table .none").is_visible()
+    field.fill("")
+    assert not wide.page.locator("#function-table .none").is_visible()
+
+
+def test_on_a_small_screen_names_stay_in_sight_and_edges_show_that_there_is_more(browser: Browser) -> None:
+    visit = browser.open("nested", width=390)
+    frame = visit.page.locator("#function-table .frame")
+    assert "more-right" in str(frame.get_attribute("class"))
+    assert "more-right" in str(visit.page.locator("nav").get_attribute("class"))
+    visit("document.querySelector('#function-table .scroll').scrollLeft = 10000")
+    visit.page.locator("#function-table .frame.more-left:not(.more-right)").wait_for(timeout=WAIT_MS)
+    name = visit.page.locator("#function-table tbody td.stuck").first.bounding_box()
+    assert 0 <= name["x"] < 30
+
+
 def test_a_filter_shows_what_matches(wide: Visit) -> None:
     wide.page.locator("#function-table .filter").fill("REQUANTIZE")
     assert wide.page.locator("#function-table tbody tr:visible").count() == 1
@@ -181,6 +249,35 @@ def test_zoom_is_kept_when_something_is_selected(wide: Visit) -> None:
     wide("mcusim.select('layer:4')")
     assert wide("document.getElementById('memory-chart').layout.xaxis.range") == [1_000_000, 2_000_000]
     wide("mcusim.select('', 'layer')")
+
+
+def test_names_stand_in_what_is_zoomed_to_and_milliseconds_with_cycles(wide: Visit) -> None:
+    names = "document.getElementById('memory-chart').data.filter((trace) => trace.mode === 'text')"
+    shown = f"{names}.flatMap((trace) => trace.x)"
+    ticks = "document.getElementById('memory-chart').layout.xaxis2"
+    before = wide(shown)
+    assert before
+    wide("Plotly.relayout('memory-chart', {'xaxis.range': [1000000, 1200000]})")
+    wide.page.wait_for_function(f"{shown}.every((at) => 1000000 <= at && at <= 1200000)")
+    assert wide(shown)
+    for at, text in zip(wide(f"{ticks}.tickvals"), wide(f"{ticks}.ticktext"), strict=True):
+        assert 1_000_000 <= at <= 1_200_000
+        assert text == f"{at / 20_000:g} ms"  # at 20 MHz, as the fake has it
+    wide.page.locator("#memory-chart .nsewdrag").first.dblclick(position={"x": 200, "y": 200})
+    wide.page.wait_for_function(f"{shown}.length === {len(before)}")
+    wide.page.wait_for_timeout(400)
+    assert not wide.page.locator("#selected").is_visible()  # no click that selects what lies below
+
+
+def test_names_are_cut_where_a_frame_is_narrow(wide: Visit) -> None:
+    trace = {"ids": ["0", "1", "2"], "labels": ["whole", "a_long_name &lt;of&gt; it", "b"], "values": [1000, 100, 1]}
+    texts = wide.page.evaluate("(trace) => mcusim.labels.flameTexts(trace, undefined, 800)", trace)
+    assert texts[0] == "whole"
+    assert texts[1].startswith("a_l")
+    assert texts[1].endswith("…")
+    assert texts[2] == ""
+    zoomed = wide.page.evaluate("(trace) => mcusim.labels.flameTexts(trace, '1', 800)", trace)
+    assert zoomed[1] == trace["labels"][1]
 
 
 def test_a_click_in_the_flame_graph_zooms_in_and_shows_the_code(wide: Visit) -> None:

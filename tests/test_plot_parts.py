@@ -6,6 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcusim.pipelines.causes import CAUSES
 from mcusim.plots import palette
 from mcusim.plots.addresses import fold
 from mcusim.plots.page import drawable, fitted, legend_shape, text_width
@@ -73,3 +74,18 @@ def test_where_labels_stand_no_later_box_and_no_other_label_is(boxes: list[Box])
         assert box.bottom <= room.bottom <= room.top <= box.top
         assert not any(room.overlaps(later) for later in boxes[at + 1 :])
         assert not any(room.overlaps(other) for other in rooms[at + 1 :] if other is not None)
+
+
+# Colours of causes
+
+
+def test_a_cause_has_the_same_colour_in_every_report() -> None:
+    assert list(palette.CAUSE_COLORS) == list(CAUSES)
+    assert len(set(palette.CAUSE_COLORS.values())) == len(CAUSES)
+    assert palette.of_causes(["branch"])["branch"] == palette.of_causes(CAUSES)["branch"]
+
+
+def test_causes_of_another_maker_get_colours_that_are_free() -> None:
+    colors = palette.of_causes(["issue", "mine", "yours"])
+    assert len(set(colors.values())) == 3
+    assert list(colors) == ["issue", "mine", "yours"]

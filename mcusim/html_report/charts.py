@@ -21,7 +21,10 @@ class Chart:
     """`name` is its id in the page, `about` says in words what it shows, for those who do not see it.
 
     `traces` and `layout` are plotly's. The height is in pixels. `spans` are [start, end) on the first axis of each
-    key, so that what is selected can be marked there.
+    key, so that what is selected can be marked there. `clock` says what milliseconds `xaxis2` shows: `start` and `end`
+    of a stretch of time in cycles, its frequency `hz`, and the milliseconds `before` it.
+
+    The page writes the `text` of horizontal bars where there is room, and cuts the names of flame graphs.
     """
 
     name: str
@@ -30,10 +33,12 @@ class Chart:
     layout: dict[str, Any]
     height: int
     spans: dict[str, list[list[int]]] = field(default_factory=dict)
+    clock: dict[str, float] | None = None
 
     def data(self) -> dict[str, Any]:
         """Return what the page's scripts need."""
-        return {"traces": self.traces, "layout": {**self.layout, "height": self.height}, "spans": self.spans}
+        layout = {**self.layout, "height": self.height}
+        return {"traces": self.traces, "layout": layout, "spans": self.spans, "clock": self.clock}
 
 
 def place(chart: Chart) -> str:

@@ -56,7 +56,7 @@ def _tree(profile: Profile) -> str:
         if len(table.rows) <= MOST_TREE_ROWS:
             break
     assert table is not None
-    look = Look("tree", key=lambda row: _tree_key(row, functions), sortable=False, folds=True, titled=False)
+    look = Look("tree", key=lambda row: _tree_key(row, functions), folds=True, titled=False, front=("label",))
     return details(table.title, table_html(table, look), opened=True)
 
 
@@ -79,7 +79,7 @@ def functions_section(profile: Profile) -> Section:
         return f"function:{functions[cell.text]}" if isinstance(cell, Name) and cell.text in functions else ""
 
     parts, remark = _parts(profile)
-    body = table_html(table, Look("function-table", key=key, titled=False))
+    body = table_html(table, Look("function-table", key=key, titled=False, front=("label",)))
     body += paragraph("Select a function to see its instructions and source. " + remark, "remark")
     return Section("functions", "Functions", body + part("function", next(iter(parts), "")), parts=parts)
 
@@ -93,7 +93,7 @@ def lines_section(profile: Profile) -> Section | None:
         how = "No executed instruction has line information: build the firmware with -g."
         return Section("lines", title, paragraph(how))
     table = lines_table(profile, RenderOptions(top=MOST_LINES), audience="people")
-    return Section("lines", title, table_html(table, Look("source-lines", titled=False)))
+    return Section("lines", title, table_html(table, Look("source-lines", titled=False, front=("place", "source"))))
 
 
 def labels(profile: Profile) -> dict[str, str]:
@@ -122,8 +122,8 @@ def _parts(profile: Profile) -> tuple[dict[str, str], str]:
         table = annotate_table(profile, function.name, audience="people")
         causes = causes_table(profile, function.causes, f"Own cycles of {function.name} by cause")
         parts[f"function:{at}"] = (
-            f"<h3>{escape(table.title)}</h3>{table_html(causes, Look(f'causes-{at}', sortable=False, titled=False))}"
-            + table_html(table, Look(f"code-{at}", sortable=False, titled=False))
+            f"<h3>{escape(table.title)}</h3>{table_html(causes, Look(f'causes-{at}', titled=False))}"
+            + table_html(table, Look(f"code-{at}", titled=False, front=("address", "text"), hottest="cycles"))
         )
     rest = len(whole) - len(parts)
     more = numbers.things(rest, "function has its", "functions have their")

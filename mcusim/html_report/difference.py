@@ -52,7 +52,6 @@ def _flame(changed: Difference) -> Section | None:
         color = diverging(_tint(*change.total_cycles))
         nodes.append(FlameNode(at_node[change.parent], prefix + change.name, change.width, color, _lines(change)))
     chart = flame_chart("flame", "flame graph of both call trees, coloured by what changed", nodes)
-    chart.traces[0]["leaf"] = {"opacity": 1.0}  # the colour is what is looked at: leaves must not be paler
     told = (
         "Each function is as wide as its cycles with those of what it called, of the profile in which it has more: so "
         "what is gone has a place, too. A click zooms in."

@@ -54,14 +54,18 @@ def flame_chart(name: str, about: str, nodes: Sequence[FlameNode]) -> Chart:
         "customdata": [node.key for node in nodes],
         "hovertext": ["<br>".join(escape(line) for line in (node.name, *node.text)) for node in nodes],
         "hoverinfo": "text",
-        "textinfo": "label",
+        "textinfo": "text",  # the page makes it of the labels, cut to the width of each
         "textfont": {"color": "#111111"},
         "marker": {"colors": [node.color for node in nodes], "line": {"width": 1}},
         "tiling": {"orientation": "v"},
         "pathbar": {"thickness": _LEVEL_PIXELS},
         "root": {"color": _GREY},
+        "leaf": {"opacity": 1.0},  # the colour is what is looked at: by default leaves are paler
     }
-    layout = {"margin": {"l": 0, "r": 0, "t": _LEVEL_PIXELS + 2, "b": 0}, "uniformtext": {"mode": "hide", "minsize": 9}}
+    layout = {
+        "margin": {"l": 0, "r": 0, "t": _LEVEL_PIXELS + 2, "b": 0},
+        "uniformtext": {"mode": "hide", "minsize": 11},
+    }
     return Chart(name, about, [trace], layout, _LEVEL_PIXELS * (max(levels) + 2) + 2)
 
 

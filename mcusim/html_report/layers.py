@@ -10,7 +10,6 @@ from mcusim.html_report.charts import Chart, Trace, legend, place
 from mcusim.html_report.markup import Extra, Look, escape, facts, paragraph, part, table_html
 from mcusim.html_report.shell import Section
 from mcusim.plots import palette
-from mcusim.plots.scene import slashed
 from mcusim.profile import Profile
 from mcusim.profile_memory import Activation, Layer, Layers
 from mcusim.reports import numbers
@@ -19,7 +18,7 @@ from mcusim.reports.layer_names import Labels, Place, in_order
 from mcusim.reports.layers import layers_table
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.report import causes_table
-from mcusim.reports.table import Table
+from mcusim.reports.table import Row, Table
 
 MOST_LAYERS = 400
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_POINTS = 90, 18, 45
@@ -31,8 +30,7 @@ def cause_colors(profile: Profile) -> dict[str, str]:
     causes = {cause: profile.totals.causes.get(cause, 0) for cause in causes_in_order(profile)}
     kept = sorted((cause for cause in causes if causes[cause]), key=lambda cause: -causes[cause])
     kept = kept[: len(palette.CATEGORIES)]
-    named = [cause for cause in causes if cause in kept]
-    return dict(zip(named, palette.CATEGORIES, strict=False))
+    return palette.of_causes([cause for cause in causes if cause in kept])
 
 
 def section(profile: Profile) -> Section | None:
@@ -40,7 +38,7 @@ def section(profile: Profile) -> Section | None:
     layers = profile.layers
     if layers is None:
         return None
-    table = layers_table(profile, RenderOptions(layer_rows=MOST_LAYERS), audience="people")
+    table = _without_own(layers_table(profile, RenderOptions(layer_rows=MOST_LAYERS), audience="people"), layers)
     keys = {each.number: f"layer:{each.layer}" for each in in_order(layers)}
     look = Look(
         "layer-table",
@@ -53,6 +51,18 @@ def section(profile: Profile) -> Section | None:
     hint = paragraph("Select a layer in a chart or table, and all others show it. Esc clears.", "remark")
     body = _key(profile, chart) + "".join(place(each) for each in charts) + hint + part("layer", _costliest(layers))
     return Section("layers", "Layers", body + table_html(table, look), charts, _parts(profile, layers))
+
+
+def _without_own(table: Table, layers: Layers) -> Table:
+    """Leave out own cycles where each row has the same under `cycles`: one inference, no layer in another."""
+    keys = [column.key for column in table.columns]
+    if layers.inferences != 1 or "self_cycles" not in keys:
+        return table
+    own, cycles = keys.index("self_cycles"), keys.index("cycles")
+    if any(row.cells[own] != row.cells[cycles] for row in table.rows):
+        return table
+    rows = [Row(row.cells[:own] + row.cells[own + 1 :], row.style) for row in table.rows]
+    return Table(table.title, table.columns[:own] + table.columns[own + 1 :], rows, table.remark)
 
 
 def _key(profile: Profile, chart: Chart | None) -> str:
@@ -89,7 +99,7 @@ def _chart(profile: Profile, layers: Layers) -> Chart | None:
     times = max(1, layers.inferences)
     named = Labels(layers)
     colors = cause_colors(profile)
-    names = [escape(slashed(each.number)) for each in shown]
+    names = [escape(each.number) for each in shown]
     hover = [_hover(profile, layers, each.layer, named, times) for each in shown]
     traces: list[Trace] = []
     for cause in [*colors, "other causes"]:
@@ -214,7 +224,7 @@ def _part(profile: Profile, layer: Layer, name: str, runs: Sequence[Activation])
         ("bytes written", _regions(layer.written_bytes)),
     ]
     causes = causes_table(profile, layer.causes, f"Own cycles of layer {name} by cause")
-    look = Look("layer-causes", sortable=False, titled=False)
+    look = Look("layer-causes", titled=False)
     said = facts((key, text) for key, text in pairs if text)
     halves = f"<div>{said}</div><div>{table_html(causes, look)}</div>"
     return f'<h3>Layer {escape(name)}</h3><div class="columns">{halves}</div>'

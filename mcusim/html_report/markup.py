@@ -35,8 +35,11 @@ class Look:
     """How a table is shown. `name` is its id in the page, and unique there.
 
     `key` gives the thing that a row stands for, such as 'layer:3' (a click selects it), or ''. Rows that `foot` is true
-    for stay at the end when the table is sorted. `folds` says that rows are a tree, by the depth of their names;
-    `sortable` is for tables whose order has no meaning of its own. `titled` shows the table's title above it.
+    for stay at the end when the table is sorted. `folds` says that rows are a tree, by the depth of their names: then
+    they are sorted below what they stand below. `sortable` is for tables whose order has no meaning of its own.
+    `titled` shows the table's title above it. `front` are the keys of columns that stand first: what a row is, which
+    stays in sight (the last of them) when the table is scrolled sideways. `hottest` is the key of a column: a button
+    leads to the row that has most there.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Look:
     sortable: bool = True
     folds: bool = False
     titled: bool = True
+    front: Sequence[str] = ()
+    hottest: str = ""
 
 
 def escape(text: str) -> str:
@@ -78,30 +83,54 @@ def details(title: str, body: str, *, opened: bool = False) -> str:
 
 def table_html(table: Table, look: Look) -> str:
     """Return a table with its title, a field to filter it where it is long, and its remark."""
-    table = _without_bars(table)
+    table = _arranged(table, look.front)
+    hottest = _hottest(table, look.hottest)
     head = f"<h3>{escape(table.title)}</h3>" if look.titled else ""
-    tools = ""
+    tools = none = ""
     if len(table.rows) >= _FILTER_FROM:
         tools = f'<input type="search" class="filter" aria-label="filter: {escape(table.title)}" placeholder="filter">'
+        none = '<p class="remark none" hidden>No row has this text.</p>'
+    if hottest is not None:
+        most = next(column.title for column in table.columns if column.key == look.hottest)
+        tools += f'<button type="button" class="jump">to the row with most {escape(most)}</button>'
     kinds = " ".join(word for word, on in (("sortable", look.sortable), ("folds", look.folds)) if on)
     return (
         f'<div class="table {kinds}" id="{escape(look.name)}">{head}{tools}'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
-        f"<table>{_head(table, look)}{_body(table, look)}</table></div>{paragraph(table.remark, 'remark')}</div>"
+        f'<div class="frame"><div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
+        f"<table>{_head(table, look)}{_body(table, look, hottest)}</table></div></div>"
+        f"{none}{paragraph(table.remark, 'remark')}</div>"
     )
 
 
-def _without_bars(table: Table) -> Table:
-    """Leave out bars of text: here a share is a bar in its own cell."""
+def _arranged(table: Table, front: Sequence[str]) -> Table:
+    """Leave out bars of text (here a share is a bar in its own cell), and put what a row is in front."""
     keep = [at for at, column in enumerate(table.columns) if column.kind != "bar"]
+    keep.sort(key=lambda at: front.index(table.columns[at].key) if table.columns[at].key in front else len(front))
+    # A line of source has its text in the first cell that has any, so its cells may change places.
     rows = [Row(tuple(row.cells[at] for at in keep), row.style) for row in table.rows]
     return Table(table.title, tuple(table.columns[at] for at in keep), rows, table.remark)
 
 
+def _hottest(table: Table, key: str) -> int | None:
+    """Return the first row that has most in a column; None for no column, or where no row has anything there."""
+    at = next((at for at, column in enumerate(table.columns) if column.key == key), None)
+    found = [] if at is None else [(row.cells[at], place) for place, row in enumerate(table.rows) if not row.style]
+    numbers = [(cell, -place) for cell, place in found if isinstance(cell, (int, float)) and cell]
+    return -max(numbers)[1] if numbers else None
+
+
 def _head(table: Table, look: Look) -> str:
-    cells = [f"<th{_class(column)}>{escape(column.title)}</th>" for column in table.columns]
-    added = [f'<th title="{escape(extra.hint)}">{escape(extra.title)}</th>' for extra in look.extra]
+    stuck = _stuck(table, look)
+    cells = [f"<th{_class(column, stuck)}>{escape(column.title)}</th>" for column in table.columns]
+    added = [f'<th class="picture" title="{escape(extra.hint)}">{escape(extra.title)}</th>' for extra in look.extra]
     return f"<thead><tr>{_with_extra(table, look, cells, added)}</tr></thead>"
+
+
+def _stuck(table: Table, look: Look) -> str:
+    """Return the key of the column that stays in sight: of the front the last, else the name where that comes first."""
+    if look.front:
+        return look.front[-1]
+    return next((column.key for column in table.columns[:2] if column.kind == "name"), "")
 
 
 def _with_extra(table: Table, look: Look, cells: list[str], added: list[str]) -> str:
@@ -113,13 +142,13 @@ def _with_extra(table: Table, look: Look, cells: list[str], added: list[str]) ->
     return "".join(parts)
 
 
-def _body(table: Table, look: Look) -> str:
+def _body(table: Table, look: Look, hottest: int | None) -> str:
     body: list[str] = []
     foot: list[str] = []
     ends = [look.foot(row) for row in table.rows]
     full = _largest_shares(table, [row for row, end in zip(table.rows, ends, strict=True) if not end])
     for at, (row, end) in enumerate(zip(table.rows, ends, strict=True)):
-        (foot if end else body).append(_row(table, look, at, row, full))
+        (foot if end else body).append(_row(table, look, at, row, full, hot=at == hottest))
     end_rows = f"<tfoot>{''.join(foot)}</tfoot>" if foot else ""
     return f"<tbody>{''.join(body)}</tbody>{end_rows}"
 
@@ -130,7 +159,7 @@ def _largest_shares(table: Table, rows: Sequence[Row]) -> list[float]:
     return [max((cell for cell in column if isinstance(cell, (int, float))), default=0.0) for column in columns]
 
 
-def _row(table: Table, look: Look, at: int, row: Row, full: Sequence[float]) -> str:
+def _row(table: Table, look: Look, at: int, row: Row, full: Sequence[float], *, hot: bool) -> str:
     if row.style == "source":
         text = next((cell for cell in row.cells if isinstance(cell, str)), "")
         width = len(table.columns) + len(look.extra)
@@ -139,26 +168,29 @@ def _row(table: Table, look: Look, at: int, row: Row, full: Sequence[float]) -> 
     depth = next((cell.depth for cell in row.cells if isinstance(cell, Name)), 0)
     attributes = f' data-key="{escape(key)}"' if key else ""
     attributes += f' data-depth="{depth}"' if look.folds else ""
-    attributes += f' class="{row.style}"' if row.style else ""
+    style = "hottest" if hot else row.style
+    attributes += f' class="{style}"' if style else ""
     if look.foot(row):
         full = [0.0] * len(full)  # sums would fill every bar
-    cells = [_cell(column, cell, row, most) for column, cell, most in zip(table.columns, row.cells, full, strict=True)]
+    stuck = _stuck(table, look)
+    cells = [_cell(column, cell, row, most, stuck)
+             for column, cell, most in zip(table.columns, row.cells, full, strict=True)]  # fmt: skip
     added = [f"<td>{extra.cells[at]}</td>" for extra in look.extra]
     return f"<tr{attributes}>{_with_extra(table, look, cells, added)}</tr>"
 
 
-def _cell(column: Column, cell: Cell, row: Row, most: float) -> str:
+def _cell(column: Column, cell: Cell, row: Row, most: float, stuck: str) -> str:
     if cell is None and row.style:
-        return "<td></td>"
+        return f"<td{_class(column, stuck)}></td>"
     if isinstance(cell, Name):
         label = Name(cell.text, cell.file).fit()
-        return f'<td class="name" style="--depth:{min(cell.depth, 40)}">{escape(label)}</td>'
+        return f'<td{_class(column, stuck)} style="--depth:{min(cell.depth, 40)}">{escape(label)}</td>'
     value = ""
     if column.kind in _EXACT and isinstance(cell, (int, float)):
         value = f' data-value="{cell:.9g}"'
         if column.kind == "percent":
             value += f' style="--share:{_share(cell, most)}%"'
-    return f"<td{_class(column)}{value}>{escape(show(column, cell))}</td>"
+    return f"<td{_class(column, stuck)}{value}>{escape(show(column, cell))}</td>"
 
 
 def _share(cell: Cell, most: float) -> str:
@@ -166,14 +198,17 @@ def _share(cell: Cell, most: float) -> str:
     return f"{min(100.0, max(0.0, 100 * cell / most)):.3g}" if isinstance(cell, (int, float)) and most > 0 else "0"
 
 
-def _class(column: Column) -> str:
+def _class(column: Column, stuck: str) -> str:
     if column.kind == "percent":
-        return ' class="number share"'
-    if column.right:
-        return ' class="number"'
-    if column.wrap:
-        return ' class="wrap"'
-    return ' class="name"' if column.flexible or column.kind == "name" else ""
+        words = ["number", "share"]
+    elif column.right:
+        words = ["number"]
+    elif column.wrap:
+        words = ["wrap"]
+    else:
+        words = ["name"] if column.flexible or column.kind == "name" else []
+    words += ["stuck"] if column.key == stuck else []
+    return f' class="{" ".join(words)}"' if words else ""
 
 
 def part(kind: str, first: str) -> str:

@@ -16,6 +16,7 @@ from mcusim.html_report.markup import Look, details, escape, paragraph, table_ht
 from mcusim.html_report.shell import Section
 from mcusim.plots import PlotOptions, palette
 from mcusim.plots.address_map import Panel, Plan, panels, writer_colors
+from mcusim.plots.clock import phase_of
 from mcusim.plots.scene import Names, bytes_text, span_of
 from mcusim.plots.timeline import COLUMNS, thinned
 from mcusim.profile import Profile
@@ -36,6 +37,7 @@ _OPENED = ("peak", "findings", "arenas")
 _CURVE_PIXELS, _BAND_PIXELS, _GAP_PIXELS, _AXIS_PIXELS = 230, 24, 26, 46
 _PANEL_PIXELS_PER_INCH = 95
 _TINTS = ("#C4C8CE", "#DDE0E5")
+_NEAR = 0.15  # of the chart's width: so near to an edge a label is not centred
 _UNUSED = "rgba(128,128,128,0.12)"
 
 
@@ -77,7 +79,7 @@ def _chart(profile: Profile, memory: MemoryProfile) -> tuple[Chart, list[str], l
     layout = _layout(heights, opening, whole)
     rows, traces, notes = _curve(profile, memory, opening, whole)
     layout["yaxis"] |= {"title": {"text": "bytes"}, "tickformat": ",", "rangemode": "tozero", "fixedrange": True}
-    layout["shapes"], layout["annotations"] = _levels_of(profile, memory, rows)
+    layout["shapes"], layout["annotations"] = _levels_of(profile, memory, rows, opening)
     axis = 2
     if levels:
         bands, note = _bands(profile, levels)
@@ -94,18 +96,32 @@ def _chart(profile: Profile, memory: MemoryProfile) -> tuple[Chart, list[str], l
         layout["annotations"].append(_caption(panel, at))
         layout["shapes"] += _unused(panel, at)
     notes += _map_notes(memory, plan, shown)
+    clock = _milliseconds(profile, whole)
+    if clock is not None:
+        layout["xaxis2"] = {"overlaying": "x", "matches": "x", "anchor": "y", "side": "top", "showgrid": False,
+                            "zeroline": False, "ticks": "outside", "range": layout["xaxis"]["range"]}  # fmt: skip
+        traces.append({"type": "scatter", "xaxis": "x2", "x": [None], "y": [None], "hoverinfo": "skip"})
     about = "SRAM over time: live bytes by zone, below them the layers, and each buffer by its addresses"
     height = sum(heights) + _GAP_PIXELS * len(heights) + _AXIS_PIXELS
     entries = [(zone, palette.ZONE_COLORS[zone]) for zone in zones(memory)]
-    return Chart("memory-chart", about, traces, layout, height, _spans(profile)), notes, entries
+    return Chart("memory-chart", about, traces, layout, height, _spans(profile), clock), notes, entries
+
+
+def _milliseconds(profile: Profile, whole: Span) -> dict[str, float] | None:
+    """Return what the second axis of time needs (see `Chart`); None where the clock changed while layers ran."""
+    phase = phase_of(profile, whole)
+    if phase is None:
+        return None
+    start, end, core_hz, before_ms = phase
+    return {"start": start, "end": end, "hz": core_hz, "before": before_ms}
 
 
 def _layout(heights: Sequence[int], opening: Span, whole: Span) -> dict[str, Any]:
     """Return axes one below the other: y, y2 ... from the top down, all on one time."""
     inner = sum(heights) + _GAP_PIXELS * len(heights)
     layout: dict[str, Any] = {
-        "margin": {"l": 62, "r": 10, "t": 0, "b": _AXIS_PIXELS}, "showlegend": False, "barmode": "overlay",
-        "hovermode": "closest", "bargap": 0, "uniformtext": {"mode": "hide", "minsize": 9},
+        "margin": {"l": 76, "r": 10, "t": 0, "b": _AXIS_PIXELS}, "showlegend": False, "barmode": "overlay",
+        "hovermode": "closest", "bargap": 0,
         "xaxis": {"title": {"text": "cycles"}, "tickformat": "~s", "range": [opening.start_cycles, opening.end_cycles],
                   "minallowed": whole.start_cycles, "maxallowed": whole.end_cycles,
                   "anchor": f"y{len(heights)}" if len(heights) > 1 else "y"},
@@ -144,7 +160,7 @@ def _curve(
             "fillcolor": palette.ZONE_COLORS[zone], "hoverinfo": "skip",
         })  # fmt: skip
     top = max(reserved(memory), *(timeline.live_bytes[row] for row in rows), 1)
-    names = Names(profile.layers)
+    names = Names(profile.layers, dotted=True)
     traces.append({  # nothing to see: it answers the pointer anywhere above or in the curve
         "type": "bar", "x": [start + (end - start) / 2 for start, end in zip(starts, ends, strict=True)],
         "width": [end - start for start, end in zip(starts, ends, strict=True)], "y": [top] * len(rows),
@@ -161,16 +177,15 @@ def _stretch(memory: MemoryProfile, names: Names, row: int) -> str:
     where = names.activation(timeline.activation[row])
     parts = [f"{zone} {numbers.count(column[row])}" for zone, column in timeline.live_by_zone.items() if column[row]]
     lines = [
-        f"{bytes_text(timeline.live_bytes[row])} live",
-        ", ".join(parts),
-        f"stack {numbers.count(timeline.stack_bytes[row])}, heap {numbers.count(timeline.heap_bytes[row])} in use",
+        f"{bytes_text(timeline.live_bytes[row])} live" + (f": {', '.join(parts)}" if parts else ""),
+        f"stack {bytes_text(timeline.stack_bytes[row])} deep, heap {bytes_text(timeline.heap_bytes[row])} allocated",
         f"from cycle {numbers.count(timeline.start_cycles[row])}",
     ]
     return "<br>".join(escape(line) for line in (where, *lines) if line)
 
 
 def _levels_of(
-    profile: Profile, memory: MemoryProfile, rows: Sequence[int]
+    profile: Profile, memory: MemoryProfile, rows: Sequence[int], opening: Span
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return lines for what is reserved and for the board's limit where it is in scale, and the mark of the peak."""
     reserved_bytes = reserved(memory)
@@ -187,8 +202,11 @@ def _levels_of(
     ]  # fmt: skip
     if memory.peak >= 0:
         timeline = memory.timeline
+        start = timeline.start_cycles[memory.peak]
+        share = (start - opening.start_cycles) / max(1, opening.end_cycles - opening.start_cycles)
+        side = "left" if share < _NEAR else "right" if share > 1 - _NEAR else "center"  # else it were cut at the edge
         notes.append({
-            "xref": "x", "x": timeline.start_cycles[memory.peak], "yref": "y", "y": timeline.live_bytes[memory.peak],
+            "xref": "x", "x": start, "xanchor": side, "yref": "y", "y": timeline.live_bytes[memory.peak],
             "text": escape(f"peak: {bytes_text(timeline.live_bytes[memory.peak])} live"), "showarrow": True,
             "arrowhead": 2, "ax": 0, "ay": -28, "bgcolor": "paper",
         })  # fmt: skip
@@ -211,7 +229,7 @@ def _bands(profile: Profile, levels: Sequence[Sequence[int]]) -> tuple[list[Trac
     """Return a row of bands for each level of layers."""
     layers = profile.layers
     assert layers is not None
-    names = Names(layers)
+    names = Names(layers, dotted=True)
     every = [(at, level) for level, runs in enumerate(levels) for at in runs]
     longest = sorted(every, key=lambda each: (_cycles(layers.activations[each[0]]), each[0]))[::-1][:MOST_BANDS]
     shown = sorted(longest)
@@ -222,7 +240,7 @@ def _bands(profile: Profile, levels: Sequence[Sequence[int]]) -> tuple[list[Trac
         "base": [run.start_cycles for run in runs], "x": [_cycles(run) for run in runs], "width": 0.86,
         "marker": {"color": [_TINTS[place % 2] for place in range(len(runs))], "line": {"width": 0}},
         "text": [escape(names.layer(layers.activations[at].layer)) if at in labelled else "" for at, _ in shown],
-        "textposition": "inside", "insidetextanchor": "middle", "textangle": 0, "constraintext": "inside",
+        "textposition": "none",  # the page writes names where there is room for them
         "insidetextfont": {"color": "#111111"}, "customdata": [f"layer:{run.layer}" for run in runs],
         "hovertext": [_run(names, at, layers.activations[at]) for at, _ in shown], "hoverinfo": "text",
     }  # fmt: skip
@@ -256,7 +274,7 @@ def _panel(
 ) -> Trace:
     """Return the buffers of a panel as rectangles."""
     layers = profile.layers
-    names = Names(layers)
+    names = Names(layers, dotted=True)
     buffers = [each for each in panel.buffers if id(each) in shown]
     writers = [layers.activations[each.writer].layer if layers and each.writer >= 0 else -1 for each in buffers]
     spots = [(panel.addresses.y(each.start), panel.addresses.y(each.end)) for each in buffers]
@@ -267,7 +285,7 @@ def _panel(
         "x": [max(1, each.last_cycles - each.first_cycles) for each in buffers],
         "marker": {"color": [colors.get(at, palette.OTHER) for at in writers], "line": {"width": 0.6}},
         "text": [escape(label) if id(each) in labelled else "" for label, each in zip(labels, buffers, strict=True)],
-        "textposition": "inside", "insidetextanchor": "middle", "textangle": 0, "constraintext": "inside",
+        "textposition": "none",  # the page writes names where there is room for them
         "insidetextfont": {"color": [palette.ink_on(colors.get(at, palette.OTHER)) for at in writers]},
         "customdata": [f"layer:{at}" if at >= 0 else "" for at in writers],
         "hovertext": [_buffer(names, each) for each in buffers], "hoverinfo": "text",

@@ -22,7 +22,7 @@ from mcusim.html_report.markup import escape
 from mcusim.reports.numbers import printable
 
 # Scripts in the order in which they run; each says what it is for.
-SCRIPTS = ("core.js", "tables.js", "code.js", "charts.js")
+SCRIPTS = ("core.js", "tables.js", "code.js", "labels.js", "charts.js")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
 _POLICY += "form-action 'none'; base-uri 'none'"
 _LICENSE = (

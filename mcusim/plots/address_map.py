@@ -137,8 +137,9 @@ def _inside(buffers: Sequence[Buffer], arena: Arena) -> list[Buffer]:
 
 
 def _arena_caption(arena: Arena) -> str:
+    name = arena.name if arena.name.startswith("arena") else f"arena {arena.name}"
     return (
-        f"arena {arena.name} at {numbers.address(arena.start)}: {bytes_text(arena.size_bytes)} reserved, "
+        f"{name} at {numbers.address(arena.start)}: {bytes_text(arena.size_bytes)} reserved, "
         f"{numbers.count(arena.used_bytes)} used, {numbers.count(arena.live_peak_bytes)} live at most"
     )
 

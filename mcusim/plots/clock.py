@@ -34,7 +34,7 @@ def draw_axis(page: Page, profile: Profile, span: Span) -> None:
     page.space(_MORE - 0.01)
 
 
-def _phase(profile: Profile, span: Span) -> tuple[int, int, int, float] | None:
+def phase_of(profile: Profile, span: Span) -> tuple[int, int, int, float] | None:
     """Return the phase of the clock in which all layers that are shown lie (all of the span, where there are none).
 
     It is its start and end in cycles, its frequency in Hz, and the milliseconds from reset to its start; None where the
@@ -58,13 +58,13 @@ def _phase(profile: Profile, span: Span) -> tuple[int, int, int, float] | None:
 
 
 def _phase_hz(profile: Profile, span: Span) -> int:
-    phase = _phase(profile, span)
+    phase = phase_of(profile, span)
     return phase[2] if phase else 0
 
 
 def _ticks(profile: Profile, span: Span) -> list[tuple[float, float]]:
     """Return ticks at round milliseconds, each with its cycle; none outside of the phase of the clock."""
-    phase = _phase(profile, span)
+    phase = phase_of(profile, span)
     if phase is None:
         return []
     start, end, core_hz, before_ms = phase

@@ -32,7 +32,7 @@ def draw(profile: Profile, options: PlotOptions) -> Figure:
     causes = {cause: sum(layer.causes.get(cause, 0) for layer in layers.layers) for cause in causes_in_order(profile)}
     kept = set(sorted(causes, key=lambda cause: -causes[cause])[: len(palette.CATEGORIES)])
     named = [cause for cause in causes if cause in kept and causes[cause]]
-    parts = [Part(cause, color) for cause, color in zip(named, palette.CATEGORIES, strict=False)]
+    parts = [Part(cause, color) for cause, color in palette.of_causes(named).items()]
     parts.append(Part("other causes", palette.OTHER, palette.OTHER_HATCH))
     bars = []
     for place in shown:

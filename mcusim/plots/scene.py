@@ -91,11 +91,15 @@ def slashed(number: str) -> str:
 
 
 class Names(Labels):
-    """Names of layers in pictures: the same one everywhere in a picture, '0 conv2d' or else '0 arm_convolve_s8'."""
+    """Names of layers in pictures: the same one everywhere in a picture, '0 conv2d' or else '0 arm_convolve_s8'.
 
-    def __init__(self, layers: Layers | None) -> None:
+    `dotted` leaves numbers of nested layers as tables have them ('0.19').
+    """
+
+    def __init__(self, layers: Layers | None, *, dotted: bool = False) -> None:
         super().__init__(layers)
-        self.numbers = {layer: slashed(number) for layer, number in self.numbers.items()}
+        if not dotted:
+            self.numbers = {layer: slashed(number) for layer, number in self.numbers.items()}
 
     def layer(self, layer: int) -> str:
         """Return the number and the kind of operator, or the name where the kind is not known."""

@@ -6,6 +6,7 @@ mcusim.charts = (() => {
   const names = Object.keys(mcusim.data.charts);
   const begun = {}; // chart -> the promise that it is drawn
   const drawn = new Set();
+  const DOUBLE_CLICK_MS = 320; // plotly takes two clicks within 300 ms as one double click
   const CONFIG = {
     displaylogo: false,
     responsive: true,
@@ -38,8 +39,9 @@ mcusim.charts = (() => {
              accent: of("accent") };
   }
 
-  // Return the chart's layout with the theme's colours, and marks where what is selected ran.
-  function layoutOf(name, key) {
+  // Return the chart's layout with the theme's colours, and marks where what is selected ran. `range` is the one of time
+  // that is zoomed to, if any.
+  function layoutOf(name, key, range) {
     const { layout, spans } = mcusim.data.charts[name];
     const { paper, card, ink, line, accent } = colors();
     const coarse = matchMedia("(pointer: coarse)").matches;
@@ -55,6 +57,8 @@ mcusim.charts = (() => {
     for (const axis of Object.keys(layout).filter((each) => /^[xy]axis/.test(each))) {
       made[axis] = { gridcolor: line, linecolor: line, zerolinecolor: line, ...layout[axis] };
     }
+    const { clock } = mcusim.data.charts[name];
+    if (clock) Object.assign(made.xaxis2, mcusim.labels.milliseconds(clock, range || made.xaxis.range, 8));
     made.annotations = (layout.annotations || []).map((each) => {
       return { ...each, bgcolor: paper, font: { size: 11, color: ink }, arrowcolor: ink };
     });
@@ -68,12 +72,24 @@ mcusim.charts = (() => {
     return made;
   }
 
-  // Return the traces; points that are not what is selected fade.
-  function tracesOf(name, key) {
-    const { paper: line, ink } = colors();
-    return mcusim.data.charts[name].traces.map((trace) => {
+  // Return the ranges of a trace's axes, and the size of its panel in pixels.
+  function frameOf(trace, layout, width) {
+    const { l, r, t, b } = layout.margin;
+    const axis = layout[(trace.yaxis || "y").replace("y", "yaxis")];
+    const height = (axis.domain[1] - axis.domain[0]) * (layout.height - t - b);
+    return { xRange: layout.xaxis.range, yRange: axis.range, width: width - l - r, height };
+  }
+
+  // Return the traces, and those of names in bars; points that are not what is selected fade. `level` is what a flame
+  // graph is zoomed to, `layout` that of the chart, `width` is in pixels.
+  function tracesOf(name, key, layout, width, level) {
+    const { paper, muted, ink } = colors();
+    const line = mcusim.isDark() ? muted : paper; // dark bars on dark paper need an edge
+    const names = [];
+    const traces = mcusim.data.charts[name].traces.map((trace) => {
       if (trace.type === "icicle") {
-        return { ...trace, marker: { ...trace.marker, line: { ...trace.marker.line, color: line } } };
+        return { ...trace, level, text: mcusim.labels.flameTexts(trace, level, width),
+                 marker: { ...trace.marker, line: { ...trace.marker.line, color: paper } } };
       }
       if (!trace.customdata || trace.meta === "quiet") return trace;
       const points = trace.customdata.flatMap((each, at) => (each === key ? [at] : []));
@@ -81,14 +97,16 @@ mcusim.charts = (() => {
       const marker = { ...trace.marker };
       if (trace.orientation === "h") marker.line = { ...trace.marker.line, color: line };
       const made = { ...trace, marker, selectedpoints: selected, unselected: { marker: { opacity: 0.3 } } };
-      if (selected && trace.insidetextfont) {
-        // What fades is pale: its name is written in the page's ink.
+      if (trace.orientation === "h" && trace.text) {
         const { color } = trace.insidetextfont;
         const own = (at) => (Array.isArray(color) ? color[at] : color);
-        made.insidetextfont = { color: trace.customdata.map((each, at) => (each === key ? own(at) : ink)) };
+        // What fades is pale: its name is written in the page's ink.
+        const inkOf = (at) => (selected && trace.customdata[at] !== key ? ink : own(at));
+        names.push(mcusim.labels.traceOf(trace, frameOf(trace, layout, width), inkOf));
       }
       return made;
     });
+    return [...traces, ...names];
   }
 
   // Return whether a chart shows what is selected at all: if not, nothing fades.
@@ -102,29 +120,39 @@ mcusim.charts = (() => {
     const place = document.getElementById(name);
     place.replaceChildren();
     const key = shownKey[name] || "";
-    await Plotly.newPlot(place, tracesOf(name, key), layoutOf(name, key), configOf(name));
+    const layout = layoutOf(name, key);
+    await Plotly.newPlot(place, tracesOf(name, key, layout, place.clientWidth), layout, configOf(name));
     drawn.add(name);
     if ((shownKey[name] || "") !== key) redraw(name); // selected while it was drawn
+    const flame = place.data[0].type === "icicle";
+    let waiting = 0;
     place.on("plotly_click", (event) => {
       const key = event.points[0]?.customdata;
-      if (key) mcusim.select(key);
+      if (!key) return;
+      clearTimeout(waiting);
+      // A double click shows all of the time again: it is no choice of what lies below it.
+      waiting = setTimeout(() => mcusim.select(key), flame ? 0 : DOUBLE_CLICK_MS);
     });
+    place.on("plotly_doubleclick", () => setTimeout(() => clearTimeout(waiting)));
+    // Names stand in what can be seen, so another part of the chart, or another size of it, has them elsewhere.
+    place.on("plotly_relayout", (event) => {
+      if (Object.keys(event).some((each) => /range|autosize|width/.test(each))) redraw(name);
+    });
+    if (flame) place.on("plotly_animated", () => redraw(name));
   }
 
   // Draw again with what is selected and the theme as it is, and keep the zoom.
   function redraw(name) {
     const place = document.getElementById(name);
     const key = shownKey[name] || "";
-    const layout = layoutOf(name, key);
+    const layout = layoutOf(name, key, place.layout.xaxis?.range);
     for (const axis of Object.keys(layout).filter((each) => /^[xy]axis/.test(each))) {
       const range = place.layout[axis]?.range;
       if (range && place.layout[axis].autorange !== true) layout[axis] = { ...layout[axis], range: [...range] };
     }
-    const traces = tracesOf(name, key);
-    traces.forEach((trace, at) => {
-      if (trace.type === "icicle") trace.level = place.data[at].level;
-    });
-    Plotly.react(place, traces, layout, configOf(name));
+    if (place.layout.width) layout.width = place.layout.width; // as wide as paper
+    const width = place.layout.width || place.clientWidth;
+    Plotly.react(place, tracesOf(name, key, layout, width, place.data[0].level), layout, configOf(name));
   }
 
   mcusim.onSelect((kind, key) => {
