@@ -153,7 +153,7 @@ class InstructionCost:
 class Note:
     """Something the numbers do not cover: `kind` groups notes, `count` says how often it happened (0: always true)."""
 
-    kind: str  # "not-modelled", "guessed", "assumed", "detour", "stack"
+    kind: str  # "not-modelled", "guessed", "assumed", "detour", "stack", "too-few-waits" (see `machine.parts`)
     text: str
     count: int
 

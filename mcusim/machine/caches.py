@@ -116,6 +116,13 @@ class CacheTiming:
             pricer.line_at = self.line_at
             pricer.buffer_words, pricer.words_per_cycle = WORDS_FETCHED_AHEAD, WORDS_FETCHED_PER_CYCLE
 
+    @property
+    def wait_states(self) -> int | None:
+        """Wait states of the flash now; None where nothing waits for it."""
+        if self.ideal or not self._windows:
+            return None
+        return {**self._set, **self._fixed}["wait_states"]
+
     def _check_fixed(self) -> None:
         sizes = {"core_icache": self._caches.icache_bytes, "core_dcache": self._caches.dcache_bytes,
                  "icache": self._caches.flash_lines}  # fmt: skip

@@ -105,6 +105,11 @@ class FlashTiming:
             raise McusimError(f"board {board.name}: its flash has no prefetch: it cannot be on")
         self.set({"wait_states": self.timing.wait_states.value, "icache": self.timing.icache_on.value})
 
+    @property
+    def wait_states(self) -> int | None:
+        """Wait states of the flash now; None where they are not modelled."""
+        return int(self.record.row["wait_states"]) if self.timing is not None else None
+
     def _data_cache_lines(self) -> int:
         assert self.timing is not None
         return self.timing.icache_lines.value if self.timing.unified.value else self.timing.dcache_lines.value

@@ -35,7 +35,7 @@ _CAUSE_COLUMNS = (
 )
 
 NOTE_KINDS = {"not-modelled": "not modelled", "guessed": "guessed", "assumed": "assumed", "detour": "left out",
-              "stack": "stack overflow"}  # fmt: skip
+              "stack": "stack overflow", "too-few-waits": "too fast"}  # fmt: skip
 
 
 @dataclass(frozen=True)
