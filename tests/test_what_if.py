@@ -59,7 +59,7 @@ class TestClock:
         [
             (None, None, ""),
             (20_000_000, None, ""),  # which needs none
-            (20_000_001, None, "0 wait states, as at the firmware's own clock, and needs 1 at"),
+            (20_000_001, None, "0 wait states at most, as at the firmware's own clock, and needs 1 at"),
             (120_000_000, None, "needs 5 at 120 MHz: no board can be that fast; give --wait-states 5"),
             (120_000_000, 4, "4 wait states (--wait-states), and needs 5 at 120 MHz"),
             (120_000_000, 5, ""),

@@ -89,7 +89,7 @@ def attribute(trace: Trace) -> Profile:
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
         caches=attribute_caches(trace, costs, position, spent), code=attribute_code(trace, costs, functions),
-        power=_power(trace.board),
+        power=_power(trace.board), flash_on=trace.flash_on,
     )  # fmt: skip
     _check(profile, trace)
     return profile

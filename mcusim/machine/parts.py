@@ -76,7 +76,7 @@ def what_if(settings: Settings, board: Board, core: Core, timing_core: Core) -> 
 def wait_states_in_doubt(settings: Settings, board: Board, wait_states: int | None) -> str:
     """Return why flash may answer sooner than the part allows at the clock that the user chose; '' where it does not.
 
-    `wait_states` are those at the run's end, None where flash does not wait. They do not follow `--clock`.
+    `wait_states` are the most that it had in the run, None where flash does not wait. They do not follow `--clock`.
     """
     if settings.clock_hz is None or wait_states is None:
         return ""
@@ -85,7 +85,7 @@ def wait_states_in_doubt(settings: Settings, board: Board, wait_states: int | No
     if given and (needed is None or wait_states >= needed):
         return ""
     has = f"{wait_states} wait state{'' if wait_states == 1 else 's'}"
-    has += " (--wait-states)" if given else ", as at the firmware's own clock"
+    has += " (--wait-states)" if given else " at most, as at the firmware's own clock"
     if needed is None:
         return f"flash has {has}: give --wait-states with what the part needs at {clock}"
     if wait_states >= needed:
