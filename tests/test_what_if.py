@@ -90,6 +90,13 @@ class TestClock:
     def test_words(self, text: str, hz: int) -> None:
         assert options.hertz(text) == hz
 
+    @pytest.mark.parametrize("text", ["80", "9999", "0.008M"])
+    def test_a_clock_that_lost_its_unit_is_refused(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["compare", str(HELLO), "--clock", f"{text},120M"]) == 2
+        err = capsys.readouterr().err
+        assert "did you mean" in err
+        assert err.count("\n") == 1
+
 
 class TestCore:
     def test_another_table_counts(self) -> None:
