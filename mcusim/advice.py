@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mcusim.profile import Profile
-from mcusim.profile_memory import Layer, Layers
+from mcusim.profile_memory import Buffer, Layer, Layers, MemoryProfile
 
 # A wait that is a fifth of the run is worth a change of the hardware's settings or of where things lie.
 WAITS_PERCENT = 20.0
@@ -19,12 +19,16 @@ WAITS_PERCENT = 20.0
 STALLS_PERCENT = 5.0
 # What one layer needs more than every other one: below a tenth, the next layer is the peak after any change.
 PEAK_LEAD_PERCENT = 10.0
-# Reserved memory over live: a plan by hand or a simple allocator is often a quarter off; half as much again is a lot.
-RESERVED_PER_LIVE = 1.5
+# What is saved of memory that is reserved for tensors: below a tenth, alignment may eat it.
+SPARE_PERCENT = 10.0
+# What tensors need as wholes over what is live: half as much again is worth another kernel, and less is not.
+WHOLE_PER_LIVE = 1.5
 # Layers of one operator differ in cycles per MAC by their shapes, by less than a factor of two in good kernels.
 SLOW_FACTOR = 2.0
 # Flash that this run never used: libraries come in such pieces that some always is.
 UNUSED_PERCENT = 10.0
+# A function is named for a cause of stalls if it has a tenth of it: an edit elsewhere changes nothing.
+LEAST_OF_CAUSE_PERCENT = 10.0
 # Bytes below which nobody rearranges memory or code.
 LEAST_BYTES = 1024
 # MACs below which overheads of the call decide, and cycles per MAC say nothing of the kernel.
@@ -80,12 +84,27 @@ def flash_waits(profile: Profile) -> Iterator[Advice]:
     share, largest, words = _waits(profile, FLASH)
     if share < WAITS_PERCENT:
         return
-    action = (
-        "copy the weights that are read most to SRAM, or turn on the flash's data cache"
-        if largest == "flash-data"
-        else "turn on the flash's cache and prefetch (ART), or run the hottest functions from SRAM"
+    evidence = f"{share:.1f}% of all cycles wait for flash, {words}"
+    yield Advice("flash-waits", "flash waits", evidence, _flash_action(profile.flash_on, largest), share)
+
+
+def _flash_action(flash_on: dict[str, bool] | None, largest: str) -> str:
+    """Return what to do about waits for flash: a cache that is on cannot be turned on; None: nobody knows."""
+    if largest == "flash-fetch":
+        off = [name for name in ("icache", "prefetch") if flash_on is not None and not flash_on[name]]
+        if flash_on is None or off:
+            words = {"icache": "instruction cache", "prefetch": "prefetch"}
+            what = " and ".join(words[name] for name in off or words)
+            return f"turn on the flash's {what}, if the part has it, or run the hottest functions from SRAM"
+        return "run the hottest functions from SRAM: the flash's instruction cache and prefetch are on"
+    copy = (
+        "copy the weights that are read most to SRAM" if largest == "flash-data" else "load fewer literals (movw, movt)"
     )
-    yield Advice("flash-waits", "flash waits", f"{share:.1f}% of all cycles wait for flash, {words}", action, share)
+    if flash_on is None or not flash_on["dcache"]:
+        return f"{copy}, or turn on the flash's data cache, if the part has it"
+    if largest == "flash-data":
+        return f"{copy}, or read them in the order they lie in: the flash's data cache is on, and a stride defeats it"
+    return f"{copy}, or run the hottest functions from SRAM: the flash's data cache is on"
 
 
 def cache_misses(profile: Profile) -> Iterator[Advice]:
@@ -179,7 +198,8 @@ def _cause(profile: Profile, cause: str, kind: str, what: str, action: str) -> I
     if share < STALLS_PERCENT:
         return
     hot = sorted(profile.functions, key=lambda each: -each.causes.get(cause, 0))[:_EXAMPLES]
-    names = _names([each.name for each in hot if each.causes.get(cause, 0)])
+    least = profile.totals.causes[cause] * LEAST_OF_CAUSE_PERCENT / 100
+    names = _names([each.name for each in hot if each.causes.get(cause, 0) >= least]) or hot[0].name
     yield Advice(kind, kind.replace("-", " "), f"{share:.1f}% of all cycles {what}, most in {names}", action, share)
 
 
@@ -219,22 +239,92 @@ def peak_layer(profile: Profile) -> Iterator[Advice]:
 
 
 def reserved_in_vain(profile: Profile) -> Iterator[Advice]:
-    """SRAM that is reserved and never needed at once."""
+    """SRAM for tensors that was never used, that a better plan saves, or that only another kernel saves."""
     memory = profile.memory
-    if memory is None or not memory.peak_bytes:
+    if memory is None:
         return
-    budget = memory.budget
-    reserved = budget.statics_bytes + budget.stack_bytes + budget.heap_bytes
-    spare = reserved - memory.peak_bytes
-    if spare < LEAST_BYTES or reserved < RESERVED_PER_LIVE * memory.peak_bytes:
-        return
-    largest = max(memory.arenas, key=lambda arena: arena.size_bytes - arena.live_peak_bytes, default=None)
-    where = f" ({largest.name}: {largest.size_bytes:,} for {largest.live_peak_bytes:,})" if largest is not None else ""
-    evidence = f"{reserved:,} bytes are reserved, {memory.peak_bytes:,} live at most{where}"
-    action = (
-        f"let tensors that never live together share memory: up to {spare:,} bytes of SRAM less (--show arenas,statics)"
-    )
-    yield Advice("reserved", "reserved memory", evidence, action, _share(spare, reserved))
+    areas = _areas(memory)
+    reserved = sum(area.size_bytes for area in areas)
+    used = sum(area.used_bytes for area in areas)
+    if _worth(reserved - used, reserved):
+        area = max(areas, key=lambda each: each.size_bytes - each.used_bytes)
+        where = f"all in {area.name}"
+        if len(areas) > 1:
+            where = f"most in {area.name} ({area.size_bytes - area.used_bytes:,} of {area.size_bytes:,})"
+        evidence = f"{reserved - used:,} of {reserved:,} bytes of arenas and large variables were never used, {where}"
+        action = (
+            "make it smaller, and plan around the gap if there is one: up to "
+            f"{reserved - used:,} bytes less, unless another run needs them (--show arenas,statics)"
+        )
+        yield Advice("reserved", "reserved memory", evidence, action, _share(reserved - used, reserved))
+    if memory.buffers_left_out or not memory.buffers:
+        return  # what whole tensors need is not known
+    whole = min(_whole_bytes(memory.buffers, areas), used)
+    if _worth(used - whole, reserved):
+        evidence = f"{used:,} bytes are used for tensors, of which no more than {whole:,} live at one time as wholes"
+        action = (
+            f"let tensors that never live together share memory: up to {used - whole:,} bytes less (--show buffers)"
+        )
+        yield Advice("plan", "memory plan", evidence, action, _share(used - whole, reserved))
+    live = max(_live_bytes(memory, areas), 1)
+    if whole - live >= LEAST_BYTES and whole >= WHOLE_PER_LIVE * live:
+        evidence = f"whole tensors that live at one time take {whole:,} bytes, of which {live:,} are live at most"
+        action = f"no plan saves more; only work in place or in patches does: up to {whole - live:,} bytes less"
+        yield Advice("in-place", "whole tensors", evidence, action, _share(whole - live, reserved))
+
+
+@dataclass(frozen=True)
+class _Area:
+    """An arena or a large variable: `used_bytes` are those that were ever live or written."""
+
+    name: str
+    start: int
+    size_bytes: int
+    used_bytes: int
+
+
+def _areas(memory: MemoryProfile) -> list[_Area]:
+    """Return what tensors may lie in: arenas, and variables that are no arena and too large to be anything else."""
+    areas = [
+        _Area(arena.name, arena.start, arena.size_bytes, arena.lived_bytes or arena.used_bytes)
+        for arena in memory.arenas
+    ]
+    arenas = {area.start for area in areas}
+    return areas + [
+        _Area(each.name, each.address, each.size_bytes, each.used_bytes)
+        for each in memory.statics
+        if each.zone == "statics" and each.size_bytes >= LEAST_BYTES and each.address not in arenas
+    ]
+
+
+def _worth(spare_bytes: int, reserved_bytes: int) -> bool:
+    return spare_bytes >= LEAST_BYTES and _share(spare_bytes, reserved_bytes) >= SPARE_PERCENT
+
+
+def _inside(buffer: Buffer, areas: list[_Area]) -> bool:
+    return any(area.start <= buffer.start < area.start + area.size_bytes for area in areas)
+
+
+def _whole_bytes(buffers: list[Buffer], areas: list[_Area]) -> int:
+    """Return the most bytes of whole buffers that overlap in time: a plan that keeps tensors whole needs no less."""
+    changes: list[tuple[int, int]] = []
+    for buffer in buffers:
+        if _inside(buffer, areas):
+            size = buffer.end - buffer.start
+            changes += [(buffer.first_cycles, size), (buffer.last_cycles, -size)]
+    most = now = 0
+    for _, change in sorted(changes):  # at one moment what ends comes first: its bytes are free for what begins
+        now += change
+        most = max(most, now)
+    return most
+
+
+def _live_bytes(memory: MemoryProfile, areas: list[_Area]) -> int:
+    """Return the most bytes that were live at once in the zones of these areas; where unknown, the whole peak."""
+    zones = [memory.timeline.live_by_zone.get(zone, []) for zone in ("arena", "statics")]
+    arenas = bool(memory.arenas) and len(areas) == len(memory.arenas)  # then variables are no part of it
+    rows = [zones[0]] if arenas else zones
+    return max((sum(row) for row in zip(*rows, strict=False)), default=0) or memory.peak_bytes
 
 
 def unused_flash(profile: Profile) -> Iterator[Advice]:

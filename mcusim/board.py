@@ -113,6 +113,15 @@ class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     source: str
     hse_hz: int = 0  # the fast crystal, or the clock that the board feeds instead
     lse_hz: int = 0  # the slow one, mostly 32768 Hz
+    wait_states_up_to_hz: tuple[int, ...] = ()  # the highest clock with 0, 1, 2 ... wait states of the flash
+    wait_states_source: str = ""
+
+    def wait_states_at(self, core_hz: int) -> int | None:
+        """Return the wait states that flash needs at a clock (above the table's end, the most); None: not known."""
+        if not self.wait_states_up_to_hz:
+            return None
+        below = sum(highest < core_hz for highest in self.wait_states_up_to_hz)
+        return min(below, len(self.wait_states_up_to_hz) - 1)
 
 
 class Interrupts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -306,6 +315,9 @@ def _clock_problems(clock: Clock) -> Iterator[str]:
     for key, hz in (("clock.hse_hz", clock.hse_hz), ("clock.lse_hz", clock.lse_hz)):
         if hz and not low <= hz <= high:
             yield f"{key}: {hz} Hz is not between {low} and {high} (0: there is none)"
+    table = clock.wait_states_up_to_hz
+    if table and (list(table) != sorted(set(table)) or table[0] <= 0 or not clock.wait_states_source):
+        yield "clock.wait_states_up_to_hz: give rising clocks above 0, and wait_states_source"
     if clock.reset_hz > clock.max_hz:
         yield f"clock.reset_hz: {clock.reset_hz} is more than max_hz, {clock.max_hz}"
 

@@ -119,6 +119,21 @@ def _clock_at(profile: Profile, cycles: int) -> int:
     return next(phase.core_hz for phase in reversed(profile.totals.clock) if phase.start_cycles <= cycles)
 
 
+def working_clocks(profile: Profile) -> list[int]:
+    """Return the clocks in Hz of what counts: those that inferences ran at, rising, or the one of most of the time."""
+    layers = profile.layers
+    runs = [run for run in layers.activations if run.parent < 0] if layers is not None else []
+    if layers is not None:
+        whole = whole_inferences(layers.activations, layers.inferences)
+        runs = [run for run in runs if run.inference in whole]
+    if runs:
+        return sorted({_clock_at(profile, run.start_cycles) for run in runs})
+    spent_s: dict[int, float] = {}
+    for core_hz, cycles in _phases(profile):
+        spent_s[core_hz] = spent_s.get(core_hz, 0.0) + cycles / core_hz
+    return [max(spent_s, key=lambda core_hz: spent_s[core_hz])]
+
+
 def _of_activation(profile: Profile, power: PowerInfo, run: Activation) -> tuple[float, float]:
     """Return energy and time of a run of a layer: at the clock that it began with, asleep as much as its layer was."""
     assert profile.layers is not None

@@ -153,7 +153,7 @@ class InstructionCost:
 class Note:
     """Something the numbers do not cover: `kind` groups notes, `count` says how often it happened (0: always true)."""
 
-    kind: str  # "not-modelled", "guessed", "assumed", "detour", "stack"
+    kind: str  # "not-modelled", "guessed", "assumed", "detour", "stack", "too-few-waits" (see `machine.parts`)
     text: str
     count: int
 
@@ -285,3 +285,6 @@ class Profile:
     caches: CacheUse | None = None  # None: the core has none, or they were not modelled
     code: Code | None = None  # None: the image has no line information
     power: PowerInfo | None = None  # None: the board's file gives no currents
+    # Which of the flash's icache, dcache, prefetch were on when it last had wait states; None: it never had, or the
+    # core's caches stand before it.
+    flash_on: dict[str, bool] | None = None

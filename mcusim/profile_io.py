@@ -26,7 +26,7 @@ from mcusim.profile_memory import ZONES, Heap, Layers, MemoryProfile, Timeline
 # Records that hold long lists themselves.
 _OPENED = (Layers, MemoryProfile, Timeline, Heap, CacheUse, Code)
 # Keys that are left out where there is nothing to say: files of other boards stay as they were.
-_OPTIONAL = ("caches", "code", "power")
+_OPTIONAL = ("caches", "code", "power", "flash_on")
 
 
 class _LostError(Exception):

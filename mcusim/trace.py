@@ -170,6 +170,8 @@ class Trace:
     output: bytes
     output_cut: bool
     assumptions: list[str] = field(default_factory=list)
+    flash_on: dict[str, bool] | None = None  # the flash's icache, dcache, prefetch as they last were while it waited
+    wait_states_in_doubt: str = ""  # why flash may answer sooner than the part allows at --clock
     detours: list[str] = field(default_factory=list)  # what stubs and the like left out, in words
     spans: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # timed stretches: cycles, seconds
     icache_used: bool = True  # the core's cache of instructions was on at some time

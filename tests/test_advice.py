@@ -12,7 +12,7 @@ from fakes_memory import make_network_profile
 
 from mcusim.advice import RULES, advise
 from mcusim.profile import Profile
-from mcusim.profile_memory import Arena, FlashSymbol
+from mcusim.profile_memory import Arena, Buffer, FlashSymbol
 from mcusim.reports import RenderOptions, render
 
 
@@ -30,7 +30,7 @@ def quiet() -> Profile:
     for run in layers.activations:
         run.live_peak_bytes = 4000
     memory.peak_bytes = 9000
-    memory.arenas, memory.flash_symbols = [], []
+    memory.arenas, memory.statics, memory.buffers, memory.flash_symbols = [], [], [], []
     memory.budget = replace(memory.budget, statics_bytes=9000, stack_bytes=500, heap_bytes=0)
     return profile
 
@@ -85,7 +85,24 @@ def reserved(size_bytes: int) -> Callable[[Profile], None]:
     def change(profile: Profile) -> None:
         assert profile.memory is not None
         profile.memory.budget = replace(profile.memory.budget, statics_bytes=size_bytes, stack_bytes=0)
-        profile.memory.arenas = [Arena("tensors", 0x20000000, size_bytes, size_bytes, 9000)]
+        profile.memory.arenas = [Arena("tensors", 0x20000000, size_bytes, 12_000, 9000)]
+        profile.memory.buffers = []
+
+    return change
+
+
+def planned(*tensors: tuple[int, int, int, int], live_bytes: int) -> Callable[[Profile], None]:
+    """Return what has tensors (offset, bytes, first and last cycle) in an arena of 20,000 bytes, all of it used."""
+
+    def change(profile: Profile) -> None:
+        memory = profile.memory
+        assert memory is not None
+        memory.arenas = [Arena("tensors", 0x20000000, 20_000, 20_000, live_bytes)]
+        memory.timeline.live_by_zone = {"arena": [0, live_bytes], "statics": [9_000, 9_000]}
+        memory.buffers = [
+            Buffer(0x20000000 + at, 0x20000000 + at + size, "arena", "tensors", 0, 1, first, last)
+            for at, size, first, last in tensors
+        ]
 
     return change
 
@@ -118,7 +135,11 @@ def unused(size_bytes: int) -> Callable[[Profile], None]:
         ("loop-alignment", waits("fetch", 9), "9.0% of all cycles are lost", waits("fetch", 2)),
         ("unaligned-data", waits("unaligned", 9), "9.0% of all cycles are further transfers", waits("load", 50)),
         ("peak-layer", peak(5000), "8,000 bytes live, no other layer more than 5,000", peak(7900)),
-        ("reserved", reserved(20_000), "20,000 bytes are reserved, 9,000 live at most (tensors: ", reserved(12_000)),
+        ("reserved", reserved(20_000), "8,000 of 20,000 bytes of arenas", reserved(13_000)),
+        ("plan", planned((0, 10_000, 0, 50), (10_000, 10_000, 50, 90), live_bytes=10_000), "no more than 10,000 live",
+         planned((0, 10_000, 0, 51), (10_000, 10_000, 50, 90), live_bytes=20_000)),
+        ("in-place", planned((0, 10_000, 0, 51), (10_000, 10_000, 50, 90), live_bytes=11_000), "20,000 bytes, of",
+         planned((0, 10_000, 0, 51), (10_000, 10_000, 50, 90), live_bytes=14_000)),
         ("unused-flash", unused(12_000), "most in softmax (12,000)", unused(1_000)),
     ],
 )  # fmt: skip
@@ -132,6 +153,36 @@ def test_rule(kind: str, fires: Callable[[Profile], None], evidence: str, does_n
     profile = quiet()
     does_not(profile)
     assert kind not in {advice.kind for advice in advise(profile)}
+
+
+@pytest.mark.parametrize(
+    ("cause", "on", "says", "never"),
+    [
+        ("flash-data", None, "or turn on the flash's data cache", "a stride"),
+        ("flash-data", "", "or turn on the flash's data cache", "a stride"),
+        ("flash-data", "dcache", "data cache is on, and a stride defeats it", "turn on"),
+        ("flash-literal", "dcache", "load fewer literals", "turn on"),
+        ("flash-fetch", "icache", "turn on the flash's prefetch", "instruction cache"),
+        ("flash-fetch", "icache prefetch", "run the hottest functions from SRAM", "turn on"),
+    ],
+)
+def test_what_is_on_is_not_to_be_turned_on(cause: str, on: str | None, says: str, never: str) -> None:
+    profile = quiet()
+    waits(cause, 30)(profile)
+    parts = ("icache", "dcache", "prefetch")
+    profile.flash_on = None if on is None else {part: part in on.split() for part in parts}
+    (advice,) = advise(profile)
+    assert says in advice.action
+    assert never not in advice.action
+
+
+def test_functions_with_hardly_any_of_a_cause_are_not_named() -> None:
+    profile = quiet()
+    waits("fetch", 9)(profile)
+    profile.functions[1].causes = {"fetch": profile.totals.causes["fetch"] // 20}
+    (advice,) = advise(profile)
+    assert profile.functions[0].name in advice.evidence
+    assert profile.functions[1].name not in advice.evidence
 
 
 def test_nothing_without_a_figure() -> None:

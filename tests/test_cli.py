@@ -282,6 +282,10 @@ def nothing_written() -> bool:
         ("profile firmware.elf --outptu=x", "unknown option '--outptu': did you mean --output?"),
         ("--versoin", "unknown option '--versoin': did you mean --version? (see 'mcusim --help')"),
         ("completion csh", "unknown shell 'csh': did you mean zsh"),
+        (
+            "profile x.elf --memory",
+            "--memory: expected one argument, WHEN: track every access of memory: on, off, auto",
+        ),
         ("profil firmware.elf", "unknown command 'profil': did you mean profile?"),
         ("list bords", "unknown list 'bords': did you mean boards or cores or formats?"),
         ("show cortex-m5", "unknown core or board 'cortex-m5': did you mean cortex-m4?"),
@@ -470,3 +474,13 @@ def test_an_unwritable_place_is_found_before_the_run(
     assert capsys.readouterr().err.count("\n") == 1
     assert machine.runs == []
     assert nothing_written()
+
+
+@pytest.mark.parametrize(("name", "verb"), [("hello.elf", "profile"), ("run.json", "report")])
+def test_a_file_in_the_place_of_a_command(
+    name: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"")
+    assert main([name]) == 2
+    assert f"did you mean 'mcusim {verb} {name}'?" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcusim.board import board_names, board_text, load_board, parse_board
 from mcusim.cli import options
-from mcusim.energy import battery, current_ma, estimate, within_points
+from mcusim.energy import battery, current_ma, estimate, within_points, working_clocks
 from mcusim.errors import McusimError
 from mcusim.profile import ClockPhase
 from mcusim.profile_io import dumps, loads
@@ -120,6 +120,19 @@ class TestBattery:
             battery(POWER, 1.0, 2.0, 1.0, 1000.0)
         with pytest.raises(McusimError, match=r"no current of a deep sleep"):
             battery(replace(POWER, deep_ua=None), 1.0, 0.5, 1.0, 1000.0)
+
+    def test_the_clock_that_inferences_ran_at_is_named(self) -> None:
+        profile = make_network_profile(8)
+        profile.power = POWER
+        assert profile.layers is not None
+        first = min(run.start_cycles for run in profile.layers.activations)
+        profile.totals.clock = [ClockPhase(0, 4_000_000), ClockPhase(first, 20_000_000),
+                                ClockPhase(profile.totals.cycles - 1, 4_000_000)]  # fmt: skip
+        assert working_clocks(profile) == [20_000_000]
+        assert "mA at 20 MHz, 3 V)" in " ".join(render(profile).split())
+        profile.layers = None
+        profile.totals.clock = [ClockPhase(0, 40_000_000), ClockPhase(profile.totals.cycles // 2, 4_000_000)]
+        assert working_clocks(profile) == [4_000_000]
 
     def test_report(self) -> None:
         profile = make_network_profile(8)

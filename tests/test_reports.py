@@ -218,9 +218,9 @@ def test_an_estimate_says_so_beside_the_cycles() -> None:
 def test_a_changed_clock_is_told() -> None:
     profile = make_profile()
     profile.totals.clock = [ClockPhase(0, 4_000_000), ClockPhase(12_000, 120_000_000)]
-    assert "at 4 MHz, then at 120 MHz from cycle 12,000" in render(profile)
+    assert ": at 4 MHz, from cycle 12,000 at 120 MHz" in render(profile)
     profile.totals.clock = [ClockPhase(1000 * i, 4_000_000) for i in range(9)]
-    assert "then 5 more changes of the clock" in render(profile)
+    assert "and 5 more changes of the clock" in render(profile)
 
 
 def test_a_run_that_was_cut_says_so() -> None:

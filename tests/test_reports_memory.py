@@ -146,6 +146,19 @@ def test_what_was_live_at_the_peak_adds_up_to_it() -> None:
     assert sum(int(row["bytes"]) for row in rows_of(profile, "peak")) == profile.memory.peak_bytes
 
 
+def test_what_lived_within_the_peaks_stretch_only_is_said() -> None:
+    profile = make_network_profile(10)
+    assert profile.memory is not None
+    whole = render(profile, options=RenderOptions(show=("peak",), top=0))
+    assert "within the stretch only" not in whole
+    profile.memory.peak_bytes += 120
+    stack = profile.memory.peak_buffers[-1]
+    profile.memory.peak_buffers[-1] = replace(stack, end=stack.start + 65 * stack.live_bytes)
+    text = render(profile, options=RenderOptions(show=("peak",), top=0, width=200))
+    assert "120 bytes more lived within the stretch only; 'of bytes' is empty, and" in text
+    assert f"{65 * stack.live_bytes:,}" not in text
+
+
 def test_flash_by_use_adds_up_to_the_image() -> None:
     profile = make_network_profile(10)
     rows = {row["what"]: int(row["bytes"]) for row in rows_of(profile, "flash")}

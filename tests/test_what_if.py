@@ -18,6 +18,7 @@ from mcusim.comparison import Variant, WhatIf, describe, points, saved_variants
 from mcusim.isa.architecture import why_not
 from mcusim.isa.decode import decode_block
 from mcusim.machine import Settings
+from mcusim.machine.parts import wait_states_in_doubt
 from mcusim.profile import Profile
 from mcusim.profile_io import save
 from mcusim.reports.compared import comparison_document
@@ -54,10 +55,47 @@ class TestClock:
         assert any("more than the part allows" in note.text for note in profile(clock_hz=200_000_000).notes)
 
     @pytest.mark.parametrize(
+        ("clock_hz", "wait_states", "said"),
+        [
+            (None, None, ""),
+            (20_000_000, None, ""),  # which needs none
+            (20_000_001, None, "0 wait states at most, as at the firmware's own clock, and needs 1 at"),
+            (120_000_000, None, "needs 5 at 120 MHz: no board can be that fast; give --wait-states 5"),
+            (120_000_000, 4, "4 wait states (--wait-states), and needs 5 at 120 MHz"),
+            (120_000_000, 5, ""),
+        ],
+    )
+    def test_wait_states_do_not_follow(self, clock_hz: int | None, wait_states: int | None, said: str) -> None:
+        run = profile(clock_hz=clock_hz, wait_states=wait_states)
+        notes = [note.text for note in run.notes if note.kind == "too-few-waits"]
+        assert len(notes) == bool(said)
+        if said:
+            assert said in notes[0]
+            assert (run.accuracy.level, run.accuracy.interval_percent) == ("estimate", None)
+            assert said in run.accuracy.text
+            variants = [Variant("as it is", profile()), Variant("fast", run)]
+            document = comparison_document(variants, functions=False, top=0)
+            assert f"Too fast in #2: {notes[0]}" in document.notes
+
+    def test_wait_states_of_a_board_without_the_vendors_table(self) -> None:
+        board = mcusim.load_board("nucleo-h743zi")
+        assert board.clock.wait_states_at(board.clock.max_hz) is None
+        text = wait_states_in_doubt(Settings(clock_hz=480_000_000), board, 2)
+        assert text.endswith("give --wait-states with what the part needs at 480 MHz")
+        assert wait_states_in_doubt(Settings(clock_hz=480_000_000, wait_states=2), board, 2) == ""
+
+    @pytest.mark.parametrize(
         ("text", "hz"), [("80M", 80_000_000), ("64MHz", 64_000_000), ("32.768khz", 32_768), ("1e6", 1_000_000)]
     )
     def test_words(self, text: str, hz: int) -> None:
         assert options.hertz(text) == hz
+
+    @pytest.mark.parametrize("text", ["80", "9999", "0.008M"])
+    def test_a_clock_that_lost_its_unit_is_refused(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["compare", str(HELLO), "--clock", f"{text},120M"]) == 2
+        err = capsys.readouterr().err
+        assert "did you mean" in err
+        assert err.count("\n") == 1
 
 
 class TestCore:

@@ -89,7 +89,7 @@ def attribute(trace: Trace) -> Profile:
         cause_titles=dict(CAUSE_TITLES), stacks=_stacks(trace), tasks=_tasks(trace, tree),
         fault=_fault(trace, costs.sources), layers=layers, memory=attribute_memory(trace, layers, flash),
         caches=attribute_caches(trace, costs, position, spent), code=attribute_code(trace, costs, functions),
-        power=_power(trace.board),
+        power=_power(trace.board), flash_on=trace.flash_on,
     )  # fmt: skip
     _check(profile, trace)
     return profile
@@ -215,6 +215,8 @@ def _accuracy(trace: Trace, totals: Totals) -> Accuracy:
     if _ideal(trace):
         text = f"caches are taken to hit always (--set cache=ideal): memory may make it slower. Else: {statement.text}"
         return Accuracy("ideal caches", None, text)
+    if trace.wait_states_in_doubt:
+        return Accuracy("estimate", None, f"an estimate: {trace.wait_states_in_doubt}. Else: {statement.text}")
     waited = sum(totals.causes.get(cause, 0) for cause in (*CACHE_CAUSES, *FLASH_CAUSES))
     if trace.cached and statement.interval_percent is not None and waited > CACHE_SHARE * totals.cycles:
         text = "an estimate, since memory makes the core wait here, by latencies of which many are estimates. Without"
@@ -232,6 +234,8 @@ def _notes(trace: Trace) -> list[Note]:
         notes.append(Note("not-modelled", f"refused: {text}", 0))
     for klass, address in trace.unknown_classes.items():
         notes.append(Note("assumed", f"one cycle for instructions of class {klass}, as at 0x{address:08x}", 0))
+    if trace.wait_states_in_doubt:
+        notes.append(Note("too-few-waits", trace.wait_states_in_doubt, 0))
     notes += [Note("assumed", text, 0) for text in trace.assumptions]
     notes += [Note("detour", text, 0) for text in trace.detours]
     notes += [

@@ -149,7 +149,7 @@ def load_project(path: Path) -> Project:
             raise McusimError(f"{path}: more than {MAX_FILE_BYTES} bytes: not a project's file")
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise McusimError(f"{path}: cannot be read: {error.strerror or error}: give --config FILE") from None
+        raise McusimError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError:
         raise McusimError(f"{str(path)!r}: not a text file in UTF-8") from None
     return parse_project(text, path)

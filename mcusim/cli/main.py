@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -88,7 +89,11 @@ class Parser(argparse.ArgumentParser):
         return McusimError(f"unknown option '{name}': {hint}(see '{self.prog} --help')".replace(": (", " ("))
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage, which hides the one line that matters."""
+        """Raise instead of printing the usage, which hides the one line that matters; say what a missing value is."""
+        lacking = re.fullmatch(r"argument (?:.*/)?(-\S+): expected one argument", message)
+        action = self._option_string_actions.get(lacking[1]) if lacking else None
+        if action is not None and action.help:
+            message += f", {action.metavar or 'a value'}: {action.help}".replace("%%", "%")
         raise McusimError(f"{message} (see '{self.prog} --help')")
 
 
@@ -161,6 +166,9 @@ def _dispatch(argv: list[str]) -> int:
         console.write(top.format_help())
         return 0
     if name not in COMMANDS:
+        if Path(name).is_file():
+            verb = "report" if name.lower().endswith(".json") else "profile"
+            raise McusimError(f"'{name}' is a file, and no command: did you mean 'mcusim {verb} {name}'?")
         raise unknown_name("command", name, COMMANDS)
     module = command_module(name)
     parser = command_parser(name)

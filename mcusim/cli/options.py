@@ -37,6 +37,7 @@ _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _PERIODS_S = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_HZ = 10**10
+_SMALLEST_HZ = 10_000  # no firmware is worth a look at less; who gives 80 means 80M
 _MOST_WAIT_STATES = 64
 DEFAULT_TRACE_EVENTS = 300_000  # some 40 MB
 _MOST_TRACE_EVENTS = 10_000_000
@@ -292,6 +293,8 @@ def hertz(text: str) -> int:
     """A frequency: 80000000, 80M, 80MHz, 32.768kHz."""
     match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?) ?([kKmMgG]?)(?:[hH][zZ])?", text)
     value = Decimal(match[1]) * _MULTIPLES[match[2].lower()] if match else Decimal(0)
+    if match and 0 < value < _SMALLEST_HZ:
+        raise argparse.ArgumentTypeError(f"a core at {text} Hz: did you mean {match[1]}M? (10 kHz is the least)")
     if not 1 <= value <= _LARGEST_HZ or value != int(value):
         raise argparse.ArgumentTypeError(f"'{text}' is not a clock: give one such as 80M, 64MHz or 32768")
     return int(value)

@@ -151,8 +151,15 @@ def _save_trace(args: argparse.Namespace, trace: Trace, profile: Profile) -> Non
     assert events is not None
     data = output.packed(args.trace, trace_text(profile, events).encode())
     output.write(args.trace, data, force=args.force)
-    size = f"{len(data) / 1e6:.1f} MB, {len(events.slices):,} calls"
+    size = f"{_size(len(data))}, {len(events.slices):,} calls"
     console.say(f"wrote {args.trace}: {size}; {left_out_words(events.left_out, profile.totals.cycles)}")
+
+
+def _size(size_bytes: int) -> str:
+    """Return the size of a file: 512 bytes, 14.2 kB, 3.1 MB."""
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / 1e3:.1f} kB" if size_bytes < 1_000_000 else f"{size_bytes / 1e6:.1f} MB"
 
 
 def _check_layers(rule: str, image: Image) -> None:

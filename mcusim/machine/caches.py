@@ -97,6 +97,8 @@ class CacheTiming:
         self._check_fixed()
         self.icache_used = False  # whether it was ever on
         self.ideal = bool(fixed.get("ideal"))
+        self.most_wait_states: int | None = None  # of the flash so far; None where nothing waits for it
+        self.parts_on: dict[str, bool] | None = None  # the flash's: the core's caches have figures of their own
         self._set = {"wait_states": 0, "icache": 0}
         self._windows = [(start, end, bus) for region in board.region for start, end, bus in _on_bus(region)]
         self.control: ControlBlock | None = None
@@ -187,6 +189,8 @@ class CacheTiming:
         ):
             self.record.set_on(number, bool(wanted[name] and size.value))
         self.icache_used |= bool(wanted["core_icache"] and self._caches.icache_bytes.value)
+        if self._windows and not self.ideal:
+            self.most_wait_states = max(self.most_wait_states or 0, wanted["wait_states"])
         rows = list(self._rows(wanted["wait_states"]))
         if len(rows) > MOST_RANGES:
             raise McusimError(f"the MPU cuts memory into {len(rows)} pieces, at most {MOST_RANGES} can be told apart")

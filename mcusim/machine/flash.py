@@ -76,6 +76,8 @@ class FlashTiming:
         self._set: dict[str, int] = {}
         self._on = False
         self.icache_used = False  # the core has none
+        self.most_wait_states: int | None = None  # so far; None where they are not modelled
+        self.parts_on: dict[str, bool] | None = None  # as they were when it last had wait states; None: it had none
         self._switch_wanted = False
         self._windows: list[tuple[int, int, int]] = []
         if any(part in self._fixed for part in ("core_icache", "core_dcache", "ideal")):
@@ -104,6 +106,12 @@ class FlashTiming:
         if self._fixed.get("prefetch") and not self.timing.prefetch.value:
             raise McusimError(f"board {board.name}: its flash has no prefetch: it cannot be on")
         self.set({"wait_states": self.timing.wait_states.value, "icache": self.timing.icache_on.value})
+
+    def _parts_on(self) -> dict[str, bool]:
+        """Return which of its icache, dcache and prefetch are on now; those that it lacks are off."""
+        caches, data = self.record.row["caches"], int(self.record.row["data_cache"])
+        on = {"icache": bool(caches[INSTRUCTIONS]["on"]), "dcache": bool(caches[data]["on"])}
+        return on | {"prefetch": bool(self.record.row["prefetch"])}
 
     def _data_cache_lines(self) -> int:
         assert self.timing is not None
@@ -150,6 +158,9 @@ class FlashTiming:
                 self.record.empty_cache(number)
             row["caches"][number]["on"] = int(bool(wanted.get(name, 0) and lines[number]))
         self._switch_wanted = self._on != (wanted["wait_states"] > 0)
+        self.most_wait_states = max(self.most_wait_states or 0, wanted["wait_states"])
+        if wanted["wait_states"]:
+            self.parts_on = self._parts_on()
         row["epoch"] += 1
         self._tables.m["due_cycles"] = 0
 

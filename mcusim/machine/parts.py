@@ -71,3 +71,23 @@ def what_if(settings: Settings, board: Board, core: Core, timing_core: Core) -> 
             yield f"{settings.clock_hz:,} Hz is more than the part allows ({board.clock.max_hz:,} Hz)"
     if settings.core is not None and timing_core.name != core.name:
         yield f"cycles are those of {timing_core.title} (--core); otherwise the part behaves as its {core.title}"
+
+
+def wait_states_in_doubt(settings: Settings, board: Board, wait_states: int | None) -> str:
+    """Return why flash may answer sooner than the part allows at the clock that the user chose; '' where it does not.
+
+    `wait_states` are the most that it had in the run, None where flash does not wait. They do not follow `--clock`.
+    """
+    if settings.clock_hz is None or wait_states is None:
+        return ""
+    clock, needed = f"{settings.clock_hz / 1e6:g} MHz", board.clock.wait_states_at(settings.clock_hz)
+    given = settings.wait_states is not None
+    if given and (needed is None or wait_states >= needed):
+        return ""
+    has = f"{wait_states} wait state{'' if wait_states == 1 else 's'}"
+    has += " (--wait-states)" if given else " at most, as at the firmware's own clock"
+    if needed is None:
+        return f"flash has {has}: give --wait-states with what the part needs at {clock}"
+    if wait_states >= needed:
+        return ""
+    return f"flash has {has}, and needs {needed} at {clock}: no board can be that fast; give --wait-states {needed}"

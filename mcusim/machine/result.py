@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mcusim.engine.records import NO_KEY
 from mcusim.engine.tables import Tables
+from mcusim.machine.parts import wait_states_in_doubt
 from mcusim.machine.stacks import Stacks
 from mcusim.trace import OverflowPlace, StackUse, TaskUse, Trace
 
@@ -48,6 +49,8 @@ def make_trace(loop: RunLoop, board_reason: str) -> Trace:
         guessed=machine.guesses.listed(),
         refused=sorted(loop.semihosting.refused), unknown_classes=dict(loop.untimed.classes),
         interrupts=loop.handlers.entered, worst_lateness_cycles=loop.worst_lateness_cycles,
+        flash_on=machine.flash.parts_on,
+        wait_states_in_doubt=wait_states_in_doubt(loop.settings, machine.board, machine.flash.most_wait_states),
         output=bytes(machine.output), output_cut=machine.output_cut, assumptions=assumptions,
         detours=loop.detours.notes(), spans={text: span.times for text, span in loop.detours.spans.items()},
         fault=loop.faulting.record if faulted else None,

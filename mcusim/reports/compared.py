@@ -46,6 +46,7 @@ _COLUMNS = (
     Column("error", "not run", "text", audience="data"),
 )
 _Values = dict[str, Cell]
+_CAVEATS = {"assumed": "Assumed", "too-few-waits": "Too fast"}  # kinds of notes that a comparison repeats
 _FITS = {True: "yes", False: "no", None: ""}
 
 
@@ -225,7 +226,7 @@ def _notes(variants: Sequence[Variant]) -> list[str]:
         if not any(variant.image for variant in ran):
             notes.append("These are profiles of different images.")
     elif len({profile.output for profile in profiles}) > 1:
-        notes.append("The firmware printed something else from run to run.")
+        notes.append("The firmware printed something else from run to run (which may be its cycles).")
     if cut := _cut(variants):
         ends = ", ".join(f"#{number} ({text})" for number, text in cut.items())
         notes.append(f"Cut: {ends}: such a row is of a part of the run, and its changes say little.")
@@ -247,12 +248,12 @@ def _not_run(variants: Sequence[Variant]) -> list[str]:
 
 def _assumed(profiles: dict[int, Profile]) -> list[str]:
     """Return what was assumed, and in which rows where it was not in all."""
-    rows: dict[str, list[int]] = {}
+    rows: dict[tuple[str, str], list[int]] = {}
     for number, profile in profiles.items():
         for note in profile.notes:
-            if note.kind == "assumed":
-                rows.setdefault(note.text, []).append(number)
+            if note.kind in _CAVEATS:
+                rows.setdefault((_CAVEATS[note.kind], note.text), []).append(number)
     return [
-        f"Assumed{'' if len(held) == len(profiles) else ' in ' + ', '.join(f'#{n}' for n in held)}: {text}"
-        for text, held in rows.items()
+        f"{kind}{'' if len(held) == len(profiles) else ' in ' + ', '.join(f'#{n}' for n in held)}: {text}"
+        for (kind, text), held in sorted(rows.items(), key=lambda row: row[0][0] == "Assumed")
     ]

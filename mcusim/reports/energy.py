@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcusim.energy import HOURS_S, Energy, battery, current_ma, estimate, within_points
+from mcusim.energy import HOURS_S, Energy, battery, current_ma, estimate, within_points, working_clocks
 from mcusim.errors import McusimError
 from mcusim.profile import Profile
 from mcusim.profile_power import PowerInfo
@@ -11,6 +11,7 @@ from mcusim.reports import numbers
 from mcusim.reports.options import RenderOptions
 from mcusim.reports.table import Cell, Column
 
+_MOST_CLOCKS = 3  # that currents are named for: the fastest
 _DAY_H = 24.0
 _YEAR_H = 365.25 * _DAY_H
 
@@ -22,14 +23,15 @@ def energy_facts(profile: Profile, options: RenderOptions) -> list[tuple[str, st
         if options.duty_s is not None:
             raise McusimError(f"--duty: the file of board {profile.board.name} gives no currents: add a [power] table")
         return []
-    core_hz = profile.totals.clock[-1].core_hz
     text = numbers.joules(energy.run_j)
     if energy.inference_j is not None:
         text += f", {numbers.joules(energy.inference_j)} an inference"
-    text += (
-        f" (estimate: {numbers.quantity(current_ma(power.active, core_hz))} mA at {numbers.frequency(core_hz)}, "
-        f"{power.supply_v:g} V)"
-    )
+    clocks = working_clocks(profile)
+    currents = [
+        f"{numbers.quantity(current_ma(power.active, core_hz))} mA at {numbers.frequency(core_hz)}"
+        for core_hz in clocks[-_MOST_CLOCKS:]
+    ]
+    text += f" (estimate: {', '.join(currents)}, {power.supply_v:g} V)"
     facts = [("energy", text)]
     if options.duty_s is not None:
         facts.append(("battery", _battery(energy, power, options)))

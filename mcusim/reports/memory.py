@@ -63,6 +63,7 @@ _REGIONS = (
     Column("kind", "kind", "text", rank=2),
     Column("name", "region", "text", flexible=True),
 )
+_SCATTERED = 64  # times the live bytes: input that is nearly used up is less
 _RUNS = (
     Column("inference", "inference", "count"),
     Column("start_cycles", "from cycle", "count"),
@@ -132,10 +133,24 @@ def peak_table(profile: Profile, options: RenderOptions, *, audience: str) -> Ta
     most = _most(options, audience, DEFAULT_PEAK_ROWS)
     shown = memory.peak_buffers[:most] if most else memory.peak_buffers
     labels = Labels(profile.layers)
-    rows = [Row((each.live_bytes, each.end - each.start, *_story(each, labels))) for each in shown]
+    people = audience == "people"
+    rows = [
+        Row((each.live_bytes, None if people and _scattered(each) else each.end - each.start, *_story(each, labels)))
+        for each in shown
+    ]
     rest = memory.peak_buffers[len(shown) :]
-    remark = _more(len(rest), "row", sum(each.live_bytes for each in rest))
-    return Table(title, _PEAK, rows, remark).only(audience)
+    parts = [_more(len(rest), "row", sum(each.live_bytes for each in rest))]
+    brief_bytes = memory.peak_bytes - sum(each.live_bytes for each in memory.peak_buffers)
+    if brief_bytes > 0:
+        parts.append(f"{numbers.count(brief_bytes)} bytes more lived within the stretch only")
+    if people and any(_scattered(each) for each in shown):
+        parts.append("'of bytes' is empty, and 'from' and 'up to' are bounds, where the bytes lie scattered")
+    return Table(title, _PEAK, rows, "; ".join(filter(None, parts))).only(audience)
+
+
+def _scattered(buffer: Buffer) -> bool:
+    """Return whether a row is of bytes here and there, such as a stack's from its first frame to its last."""
+    return buffer.end - buffer.start > _SCATTERED * buffer.live_bytes
 
 
 def buffers_table(profile: Profile, options: RenderOptions, *, audience: str) -> Table:

@@ -35,7 +35,7 @@ _CAUSE_COLUMNS = (
 )
 
 NOTE_KINDS = {"not-modelled": "not modelled", "guessed": "guessed", "assumed": "assumed", "detour": "left out",
-              "stack": "stack overflow"}  # fmt: skip
+              "stack": "stack overflow", "too-few-waits": "too fast"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _totals(profile: Profile, options: RenderOptions) -> list[Fact]:
     cpi = numbers.per(totals.cycles, totals.instructions)
     return [
         Fact("cycles", f"{numbers.count(totals.cycles)} {sure}"),
-        Fact("time", f"{numbers.duration(totals.time_s)} {_clock(profile)}"),
+        Fact("time", f"{numbers.duration(totals.time_s)}{_clock(profile)}"),
         Fact("instructions", numbers.count(totals.instructions)),
         Fact("CPI", numbers.NOTHING if cpi is None else numbers.ratio(cpi)),
         Fact("flash", numbers.memory(image.flash_bytes, board.flash_bytes)),
@@ -188,14 +188,17 @@ def _sure(profile: Profile) -> str:
 
 
 def _clock(profile: Profile) -> str:
+    """Return the clock, or where it changed the clocks, as what follows the time."""
     phases = profile.totals.clock
-    text = ", then ".join(
-        f"at {numbers.frequency(phase.core_hz)}"
-        + (f" from cycle {numbers.count(phase.start_cycles)}" if phase.start_cycles else "")
+    text = ", ".join(
+        (f"from cycle {numbers.count(phase.start_cycles)} " if phase.start_cycles else "")
+        + f"at {numbers.frequency(phase.core_hz)}"
         for phase in phases[:_MOST_PHASES]
     )
     more = len(phases) - _MOST_PHASES
-    return f"{text}, then {more} more changes of the clock" if more > 0 else text
+    if more > 0:
+        text += f", and {numbers.things(more, 'more change', 'more changes')} of the clock"
+    return f": {text}" if len(phases) > 1 else f" {text}"
 
 
 def _note(kind: str, text: str, count: int) -> Fact:
