@@ -241,7 +241,8 @@ def test_a_python_suite(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", r"no \[\[target\]\]"),
-        ("nonsense = 1", "unknown field"),
+        ("seeds = 1", "unknown key 'seeds': did you mean seed"),
+        ("[[target]]\nfunction = 'f'\nargument = []", "target 1, unknown key 'argument': did you mean arguments"),
         ("[[target]]\nfunction = 'f'", "no binding 'f' .*: say operator and arguments"),
         ("[[target]]\nfunction = 'f'\narguments = ['output']", "arguments need an operator"),
         ("[[target]]\nfunction = 'f'\noperator = 'conv3d'\narguments = []", "unknown operator .* did you mean conv2d"),
@@ -249,6 +250,7 @@ def test_a_python_suite(tmp_path: Path) -> None:
         ("[[target]]\nfunction = 'arm_softmax_s8'\nrounding = 'up'", "unknown rounding"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\npadding = 'wide'", "unknown padding"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\nspace = { h = 1 }", "no dimension 'h': there are row_size, rows"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\nspace = { row = 1 }", "no dimension 'row': did you mean rows"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\ncases = -1", "-1 cases check nothing"),
         ("[[target", "suite.toml: "),
     ],
