@@ -404,6 +404,6 @@ def test_the_operators_of_the_documentation_are_those_of_the_folder(capsys: pyte
     first_cells = re.findall(r"^\| (`.*?) \|", page[page.index("## Operators") : page.index("## With")], re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
     assert named == {*CASES, "unidirectional_lstm"}
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(example, {})
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(example, {})
     assert capsys.readouterr().out == "[4 3 1 0]\n"

@@ -76,7 +76,7 @@ def _problem(spec: Any, value: Any, kind: Type, wanted: Type, by_name: bool) -> 
             return "a structure is passed"
         if not isinstance(target, Struct):
             return ""
-        own = kind.target
+        own = kind.target if isinstance(kind, Pointer) else None
         if by_name and target.members:
             return _named(spec, value, target)
         if isinstance(own, Struct) and own.size_bytes != target.size_bytes:
