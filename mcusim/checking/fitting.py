@@ -2,15 +2,14 @@
 """A binding held against what debug information says of the function: number and kinds of its arguments.
 
 A pointer wants an array, a structure, or a number written in the binding (an address, 0 for none); a number wants a
-number. Elements of arrays have as many bytes as what the pointer points to. A structure's members have the firmware's
-names and kinds, and go where the firmware has them, whatever their order and size in the binding; those of bindings to
-known libraries, of which versions call members otherwise, must be in the firmware's order instead.
+number. Elements of arrays have as many bytes as what the pointer points to. Members of a structure that
+are called as the firmware's go where the firmware has them, whatever their order and size in the binding; else they are
+labels, in the firmware's order, where a number must be at a number's place and a pointer at a pointer's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def fit(
                     "change the binding's arguments"
                 )
         as_there = isinstance(parameter.type, Base) and isinstance(kind, Base)
-        as_there |= by_name and isinstance(value, dict) and bool(_members(parameter.type))
+        as_there |= by_name and isinstance(value, dict) and _all_named(value, parameter.type)
         found.append(parameter.type if as_there and parameter.type is not None else kind)
     return found
 
@@ -77,7 +76,7 @@ def _problem(spec: Any, value: Any, kind: Type, wanted: Type, by_name: bool) -> 
         if not isinstance(target, Struct):
             return ""
         own = kind.target if isinstance(kind, Pointer) else None
-        if by_name and target.members:
+        if by_name and _all_named(value, target):
             return _named(spec, value, target)
         if isinstance(own, Struct) and own.size_bytes != target.size_bytes:
             return f"the binding's structure has {own.size_bytes} bytes, the firmware's {target.size_bytes}"
@@ -96,17 +95,17 @@ def _members(kind: Type | None) -> Sequence[Member]:
     return kind.members if isinstance(kind, Struct) else ()
 
 
+def _all_named(value: Mapping[str, Any], kind: Type | None) -> bool:
+    """Return whether members, and those of structures in them, are just the firmware's, in any order."""
+    members = {member.name: member.type for member in _members(kind)}
+    return set(value) == set(members) and all(
+        _all_named(inner, members[name]) for name, inner in value.items() if isinstance(inner, dict)
+    )
+
+
 def _named(spec: Any, value: Mapping[str, Any], target: Struct) -> str:
     """Return what is wrong with members that go to the firmware's of the same name; "" where they fit."""
     members = {member.name: member.type for member in target.members}
-    for name in value:
-        if name not in members:
-            near = get_close_matches(name, members, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(members)}"
-            return f"the structure has no member '{name}': {hint}"
-    missing = [name for name in members if name not in value]
-    if missing:
-        return f"the binding leaves out the structure's member '{missing[0]}' (0 where it does not matter)"
     for name, wanted in members.items():
         given, words = value[name], spec[name] if isinstance(spec, Mapping) else name
         if wanted is None:
@@ -130,10 +129,13 @@ def _named(spec: Any, value: Mapping[str, Any], target: Struct) -> str:
 
 
 def _in_order(own: Struct, target: Struct) -> str:
-    """Return which member of the binding's structure is a pointer where the firmware has a number, or the reverse."""
+    """Return which member is a pointer where the firmware has a number, or the reverse, or has another one's name."""
     there = {member.offset: member for member in target.members}
+    names = {member.name for member in target.members}
     for member in own.members:
         other = there.get(member.offset)
+        if other is not None and other.name != member.name and member.name in names:
+            return f"member '{member.name}' is where the firmware has '{other.name}': give all members its names"
         if other is None or isinstance(member.type, Struct) or isinstance(other.type, Struct):
             continue
         if isinstance(member.type, Pointer) is not isinstance(other.type, Pointer):
