@@ -82,7 +82,9 @@ class TargetOutcome:
         def worth(case: CaseOutcome) -> tuple[int, bool, int]:
             if case.difference is None:
                 return 0, case.status == FAILED, 0
-            return named[case.difference.cause] if case.causes else 0, True, case.difference.count
+            shown = named[case.difference.cause] if case.causes else 0
+            # What few of them show may be chance: small cases have the same result with several mistakes.
+            return shown if 3 * shown >= len(wrong) else 0, True, case.difference.count
 
         return sorted(wrong, key=worth, reverse=True)
 
