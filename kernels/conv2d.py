@@ -13,7 +13,7 @@ from mcusim.kernels.checks import check_array, check_zero_point
 from mcusim.kernels.compiled import compiled
 from mcusim.kernels.output_stage import check_bias, check_passed, output_stage
 from mcusim.kernels.products import LANES, RealProducts, padded_depth, padded_rows, sums_of_products
-from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, output_size, pad_image
+from mcusim.kernels.shapes import NO_STEP, VALID, Pair, check_padding, check_pair, check_reach, output_size, pad_image
 
 Array = npt.NDArray[Any]
 
@@ -78,6 +78,7 @@ def conv2d(
     bits = check_bias(bias, outputs, inputs, stage)
     kernel, steps = (kernel_height, kernel_width), check_pair("strides", strides)
     spread, sides = check_pair("dilations", dilations), check_padding(padding)
+    check_reach("weights", (inputs.shape[1], inputs.shape[2]), kernel, spread, sides)
     size = output_size((inputs.shape[1], inputs.shape[2]), kernel, steps, spread, sides)
 
     shape = (inputs.shape[0], *size, outputs)

@@ -38,11 +38,7 @@ def hard_swish(
     check_array("inputs", inputs, ("int8",))
     first = check_zero_point("input_zero_point", input_zero_point, inputs.dtype)
     last = check_zero_point("output_zero_point", output_zero_point, inputs.dtype)
-    fine_scale = np.float32(1 / 128) * np.float32(check_scale("input_scale", input_scale))
-    multiplier, exponent = _factor(fine_scale / np.float32(check_scale("output_scale", output_scale)))
-    slope_multiplier, slope_exponent = _factor(fine_scale / np.float32(3 / 32768))
-    if exponent > 0:
-        raise ValueError(f"output_scale: {output_scale} is less than 1/128 of input_scale, {input_scale}")
+    multiplier, exponent, slope_multiplier, slope_exponent = hard_swish_scaling(input_scale, output_scale).values()
     table = np.arange(-128, 128, dtype=np.int64)
     # What does not fit 16 bits wraps: differences beyond 255 << 7 do not occur.
     fine = (((table - first) << 7) & 0xFFFF ^ 0x8000) - 0x8000
@@ -59,6 +55,22 @@ def hard_swish(
     results = divide_by_power_of_two(towards_zero, min(-exponent, 31)) + last
     lookup = np.clip(results, -128, 127).astype(np.int8)
     return lookup[inputs.astype(np.int64) + 128]
+
+
+def hard_swish_scaling(input_scale: float, output_scale: float) -> dict[str, int]:
+    """Return the factors of `struct mk_hard_swish` by its members' names.
+
+    Those of the output and of the slope: each is multiplier * 2^(exponent - 15). Raises ValueError naming the scale.
+    """
+    fine_scale = np.float32(1 / 128) * np.float32(check_scale("input_scale", input_scale))
+    multiplier, exponent = _factor(fine_scale / np.float32(check_scale("output_scale", output_scale)))
+    if exponent > 0:
+        raise ValueError(f"output_scale: {output_scale} is less than 1/128 of input_scale, {input_scale}")
+    slope_multiplier, slope_exponent = _factor(fine_scale / np.float32(3 / 32768))
+    return {
+        "output_multiplier": multiplier, "output_exponent": exponent, "slope_multiplier": slope_multiplier,
+        "slope_exponent": slope_exponent,
+    }  # fmt: skip
 
 
 def _factor(real: Any) -> tuple[int, int]:

@@ -54,6 +54,8 @@ def mul(
     if scale is not None:
         if multiplier is not None or shift is not None:
             raise ValueError("scale: give either scale, or multiplier and shift")
+        if single:
+            raise ValueError(f"rounding: '{rounding}' is of multiplier and shift: scale truncates, leave it out")
         real = product.astype(np.float32) * np.float32(check_scale("scale", scale))
         # Cut to what the sum with the zero point leaves in 32 bits; the clamp is far inside.
         scaled = np.trunc(np.clip(real.astype(np.float64), -(2.0**30), 2.0**30)).astype(np.int32)

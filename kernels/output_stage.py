@@ -110,6 +110,8 @@ def output_stage(
     if scales is not None:
         if multipliers is not None or shifts is not None:
             raise ValueError("scales: give either scales, or multipliers and shifts")
+        if rounding != "double":
+            raise ValueError(f"rounding: '{rounding}' is of multipliers and shifts: scales truncate, leave it out")
         if dtype != np.int8:
             raise ValueError(f"scales: float rounding is for int8 outputs, these are {dtype}")
         scale_row = per_channel_scales("scales", scales, channels)

@@ -24,6 +24,8 @@ def resize_bilinear(
     align_corners; the weighted sum, in units of 2^-20, is rounded with halves away from zero. Raises ValueError naming
     the operand. Source: TensorFlow Lite kernels/internal/reference/resize_bilinear.h (ResizeBilinearInteger).
     """
+    if align_corners and half_pixel_centers:
+        raise ValueError("half_pixel_centers: not with align_corners (TensorFlow Lite refuses both)")
     height, width = check_image(inputs, size)
     top, bottom, down = _between(inputs.shape[1], height, align_corners, half_pixel_centers)
     left, right, across = _between(inputs.shape[2], width, align_corners, half_pixel_centers)

@@ -51,6 +51,19 @@ def output_size(input_size: Pair, kernel_size: Pair, strides: Pair, dilations: P
     return sizes[0], sizes[1]
 
 
+def check_reach(operand: str, image_size: Pair, kernel_size: Pair, dilations: Pair, padding: Padding) -> None:
+    """Check that a window fits into the padded image; ValueError names the operand. An empty image has no outputs."""
+    for axis, size, kernel, dilation, sides in zip(
+        ("height", "width"), image_size, kernel_size, dilations, padding, strict=True
+    ):
+        reach = (kernel - 1) * dilation + 1
+        if size and reach > size + sum(sides):
+            raise ValueError(
+                f"{operand}: the window's {axis} is {reach}, that of the padded image {size + sum(sides)}: "
+                "it fits nowhere"
+            )
+
+
 def check_pair(name: str, pair: Sequence[int], *, least: int = 1) -> Pair:
     """Return (vertical, horizontal) as ints, having checked that there are two, each at least `least`."""
     if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:

@@ -69,7 +69,7 @@ def transpose_conv(
     if inputs.dtype == np.int16 and bits != 64:
         raise ValueError("bias: dtype is int32, with int16 inputs it must be int64")
     steps, size = check_pair("strides", strides), check_pair("output_size", output_size)
-    top, left = (first - 1 for first in check_pair("offset", [side + 1 for side in offset]))
+    top, left = check_pair("offset", offset, least=0)
 
     rows = padded_rows(widened(inputs, zero_point).reshape(-1, channels))
     # One row of weights for each place in the window and output channel.

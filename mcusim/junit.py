@@ -44,6 +44,8 @@ def document(title: str, suites: Iterable[TestSuite]) -> bytes:
         skipped = (bool(case.skipped) and not case.error and not case.failure for case in suite.cases)
         element.set("skipped", str(sum(skipped)))
         element.set("errors", str(sum(bool(case.error) for case in suite.cases)))
+    for total in ("tests", "failures", "skipped", "errors"):
+        root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     indent(root)
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root) + b"\n"
 

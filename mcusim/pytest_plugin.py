@@ -6,6 +6,7 @@ Installing mcusim installs it. A run that uses none of its fixtures imports noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,6 +38,18 @@ def _firmware_cache() -> dict[Any, Firmware]:
     return {}
 
 
+def _loaded(file: Path, board: str | None, options: dict[str, Any]) -> Firmware:
+    """Load firmware; an error that names the command line's --board names what there is here."""
+    from mcusim.calling import Firmware
+    from mcusim.errors import McusimError
+
+    try:
+        return Firmware(file, board, **options)
+    except McusimError as error:
+        words = re.sub(r"(?<![\w-])--board", "--mcusim-board", str(error))
+        raise McusimError(words) from None
+
+
 @pytest.fixture
 def firmware(request: pytest.FixtureRequest, _firmware_cache: dict[Any, Firmware]) -> Iterator[FirmwareFactory]:
     """A function that loads firmware: `firmware("kernels.elf", board="nucleo-l4r5zi")`; options as `mcusim.Firmware`.
@@ -49,12 +62,10 @@ def firmware(request: pytest.FixtureRequest, _firmware_cache: dict[Any, Firmware
     used: list[Firmware] = []
 
     def load(path: str | Path, board: str | None = None, **options: Any) -> Firmware:
-        from mcusim.calling import Firmware
-
         file = (folder / path).resolve()
         key = (file, file.stat().st_mtime_ns if file.exists() else 0, board or asked, repr(sorted(options.items())))
         if key not in _firmware_cache:
-            _firmware_cache[key] = Firmware(file, board or asked, **options)
+            _firmware_cache[key] = _loaded(file, board or asked, options)
         if _firmware_cache[key] not in used:
             used.append(_firmware_cache[key])
         return _firmware_cache[key]

@@ -242,7 +242,8 @@ def test_a_python_suite(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", r"no \[\[target\]\]"),
-        ("nonsense = 1", "unknown field"),
+        ("seeds = 1", "unknown key 'seeds': did you mean seed"),
+        ("[[target]]\nfunction = 'f'\nargument = []", "target 1, unknown key 'argument': did you mean arguments"),
         ("[[target]]\nfunction = 'f'", "no binding 'f' .*: say operator and arguments"),
         ("[[target]]\nfunction = 'f'\narguments = ['output']", "arguments need an operator"),
         ("[[target]]\nfunction = 'f'\noperator = 'conv3d'\narguments = []", "unknown operator .* did you mean conv2d"),
@@ -250,6 +251,7 @@ def test_a_python_suite(tmp_path: Path) -> None:
         ("[[target]]\nfunction = 'arm_softmax_s8'\nrounding = 'up'", "unknown rounding"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\npadding = 'wide'", "unknown padding"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\nspace = { h = 1 }", "no dimension 'h': there are row_size, rows"),
+        ("[[target]]\nfunction = 'arm_softmax_s8'\nspace = { row = 1 }", "no dimension 'row': did you mean rows"),
         ("[[target]]\nfunction = 'arm_softmax_s8'\ncases = -1", "-1 cases check nothing"),
         ("[[target", "suite.toml: "),
     ],
@@ -363,6 +365,43 @@ def test_scratch_memory_is_not_zero_before_a_call() -> None:
     assert set(seen[0]) == {FILL}
 
 
+def of_layer(**members: str | int) -> tuple[Any, ...]:
+    """Return the arguments of the example's kernel with other members of its structure."""
+    first = dict(the_target().binding.arguments[0])  # type: ignore[arg-type]
+    first.update(members)
+    return ({name: word for name, word in first.items() if word != "drop"}, "input", "weights", "bias", "output")
+
+
+def test_members_are_the_firmwares() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+
+    def checked(arguments: tuple[Any, ...]) -> Any:
+        return check_target(firmware, replace(target, binding=replace(target.binding, arguments=arguments)), 1)
+
+    turned = dict(reversed(list(of_layer()[0].items())))
+    assert checked((turned, *of_layer()[1:])).passed == 4  # the order is the firmware's
+    for members, said in (
+        ({"shift": "drop", "shifts": "shift"}, "is where the firmware has '"),
+        ({"shift": "drop"}, "the binding's structure has 28 bytes, the firmware's 32"),
+        ({"shift": "bias"}, "member 'shift': 'bias' is an array, not a number"),
+    ):
+        with pytest.raises(McusimError, match=said):
+            checked(of_layer(**members))
+
+
+def test_a_status_of_a_function_that_returns_nothing_is_refused() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+    with pytest.raises(McusimError, match=r"fully_connected_s8: returns nothing \(void\), so success = 0"):
+        check_target(firmware, replace(target, binding=replace(target.binding, success=0)), 1)
+
+
+def test_a_space_without_elements_is_a_mistake() -> None:
+    firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
+    empty = make_target(replace(target.binding, space={"batches": 0}))
+    with pytest.raises(McusimError, match="space: outputs have no elements, so nothing would be compared"):
+        check_target(firmware, empty, 1)
+
+
 def test_a_call_that_fails_is_an_error_of_its_case() -> None:
     firmware, target = Firmware(KERNELS, "nucleo-l4r5zi"), the_target()
     arguments = (*target.binding.arguments[:-1], 16)  # an address that is no RAM
@@ -447,11 +486,34 @@ def test_the_command_passes_keeps_a_baseline_and_finds_what_got_worse(
     assert main([*words, "--tolerance", "10"]) == 0
 
     root = ElementTree.parse(project / "check.xml").getroot()
+    assert (root.get("tests"), root.get("failures"), root.get("errors"), root.get("skipped")) == ("3", "1", "0", "0")
     (suite,) = root.findall("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "0")
     (failure,) = suite.iter("failure")
     assert "baseline" in str(failure.get("message"))
     assert suite.findall("testcase")[0].get("name") == name
+
+
+def test_only_keeps_the_rest_of_a_baseline_and_show_limits_what_is_slower(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = SUITE.read_text().partition("[[target]]")[2]
+    (project / "suite.toml").write_text(f'{SUITE.read_text()}\n[[target]]\nname = "again"{target}')
+    words = ["check", "kernels.elf", "--suite", "suite.toml", "--cases", "3", "-q", "--baseline", "b.json"]
+    assert main([*words, "--update-baseline"]) == 0
+    kept = json.loads((project / "b.json").read_text())
+    for row in (*kept["targets"]["again"].values(), *kept["targets"]["fully_connected_s8"].values()):
+        row["cycles"] //= 2
+    (project / "b.json").write_text(json.dumps(kept))
+    capsys.readouterr()
+    assert main(words) == 1
+    said = capsys.readouterr().out
+    assert said.count("cycles, baseline") == 2
+    assert "again: 2 more cases take more than the baseline" in said
+    assert main([*words, "--update-baseline", "--only", "again"]) == 0
+    now = json.loads((project / "b.json").read_text())["targets"]
+    assert now["fully_connected_s8"] == kept["targets"]["fully_connected_s8"]
+    assert now["again"] != kept["targets"]["again"]
 
 
 def test_the_command_says_what_is_wrong(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,6 +125,9 @@ def test_github_says_where(tmp_path: Path) -> None:
     environment["GITHUB_REF"] = "refs/pull/14/merge"
     assert find_thread(environment).number == 14
     assert find_thread(environment, number=15, repository="you/it", api="http://x").repository == "you/it"
+    for wrong in ("ab", "a/b/c", "a/", "a b/c"):
+        with pytest.raises(McusimError, match="is no GitHub repository: give OWNER/NAME"):
+            find_thread(environment, number=15, repository=wrong)
 
 
 def test_gitlab_says_where() -> None:

@@ -296,6 +296,18 @@ def test_other_numbers_of_inferences_are_compared_by_the_mean() -> None:
     assert added(each.cycles for each in changed.layers) + added(changed.outside) == whole
 
 
+def test_memory_that_both_have_is_no_different_setting() -> None:
+    before, after = network(), network()
+    before.settings["memory"], after.settings["memory"] = None, "on"
+    assert not any(
+        "Different settings" in line for line in diff_document(difference(before, after), "a", "b", top=20).lead
+    )
+    after.memory = None
+    assert any(
+        "memory not set before" in line for line in diff_document(difference(before, after), "a", "b", top=20).lead
+    )
+
+
 def test_what_is_unequal_is_said_first() -> None:
     before, after = network(), network()
     after.board.name, after.board.core = "my-board", "cortex-m7"

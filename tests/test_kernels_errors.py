@@ -93,6 +93,9 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
             ("dilations", {"dilations": (1, 1, 1)}),
             ("weights", {"weights": zeros(6, 3, 3, 4)}),
             ("weights", {"weights": zeros(6, 3, 3, 0)}),
+            ("weights", {"weights": zeros(6, 5, 3, 6)}),
+            ("weights", {"dilations": (1, 2)}),
+            ("rounding", {"scales": 0.5, "multipliers": None, "shifts": None, "rounding": "single"}),
             ("weights", {"weights": zeros(4, 3, 3, 2)}),
             ("weights", {"weights": zeros(6, 3, 3, 6, dtype=I16)}),
             ("input_zero_point", {"inputs": WIDE, "input_zero_point": 1}),
@@ -116,6 +119,8 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
             ("strides", {"strides": (1, 0)}),
             ("output_size", {"output_size": (0, 8)}),
             ("offset", {"offset": (-1, 0)}),
+            ("offset", {"offset": ((0, 1), (0, 1))}),
+            ("offset", {"offset": 1}),
             ("weights", {"weights": zeros(6, 3, 3, 4)}),
             ("bias", {"inputs": WIDE, "bias": zeros(6, dtype=I32)}),
         ],
@@ -173,7 +178,8 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
     "mul": (
         {"inputs1": zeros(6), "inputs2": zeros(6), **FACTOR},
         [*BINARY, *RESCALED, ("scale", {"scale": 0.5}), ("shift", {"shift": None}),
-         ("scale", {"scale": -1.0, "multiplier": None, "shift": None})],
+         ("scale", {"scale": -1.0, "multiplier": None, "shift": None}),
+         ("rounding", {"scale": 0.5, "multiplier": None, "shift": None, "rounding": "single"})],
     ),
     "maximum": ({"inputs1": zeros(6), "inputs2": zeros(6)}, BINARY),
     "minimum": ({"inputs1": zeros(6), "inputs2": zeros(6)}, BINARY),
@@ -335,6 +341,11 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
 }  # fmt: skip
 
 
+def test_corners_and_half_pixels_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match=r"^half_pixel_centers: not with align_corners"):
+        kernel("resize_bilinear")(IMAGE, (8, 8), align_corners=True, half_pixel_centers=True)
+
+
 def kernel(name: str) -> Callable[..., Any]:
     """Return the operator: the function of its module's name."""
     found: Callable[..., Any] = getattr(import_module(f"mcusim.kernels.{name}"), name)
@@ -393,6 +404,6 @@ def test_the_operators_of_the_documentation_are_those_of_the_folder(capsys: pyte
     first_cells = re.findall(r"^\| (`.*?) \|", page[page.index("## Operators") : page.index("## With")], re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
     assert named == {*CASES, "unidirectional_lstm"}
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(example, {})
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(example, {})
     assert capsys.readouterr().out == "[4 3 1 0]\n"

@@ -87,6 +87,14 @@ def test_the_board_of_the_command_line_goes_before_the_ini_file(pytester: pytest
     outcome.assert_outcomes(passed=1)
 
 
+def test_without_a_board_the_plugin_s_own_option_is_named(pytester: pytest.Pytester) -> None:
+    shutil.copy(CALLABLE, pytester.path / "callable.elf")
+    pytester.makepyfile("def test_board(firmware):\n    firmware('callable.elf')\n")
+    outcome = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    outcome.assert_outcomes(failed=1)
+    outcome.stdout.fnmatch_lines(["*or --mcusim-board)*"])
+
+
 # assertions
 
 

@@ -15,7 +15,7 @@ struct mk_factor_q31 {
 };
 
 /* How an accumulator becomes an output: scaled, moved by the zero point, clamped.
-   Double and single rounding read `multipliers` and `shifts` (factor = multiplier * 2^(shift - 31), -31 < shift <= 30),
+   Double and single rounding read `multipliers` and `shifts` (a factor as in mk_factor_q31, -31 <= shift <= 30),
    float rounding reads `scales`. `per_channel` is 1 where each output channel has its own, 0 where one serves all. */
 struct mk_output {
     const int32_t *multipliers;

@@ -122,7 +122,8 @@ def call_arguments(
     made = [built(spec, values, f"{binding.label}, argument {n}") for n, spec in enumerate(specs)]
     symbol = firmware.image.find_symbol(function)
     signature = firmware.image.signature_at(symbol.address) if symbol is not None else None
-    kinds = fit(function, signature, specs, made, [type_of_built(value) for value in made])
+    kinds = [type_of_built(value) for value in made]
+    kinds = fit(function, signature, specs, made, kinds, by_name=not binding.library)
     return {"values": made, "argtypes": kinds}
 
 
@@ -130,6 +131,10 @@ def check_binding(binding: Binding, firmware: Firmware, values: Values) -> None:
     """Raise McusimError where a binding's words are not in the vocabulary, or do not fit what it calls."""
     if binding.result not in values:
         raise unknown_name(f"word ({binding.label}, result)", binding.result, values)
+    symbol = firmware.image.find_symbol(binding.function)
+    signature = firmware.image.signature_at(symbol.address) if symbol is not None else None
+    if binding.success is not None and signature is not None and signature.result is None:
+        raise McusimError(f"{binding.function}: returns nothing (void), so success = {binding.success} cannot be held")
     values = values | {"scratch": np.zeros(1, np.int8), "scratch_bytes": 1}
     call_arguments(binding, firmware, values, binding.function, binding.arguments)
     if not isinstance(binding.scratch, int) and firmware.image.find_symbol(binding.scratch[0]) is not None:

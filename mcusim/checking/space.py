@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def spaces(given: Mapping[str, Given], known: Mapping[str, Choices], where: str)
     """Return a space: what is `known` (the operator's own), with what is given in its place."""
     for name in given:
         if name not in known:
-            raise McusimError(f"{where}: no dimension '{name}': there are {', '.join(sorted(known))}")
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+            raise McusimError(f"{where}: no dimension '{name}': {hint}")
     made = {name: choices(f"{where}.{name}", given[name]) if name in given else known[name] for name in known}
     for name, value in made.items():
         if isinstance(value, str) and not isinstance(made.get(value), tuple):

@@ -88,7 +88,9 @@ def load_suite(path: Path) -> Suite:
     if path.suffix == ".py":
         return _from_python(path)
     try:
-        file = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File)
+        text = tomllib.loads(path.read_text("utf-8"))
+        _refuse_unknown_keys(path, text)
+        file = msgspec.convert(text, _File)
     except OSError as error:
         raise McusimError(f"{path}: cannot read the suite: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -103,6 +105,16 @@ def load_suite(path: Path) -> Suite:
                 f"{path.name}: {names.count(name)} targets are called '{name}': give each a name = of its own"
             )
     return Suite(targets, path.name, file.board, file.seed, file.tolerance_cycles_percent, file.tolerance_stack_bytes)
+
+
+def _refuse_unknown_keys(path: Path, text: dict[str, Any]) -> None:
+    """Raise McusimError for a key that a suite, or a target of it, does not have, with the nearest that it has."""
+    targets = text.get("target", ())
+    rows = targets if isinstance(targets, list) else []
+    for place, row, known in (("", text, _File), *((f"target {n + 1}, ", row, _Target) for n, row in enumerate(rows))):
+        for key in row if isinstance(row, dict) else ():
+            if key not in known.__struct_fields__:
+                raise McusimError(f"{path}: {place}{unknown_name('key', key, known.__struct_fields__)}")
 
 
 def _from_python(path: Path) -> Suite:

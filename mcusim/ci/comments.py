@@ -76,6 +76,10 @@ def find_thread(
     repository = repository or environment.get("GITHUB_REPOSITORY" if github else "CI_PROJECT_ID")
     if not repository:
         raise McusimError(f"{'GITHUB_REPOSITORY' if github else 'CI_PROJECT_ID'} is not set: give --repository")
+    if github and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise McusimError(f"'{repository}' is no GitHub repository: give OWNER/NAME, such as octocat/hello")
+    if not github and not re.fullmatch(r"\d+|[\w.-]+(/[\w.-]+)+", repository):
+        raise McusimError(f"'{repository}' is no GitLab project: give its number, or its path GROUP/NAME")
     if number is None:
         number = _pull_request(environment) if github else _merge_request(environment)
     return Thread(host, api.rstrip("/"), repository, number, token)

@@ -61,7 +61,7 @@ def check_document(
             notes.append(f"{outcome.target.name}: {more} wrong (see --show)")
         notes += _known(outcome)
     if comparison is not None:
-        notes += [f"{each.function}, case {each.case}: {each.text}" for each in comparison.regressions]
+        notes += _regressions(comparison, cases_shown)
         worse = len(comparison.regressions)
         notes.append(
             f"Against the baseline: {things(worse, 'case', 'cases')} {'takes' if worse == 1 else 'take'} more, "
@@ -78,6 +78,16 @@ def check_document(
         "baseline": asdict(comparison) if comparison is not None else None,
     }
     return Document("Kernels against their reference", tables, Table(name, _CASES, records), data, notes)
+
+
+def _regressions(comparison: Comparison, cases_shown: int) -> Iterator[str]:
+    """Yield the cases that got worse, so many of each function."""
+    for function in dict.fromkeys(each.function for each in comparison.regressions):
+        worse = [each for each in comparison.regressions if each.function == function]
+        yield from (f"{function}, case {each.case}: {each.text}" for each in worse[:cases_shown])
+        if len(worse) > cases_shown:
+            more = things(len(worse) - cases_shown, "more case takes", "more cases take")
+            yield f"{function}: {more} more than the baseline (see --show)"
 
 
 def _known(outcome: TargetOutcome) -> Iterator[str]:

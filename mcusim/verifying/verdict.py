@@ -32,8 +32,8 @@ def verdict(compared: Sequence[Compared], matched: int, wanted: int, given: bool
         return ""
     if matched < FEW * wanted:
         return (
-            f"Nothing agrees, and for only {matched} of {wanted} operators there is a layer of their kind and size: "
-            f"most likely this is another model ({MODEL})"
+            f"Nothing agrees, and for only {matched} of {wanted} operators that compute something (reshapes do not) "
+            f"there is a layer of their kind and size: most likely this is another model ({MODEL})"
         )
     first = differing[0]
     if first.alone is True:

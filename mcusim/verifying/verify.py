@@ -147,7 +147,8 @@ def verify(
     try:
         tensors = run_mixed(part, inputs, how)
     except ValueError as error:
-        raise McusimError(f"the model cannot be run on {source}: {error} (give --input)") from error
+        advice = " (give --input)" if given is None else ""
+        raise McusimError(f"the model cannot be run on {source}: {error}{advice}") from error
     matched = {number for _, number in pairs}
     compared = [_compare(shown[place], model, number, matched, tensors, cut) for place, number in pairs]
     if refused is not None and not any(each.status == "same" for each in compared):
