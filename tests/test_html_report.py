@@ -157,7 +157,7 @@ def test_cycles_of_the_chart_are_those_of_the_layers(page: Page) -> None:
 def test_a_layer_that_ran_twice_says_what_is_a_sum(page: Page) -> None:
     part = Page(str(page.data["parts"]["layer:5"])).text
     own = sum(network().layers.layers[5].causes.values())  # type: ignore[union-attr]
-    assert f"{own:,} in all runs, {round(own / 2):,} in each" in part
+    assert f"{own:,} in all runs, {round(own / 2):,} on average" in part
     assert "of all 2 runs together" in part
     assert "together" not in str(shell_parts(make_network_profile(3))["layer:1"])
 

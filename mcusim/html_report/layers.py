@@ -215,7 +215,7 @@ def _part(profile: Profile, layer: Layer, name: str, runs: Sequence[Activation])
         ("function", "" if function == layer.name else function),
         ("runs", numbers.count(often)),
         ("cycles", ", ".join(numbers.count(run.total_cycles) for run in runs[:8]) + (" …" if len(runs) > 8 else "")),
-        ("own cycles", numbers.count(own) + (f" in all runs, {_mean(own, often)} in each" if often > 1 else "")),
+        ("own cycles", numbers.count(own) + (f" in all runs, {_mean(own, often)} on average" if often > 1 else "")),
         ("MACs", numbers.count(layer.macs) if layer.macs else ""),
         ("live peak", _bytes(max((run.live_peak_bytes for run in runs), default=0))),
         ("stack", _bytes(max((run.stack_bytes for run in runs), default=0))),
