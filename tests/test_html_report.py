@@ -154,6 +154,19 @@ def test_cycles_of_the_chart_are_those_of_the_layers(page: Page) -> None:
     assert 2 * sum(value for trace in traces for value in trace["y"]) == pytest.approx(own)
 
 
+def test_a_layer_that_ran_twice_says_what_is_a_sum(page: Page) -> None:
+    part = Page(str(page.data["parts"]["layer:5"])).text
+    own = sum(network().layers.layers[5].causes.values())  # type: ignore[union-attr]
+    assert f"{own:,} in all runs, {round(own / 2):,} on average" in part
+    assert "of all 2 runs together" in part
+    assert "together" not in str(shell_parts(make_network_profile(3))["layer:1"])
+
+
+def shell_parts(profile: Profile) -> dict[str, object]:
+    """Return the parts of a profile's page."""
+    return Page(render(profile, "html")).data["parts"]
+
+
 def test_the_curve_adds_up_to_the_live_bytes(page: Page) -> None:
     traces = page.data["charts"]["memory-chart"]["traces"]  # type: ignore[index]
     top = [trace for trace in traces if "fill" in trace][-1]

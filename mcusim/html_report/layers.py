@@ -207,14 +207,15 @@ def _parts(profile: Profile, layers: Layers) -> dict[str, str]:
 
 def _part(profile: Profile, layer: Layer, name: str, runs: Sequence[Activation]) -> str:
     own = sum(layer.causes.values())
+    often = len(runs)
     function = profile.functions[layer.function].name if layer.function >= 0 else ""
     pairs = [
         ("operator", layer.kind),
         ("shape", layer.shape),
         ("function", "" if function == layer.name else function),
-        ("runs", numbers.count(len(runs))),
+        ("runs", numbers.count(often)),
         ("cycles", ", ".join(numbers.count(run.total_cycles) for run in runs[:8]) + (" …" if len(runs) > 8 else "")),
-        ("own cycles", numbers.count(own)),
+        ("own cycles", numbers.count(own) + (f" in all runs, {_mean(own, often)} on average" if often > 1 else "")),
         ("MACs", numbers.count(layer.macs) if layer.macs else ""),
         ("live peak", _bytes(max((run.live_peak_bytes for run in runs), default=0))),
         ("stack", _bytes(max((run.stack_bytes for run in runs), default=0))),
@@ -226,8 +227,14 @@ def _part(profile: Profile, layer: Layer, name: str, runs: Sequence[Activation])
     causes = causes_table(profile, layer.causes, f"Own cycles of layer {name} by cause")
     look = Look("layer-causes", titled=False)
     said = facts((key, text) for key, text in pairs if text)
-    halves = f"<div>{said}</div><div>{table_html(causes, look)}</div>"
+    # The chart and the table's cycles are means: without a word these sums would seem to contradict them.
+    sums = f"Own cycles by cause, of all {numbers.count(often)} runs together" if often > 1 else ""
+    halves = f"<div>{said}</div><div>{paragraph(sums, 'remark')}{table_html(causes, look)}</div>"
     return f'<h3>Layer {escape(name)}</h3><div class="columns">{halves}</div>'
+
+
+def _mean(whole: int, times: int) -> str:
+    return numbers.count(round(whole / times))
 
 
 def _bytes(size: int, shared: int = 0) -> str:

@@ -175,7 +175,7 @@ def _row(table: Table, look: Look, at: int, row: Row, full: Sequence[float], *, 
     stuck = _stuck(table, look)
     cells = [_cell(column, cell, row, most, stuck)
              for column, cell, most in zip(table.columns, row.cells, full, strict=True)]  # fmt: skip
-    added = [f"<td>{extra.cells[at]}</td>" for extra in look.extra]
+    added = [f'<td class="picture">{extra.cells[at]}</td>' for extra in look.extra]
     return f"<tr{attributes}>{_with_extra(table, look, cells, added)}</tr>"
 
 

@@ -197,6 +197,18 @@ mcusim.charts = (() => {
     return true;
   }
 
+  // On paper each chart is as wide as the page, whatever the window was: the style scales this width to it.
+  const PAPER_PIXELS = 1000;
+  addEventListener("beforeprint", () => drawn.forEach((name) => {
+    const place = document.getElementById(name);
+    place.layout.width = PAPER_PIXELS;
+    redraw(name);
+  }));
+  addEventListener("afterprint", () => drawn.forEach((name) => {
+    delete document.getElementById(name).layout.width;
+    redraw(name);
+  }));
+
   const ready = start().then((charts) => {
     document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page began
     return charts;

@@ -18,6 +18,12 @@ mcusim.onSelect((kind, key) => {
 
 // Until something is selected, each part shows its first subject, without marking it as selected.
 document.querySelectorAll("[data-part][data-first]").forEach((box) => {
-  box.innerHTML = mcusim.data.parts[box.dataset.first] || "";
+  const part = mcusim.data.parts[box.dataset.first];
+  if (!part) return;
+  box.innerHTML = part;
+  const why = document.createElement("p");
+  why.className = "remark";
+  why.textContent = "Nothing is selected yet; this is the costliest.";
+  box.querySelector("h3").after(why);
   box.querySelectorAll(".table").forEach(mcusim.tables.setUp);
 });
