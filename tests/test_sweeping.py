@@ -304,6 +304,7 @@ class TestPlot:
             Candidate("neither", "b", 41, 90),
         ]
         svg = draw_pareto(shown, "svg", title="T", left_out=2).decode()
+        assert draw_pareto(shown, "svg", title="T", left_out=2, note="N") != svg.encode()
         assert 'id="front"' in svg
         assert 'id="group-1"' in svg
         assert draw_pareto(shown, "svg", title="T", left_out=2).decode() == svg
