@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -226,7 +227,8 @@ class TestRuns:
         assert [row.fits for row in rows] == [False, False, True, False]
         assert rows[0].reason.startswith("access at 0x80000000 outside the board in ")
         assert rows[0].figures is None
-        assert rows[3].reason == "the initial stack pointer 0x200a0000 is outside the RAM"
+        assert rows[3].reason.startswith("the initial stack pointer 0x200a0000 is outside the RAM; linked for another")
+        assert re.search(r"by size it would fit \(flash \d+ of \d+ KiB, SRAM \d+ of \d+ KiB\)$", rows[3].reason)
 
     def test_a_run_that_fails_is_a_row(self) -> None:
         broken, fine = mcusim.sweep(
@@ -302,6 +304,7 @@ class TestPlot:
             Candidate("neither", "b", 41, 90),
         ]
         svg = draw_pareto(shown, "svg", title="T", left_out=2).decode()
+        assert draw_pareto(shown, "svg", title="T", left_out=2, note="N") != svg.encode()
         assert 'id="front"' in svg
         assert 'id="group-1"' in svg
         assert draw_pareto(shown, "svg", title="T", left_out=2).decode() == svg
@@ -318,7 +321,7 @@ class TestCommand:
         words += ["--max-cycles", "1000", "--cache", str(tmp_path / "runs")]
         assert main([*words, "--plot", str(tmp_path / "front.png"), "--width", "140"]) == 0
         out = capsys.readouterr().out
-        assert "the initial stack" in out
+        assert "linked for another" in out
         assert "1  short.elf" in out
         assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
         assert main([*words, "--format", "csv"]) == 0

@@ -38,6 +38,7 @@ from mcusim.reports.options import DEFAULT_TOP
 if TYPE_CHECKING:
     from mcusim.comparison import Variant
 
+_SEVERAL = "several firmwares: the front means something only where they are alternatives for one task"
 _VARIED = ("board", "core", "clock", "wait_states", "set")
 
 
@@ -119,6 +120,7 @@ def _plot(args: argparse.Namespace, variants: Sequence[Variant]) -> None:
     picture = draw_pareto(
         candidates, ending_of(args.plot), title="Time against SRAM", left_out=len(variants) - len(shown),
         what="ms for one inference" if inferences else "ms for the whole run",
+        note=_SEVERAL if several else "",
     )  # fmt: skip
     output.write(args.plot, picture, force=args.force)
     console.say(f"wrote {args.plot}")

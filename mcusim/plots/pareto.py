@@ -16,7 +16,7 @@ from mcusim.plots.page import GREY, SMALL_SIZE, Page, drawable, fitted, legend_h
 
 _WIDTH, _HEIGHT = 7.5, 4.2  # inches
 _MARKERS = "osD^vP*X"
-_MOST_LABELS = 16  # on the front; more would cover each other
+_MOST_LABELS = 40  # the front first; what finds no room has none
 _LABEL_POINTS = 150.0
 _MUCH = 8.0  # times: from there on an axis is logarithmic
 
@@ -46,9 +46,10 @@ def front(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def draw_pareto(
-    candidates: Sequence[Candidate], ending: str, *, title: str, what: str = "ms", left_out: int = 0
+    candidates: Sequence[Candidate], ending: str, *, title: str, what: str = "ms", left_out: int = 0, note: str = ""
 ) -> bytes:
     """Return the picture in a format (png, svg, pdf). `left_out` runs do not fit or failed, and are named in a note.
+    `note` is another one.
 
     `what` is the unit of the time axis in words. Raises McusimError where there is nothing to draw.
     """
@@ -68,7 +69,7 @@ def draw_pareto(
             )
         )
         legend = legend_height([text for text, _ in entries], _WIDTH - 1)
-        page = Page(_WIDTH, _HEIGHT + legend + 0.85)
+        page = Page(_WIDTH, _HEIGHT + legend + 0.85 + (0.2 if note else 0.0))
         page.title(title)
         page.space(0.1)
         axes = page.axes(_HEIGHT - 0.4)
@@ -86,9 +87,11 @@ def draw_pareto(
         for axis, values in ((axes.xaxis, [each.time_ms for each in candidates]),
                              (axes.yaxis, [each.sram_kib for each in candidates])):  # fmt: skip
             _scale(axis, values)
-        _label(axes, best)
+        _label(axes, [*best, *(each for each in candidates if each not in best)])
         page.space(0.45)
         page.legend(entries)
+        if note:
+            page.text(note, size=SMALL_SIZE, color=GREY)
         if left_out:
             page.text(f"{left_out} more runs do not fit their boards or failed", size=SMALL_SIZE, color=GREY)
         return saved(page.figure, ending)
@@ -115,7 +118,7 @@ def _scale(axis: Any, values: Sequence[float]) -> None:
 
 
 def _label(axes: Any, best: Sequence[Candidate]) -> None:
-    """Name the points of the front, beside them and not on top of each other; what finds no place has no name."""
+    """Name the points, the front's first, beside them and not on top of each other; what finds no place has none."""
     axes.figure.canvas.draw()
     boxes: list[Any] = []
     for each in best[:_MOST_LABELS]:

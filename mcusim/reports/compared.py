@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mcusim.profile import Profile
@@ -26,16 +27,16 @@ _COLUMNS = (
     Column("cut", "run", "text"),
     Column("cycles", "cycles", "count"),
     Column("ms", "ms", "quantity"),
-    Column("cycles_change_percent", "change", "change", rank=1),
+    Column("cycles_change_percent", "change", "change", rank=2),
     Column("ms_change_percent", "time change", "change", rank=6),
     Column("inferences", "inferences", "count", audience="data"),
     Column("inference_cycles", "cycles/inf.", "count", rank=5),
-    Column("inference_ms", "ms/inf.", "quantity", rank=2),
+    Column("inference_ms", "ms/inf.", "quantity", rank=3),
     Column("energy_uj", "µJ", "quantity", rank=9),
-    Column("inference_uj", "µJ/inf.", "quantity", rank=3),
-    Column("sram_reserved_bytes", "SRAM", "count", rank=1),
-    Column("sram_live_bytes", "live peak", "count", rank=2),
-    Column("flash_bytes", "flash", "count", rank=3),
+    Column("inference_uj", "µJ/inf.", "quantity", rank=6),
+    Column("sram_reserved_bytes", "SRAM", "count"),
+    Column("sram_live_bytes", "live peak", "count", rank=4),
+    Column("flash_bytes", "flash", "count", rank=1),
     Column("instructions", "instructions", "count", rank=8),
     Column("cpi", "CPI", "ratio", rank=7),
     Column("stalls", "largest causes", "text", flexible=True, wrap=True, least=18, audience="people"),
@@ -47,6 +48,7 @@ _COLUMNS = (
 )
 _Values = dict[str, Cell]
 _CAVEATS = {"assumed": "Assumed", "too-few-waits": "Too fast"}  # kinds of notes that a comparison repeats
+_OR_WHY_NOT = "why not, or largest causes"
 _FITS = {True: "yes", False: "no", None: ""}
 
 
@@ -62,6 +64,8 @@ def comparison_document(variants: Sequence[Variant], *, functions: bool, top: in
     values = [_values(number, variant, first, causes) for number, variant in enumerate(variants, 1)]
     several = len({variant.image for variant in variants}) > 1
     shown = tuple(column for column in columns if _says_something(column, values, several))
+    if any(variant.reason for variant in variants):
+        shown = tuple(replace(each, title=_OR_WHY_NOT) if each.key == "stalls" else each for each in shown)
     remark = f"changes are against the first row{', ' + ran[0].name if ran and ran[0] is not variants[0] else ''}"
     remark = remark if not several else ""
     what = "Settings" if any(v.settings for v in variants) else "Runs" if several else "Profiles"
@@ -106,7 +110,7 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
     fits = "faulted" if profile is not None and profile.fault is not None and variant.fits is None else ""
     values: _Values = {
         "number": number, "image": variant.image, "setting": variant.name, "fits": _FITS[variant.fits] or fits,
-        "reason": variant.reason, "board": variant.board, "error": variant.error, "stalls": variant.reason,
+        "reason": variant.reason, "board": variant.board, "error": variant.error, "stalls": _short(variant.reason),
         "cut": "none",
     }  # fmt: skip
     if profile is None or first is None:
@@ -121,7 +125,7 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
         "ms_change_percent": _change(totals.time_s, first.totals.time_s),
         "instructions": totals.instructions,
         "cpi": numbers.per(totals.cycles, totals.instructions),
-        "stalls": variant.reason or _largest(totals.causes),
+        "stalls": _short(variant.reason) or _largest(totals.causes),
         "core": profile.board.core,
         "board": profile.board.name,
         "end": profile.end.text,
@@ -129,6 +133,11 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
     }
     values |= {f"cycles_{cause.replace('-', '_')}": totals.causes.get(cause, 0) for cause in causes}
     return values | _figures(variant)
+
+
+def _short(reason: str) -> str:
+    """Return what people need of why something does not fit: the last part, sizes rather than an address."""
+    return reason.rpartition("; linked for ")[1].lstrip("; ") + reason.rpartition("; linked for ")[2]
 
 
 def _figures(variant: Variant) -> _Values:

@@ -62,12 +62,25 @@ def decode(data: bytes) -> Outcome:
 
 def misfit(image: Image, board: Board) -> str:
     """Return why an image cannot be put on a board at all, '' if nothing speaks against it: sizes before addresses."""
-    flash = sum(region.size_bytes for region in board.region if region.kind == "flash")
-    sram = sum(region.size_bytes for region in board.region if region.kind in _SRAM_KINDS)
-    for memory, used, there in (("flash", image.flash_bytes, flash), ("SRAM", image.sram_bytes, sram)):
+    for memory, used, there in _sizes(image, board):
         if used > there:
             return f"{memory}: {used:,} of {there:,} bytes"
     return ""
+
+
+def by_size(image: Image, board: Board) -> str:
+    """Return how a reason goes on where `misfit` has none, but addresses are not the board's: sizes against its own."""
+    sizes = ", ".join(
+        f"{memory} {-(-used // 1024):,} of {there // 1024:,} KiB" for memory, used, there in _sizes(image, board)
+    )
+    return f"; linked for another memory map: by size it would fit ({sizes})"
+
+
+def _sizes(image: Image, board: Board) -> tuple[tuple[str, int, int], ...]:
+    """Return each kind of memory: its name, the bytes that the image takes of it, the bytes that the board has."""
+    flash = sum(region.size_bytes for region in board.region if region.kind == "flash")
+    sram = sum(region.size_bytes for region in board.region if region.kind in _SRAM_KINDS)
+    return ("flash", image.flash_bytes, flash), ("SRAM", image.sram_bytes, sram)
 
 
 def judge(profile: Profile, board: Board) -> tuple[bool | None, str]:

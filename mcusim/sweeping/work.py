@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 
 from mcusim.errors import McusimError
-from mcusim.sweeping.outcome import Outcome, misfit, outcome_of
+from mcusim.sweeping.outcome import Outcome, by_size, misfit, outcome_of
 from mcusim.sweeping.store import Store
 from mcusim.sweeping.task import Task, sources_fingerprint
 
@@ -47,7 +47,7 @@ def _run(task: Task) -> Outcome:
             check_fits(image, board)
         except McusimError as error:
             reason = _short(error, task).partition(f" on {board.name}, which has ")[0]
-            return Outcome(False, reason, error=reason)
+            return Outcome(False, reason + by_size(image, board), error=reason)
         trace = run(image, board, task.settings, board_reason=task.board_reason)
     except McusimError as error:
         return Outcome(None, "", error=_short(error, task))
