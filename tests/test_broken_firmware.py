@@ -26,7 +26,7 @@ from mcusim.profile_io import dumps, loads
 
 MAX_CYCLES = 20_000
 ENDS = ("fault", "max-cycles", "reset", "loop", "sleep", "return", "breakpoint", "exit")
-LONG_EXAMPLES = 12  # of each way to break
+LONG_EXAMPLES = 22  # of each way to break
 EXAMPLES = LONG_EXAMPLES if LONG else 3
 BOARDS = ("nucleo-l4r5zi", "generic-cortex-m0plus")
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -17,7 +17,7 @@ from mcusim.checking.bindings import BINDINGS
 from mcusim.checking.case import Case
 from mcusim.checking.operators import OPERATORS
 from mcusim.checking.operators.training import distance
-from mcusim.checking.run import TargetOutcome, fitting, make_case, mistake
+from mcusim.checking.run import TargetOutcome, fitting, make_case, mistakes_that_give
 from mcusim.checking.suite import make_target
 
 POINTWISE = "pointwise_conv_fp_4row4col_IOHW_int8weight"
@@ -146,5 +146,5 @@ def test_each_mistake_is_named(label: str) -> None:
             case: Case = make_case(target, number, 1)
             changed = variant.change(case.values)
             if changed is not None:
-                named.append(mistake(case, case.operator.reference(changed)))
+                named.extend(mistakes_that_give(case, case.operator.reference(changed)))
         assert variant.words in named

@@ -205,7 +205,7 @@ def test_profile_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str], two_t
     status, said = _profile(f"--trace {path}", capsys)
     assert status == 0
     assert path.read_text() == trace_text(*two_tasks), "deterministic, and the same from Python"
-    assert f"wrote {path}: 0.2 MB, 1,479 calls; every call is in it" in said
+    assert f"wrote {path}: 170.0 kB, 1,479 calls; every call is in it" in said
     assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
     status, said = _profile(f"--trace {path}", capsys)
     assert (status, "exists already" in said) == (2, True)
