@@ -2,7 +2,8 @@
 """Shared by all tests: goldens, tools that may be missing, and how long properties are tried.
 
 Goldens are compared with `pytest`, written by `pytest --regenerate` and reviewed as a diff. With MCUSIM_REQUIRE_TOOLS
-set a test fails where its tool is missing, and is skipped otherwise. MCUSIM_LONG makes hypothesis try much more.
+set a test fails where its tool is missing, and is skipped otherwise. MCUSIM_LONG makes runs long: all pages,
+all firmware, more random code.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ import pytest
 from hypothesis import settings
 
 # No database: a test run leaves nothing behind. No deadline: a busy machine is not a failure.
-# The same examples in every run; a long run draws more.
+# The same examples in every run. Where more of them are worth their time in a long run, the test says so.
 settings.register_profile("mcusim", database=None, deadline=None, derandomize=True)
-settings.register_profile("mcusim-long", database=None, deadline=None, derandomize=True, max_examples=150)
+settings.load_profile("mcusim")
 LONG = bool(os.environ.get("MCUSIM_LONG"))
-settings.load_profile("mcusim-long" if LONG else "mcusim")
 
 # Marker -> the programs its tests need.
 TOOLS = {"cross": ("arm-none-eabi-gcc", "make"), "qemu": ("qemu-system-arm",), "gdb": ("gdb-multiarch",),
