@@ -27,8 +27,7 @@ from target_builds import (
 
 from mcusim.kernels.batch_matmul import batch_matmul
 from mcusim.kernels.dequantize import dequantize
-from mcusim.kernels.hard_swish import _factor as hard_swish_factor
-from mcusim.kernels.hard_swish import hard_swish
+from mcusim.kernels.hard_swish import hard_swish, hard_swish_scaling
 from mcusim.kernels.leaky_relu import leaky_relu
 from mcusim.kernels.log_softmax import log_softmax
 from mcusim.kernels.logistic import logistic
@@ -317,12 +316,7 @@ def test_hard_swish(seed: int, build: str) -> None:
     rng = np.random.default_rng(seed)
     scale = scale_of(rng, -12, 4)
     last, points = float(np.float32(scale * np.exp2(rng.uniform(-6, 3)))), (point(rng), point(rng))
-    fine = np.float32(1 / 128) * np.float32(scale)
-    output, slope = hard_swish_factor(fine / np.float32(last)), hard_swish_factor(fine / np.float32(3 / 32768))
-    op = {
-        "input_zero_point": points[0], "output_zero_point": points[1], "output_multiplier": output[0],
-        "output_exponent": output[1], "slope_multiplier": slope[0], "slope_exponent": slope[1],
-    }  # fmt: skip
+    op = {"input_zero_point": points[0], "output_zero_point": points[1], **hard_swish_scaling(scale, last)}
     expected = hard_swish(
         ALL_INT8, input_scale=scale, output_scale=last, input_zero_point=points[0], output_zero_point=points[1]
     )

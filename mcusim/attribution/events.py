@@ -36,11 +36,12 @@ def attribute_events(trace: Trace, profile: Profile) -> Events | None:
     if found is None:
         return None
     tracks, track_of = _tracks(trace, found)
+    depths = _depths(trace)
     running = found.rows["kind"] & RUN != 0
     events = Events(
         tracks=tracks,
-        slices=_slices(found.rows[~running], track_of, _depths(trace)),
-        running=_slices(found.rows[running], track_of, _depths(trace)),
+        slices=_slices(found.rows[~running], track_of, depths),
+        running=_slices(found.rows[running], track_of, depths),
         counters=_rates(found.samples), left_out=_left_out(trace, found, profile),
     )  # fmt: skip
     _check(events, profile)

@@ -70,10 +70,10 @@ def width(stream: TextIO, default: int) -> int:
     return default
 
 
-def check_terminal(form: str, instead: str) -> None:
-    """Refuse to fill a terminal with a page for a browser; `instead` says what to do."""
+def check_terminal(form: str, instead: str, what: str = "an HTML report") -> None:
+    """Refuse to fill a terminal with a page for a browser, `what`; `instead` says what to do."""
     if form == "html" and sys.stdout is not None and sys.stdout.isatty():
-        raise McusimError(f"an HTML report is a page for a browser, not for a terminal: {instead}")
+        raise McusimError(f"{what} is a page for a browser, not for a terminal: {instead}")
 
 
 def color(stream: TextIO) -> bool:

@@ -19,12 +19,10 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mcusim import exits
-from mcusim.cli import options
-from mcusim.errors import McusimError
+from mcusim.cli import console, options
 from mcusim.reports.options import DEFAULT_TOP, DOCUMENT_FORMATS
 
 HTML = "html"  # tables and a differential flame graph, for a browser
@@ -52,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from mcusim.profile_io import load_profile
     from mcusim.reports.diffed import diff_document
 
-    if args.format == HTML and args.output is None and sys.stdout.isatty():
-        raise McusimError("--format html is a page for a browser, not for a terminal: add -o diff.html")
+    if args.output is None:
+        console.check_terminal(args.format, "add -o diff.html", "--format html")
     options.check_output(args, [args.before, args.after])
     changed = difference(load_profile(args.before), load_profile(args.after))
     document = diff_document(changed, str(args.before), str(args.after), top=args.top, everything=args.all)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _STALLS = 3
-_CUT = ("max-cycles", "timeout", "interrupted")  # ends that the firmware did not come to
 _COLUMNS = (
     Column("number", "#", "count"),
     Column("image", "image", "text"),
@@ -80,12 +79,17 @@ def _table(title: str, columns: tuple[Column, ...], values: Sequence[_Values], r
     return Table(title, columns, [Row(tuple(each.get(column.key) for column in columns)) for each in values], remark)
 
 
+def _is_cut(profile: Profile) -> bool:
+    """Return whether something else than the firmware ended the run; a fault has words of its own."""
+    return profile.end.cut and profile.end.kind != "fault"
+
+
 def _cut(variants: Sequence[Variant]) -> dict[int, str]:
     """Return the runs that something else than the firmware ended: their numbers, and what did."""
     return {
         number: variant.profile.end.text
         for number, variant in enumerate(variants, 1)
-        if variant.profile is not None and variant.profile.end.kind in _CUT
+        if variant.profile is not None and _is_cut(variant.profile)
     }
 
 
@@ -129,7 +133,7 @@ def _values(number: int, variant: Variant, first: Profile | None, causes: Sequen
         "core": profile.board.core,
         "board": profile.board.name,
         "end": profile.end.text,
-        "cut": "cut" if profile.end.kind in _CUT else "whole",
+        "cut": "cut" if _is_cut(profile) else "whole",
     }
     values |= {f"cycles_{cause.replace('-', '_')}": totals.causes.get(cause, 0) for cause in causes}
     return values | _figures(variant)
