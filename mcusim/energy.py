@@ -114,20 +114,11 @@ def _phases(profile: Profile) -> list[tuple[int, int]]:
     return [(phase.core_hz, end - phase.start_cycles) for phase, end in zip(clock, ends, strict=True)]
 
 
-def _clock_at(profile: Profile, cycles: int) -> int:
-    """Return the core's clock in Hz at a moment of the run."""
-    return next(phase.core_hz for phase in reversed(profile.totals.clock) if phase.start_cycles <= cycles)
-
-
 def working_clocks(profile: Profile) -> list[int]:
     """Return the clocks in Hz of what counts: those that inferences ran at, rising, or the one of most of the time."""
-    layers = profile.layers
-    runs = [run for run in layers.activations if run.parent < 0] if layers is not None else []
-    if layers is not None:
-        whole = whole_inferences(layers.activations, layers.inferences)
-        runs = [run for run in runs if run.inference in whole]
-    if runs:
-        return sorted({_clock_at(profile, run.start_cycles) for run in runs})
+    whole = profile.layers.whole_inferences() if profile.layers is not None else []
+    if whole:
+        return sorted({profile.totals.core_hz_at(run.start_cycles) for runs in whole for run in runs})
     spent_s: dict[int, float] = {}
     for core_hz, cycles in _phases(profile):
         spent_s[core_hz] = spent_s.get(core_hz, 0.0) + cycles / core_hz
@@ -140,27 +131,17 @@ def _of_activation(profile: Profile, power: PowerInfo, run: Activation) -> tuple
     causes = profile.layers.layers[run.layer].causes
     own = sum(causes.values())
     sleeping = run.total_cycles * causes.get(SLEEP, 0) / own if own else 0.0
-    core_hz = _clock_at(profile, run.start_cycles)
+    core_hz = profile.totals.core_hz_at(run.start_cycles)
     return _joules(power, core_hz, run.total_cycles - sleeping, sleeping), run.total_cycles / core_hz
 
 
 def _of_inference(profile: Profile, power: PowerInfo) -> tuple[float | None, float | None]:
     """Return the mean energy and time of an inference, the sum of its outermost layers; None without any."""
-    layers = profile.layers
-    if layers is None or not layers.inferences:
+    whole = profile.layers.whole_inferences() if profile.layers is not None else []
+    if not whole:
         return None, None
-    whole = whole_inferences(layers.activations, layers.inferences)
-    runs = [run for run in layers.activations if run.parent < 0 and run.inference in whole]
-    if not runs:
-        return None, None
-    parts = [_of_activation(profile, power, run) for run in runs]
+    parts = [_of_activation(profile, power, run) for runs in whole for run in runs]
     return sum(part[0] for part in parts) / len(whole), sum(part[1] for part in parts) / len(whole)
-
-
-def whole_inferences(activations: Sequence[Activation], inferences: int) -> set[int]:
-    """Return the inferences that were not cut by the run's end."""
-    cut = {run.inference for run in activations if run.cut}
-    return {run.inference for run in activations if run.inference < inferences} - cut
 
 
 def _of_layers(profile: Profile, power: PowerInfo) -> list[float | None]:

@@ -99,6 +99,10 @@ class Totals:
     causes: dict[str, int]
     clock: list[ClockPhase]
 
+    def core_hz_at(self, cycles: int) -> int:
+        """Return the core's clock in Hz at a moment of the run."""
+        return next(phase.core_hz for phase in reversed(self.clock) if phase.start_cycles <= cycles)
+
 
 @dataclass
 class FunctionCost:

@@ -98,6 +98,15 @@ class Layers:
             numbers.append(f"{numbers[layer.parent]}.{layer.index}" if layer.parent >= 0 else str(layer.index))
         return numbers
 
+    def whole_inferences(self) -> list[list[Activation]]:
+        """Return the outermost runs of layers of each inference that the run's end has not cut."""
+        cut = {run.inference for run in self.activations if run.cut}
+        found: dict[int, list[Activation]] = {}
+        for run in self.activations:
+            if run.parent < 0 and run.inference not in cut:
+                found.setdefault(run.inference, []).append(run)
+        return [found[inference] for inference in sorted(found)]
+
 
 @dataclass
 class RegionUse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcusim.energy import estimate, whole_inferences
+from mcusim.energy import estimate
 from mcusim.profile import Profile
 
 
@@ -63,14 +63,9 @@ def _reserved(profile: Profile) -> int:
 
 def _inference(profile: Profile) -> tuple[int | None, float | None]:
     """Return the mean cycles and seconds of a whole inference."""
-    layers = profile.layers
-    whole = whole_inferences(layers.activations, layers.inferences) if layers is not None else set()
-    if layers is None or not whole:
+    whole = profile.layers.whole_inferences() if profile.layers is not None else []
+    if not whole:
         return None, None
-    runs = [run for run in layers.activations if run.parent < 0 and run.inference in whole]
-    clock = profile.totals.clock
-    time_s = 0.0
-    for run in runs:
-        core_hz = next(phase.core_hz for phase in reversed(clock) if phase.start_cycles <= run.start_cycles)
-        time_s += run.total_cycles / core_hz
+    runs = [run for outermost in whole for run in outermost]
+    time_s = sum(run.total_cycles / profile.totals.core_hz_at(run.start_cycles) for run in runs)
     return round(sum(run.total_cycles for run in runs) / len(whole)), time_s / len(whole)

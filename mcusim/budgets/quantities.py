@@ -91,14 +91,7 @@ def runs_of(profile: Profile, layer: int) -> list[Activation]:
 
 def inferences_of(profile: Profile) -> list[list[Activation]]:
     """Return the outermost runs of layers of each inference that came to its end."""
-    found: dict[int, list[Activation]] = {}
-    cut = set()
-    for run in layers_of(profile).activations:
-        if run.cut:
-            cut.add(run.inference)
-        if run.parent < 0:
-            found.setdefault(run.inference, []).append(run)
-    whole = [runs for inference, runs in sorted(found.items()) if inference not in cut]
+    whole = layers_of(profile).whole_inferences()
     if not whole:
         raise MissingError("no inference was finished")
     return whole
