@@ -113,7 +113,7 @@ def test_instructions_are_cached_once_the_firmware_says_so(tmp_path: Path) -> No
     # Each turn begins with a branch, and fetches its line again.
     waits = read_cycles(bus_of(H743, "flash"), wait_states=7)
     assert data_waits(off, "subs r0")["bus"] > 98 * (waits - 10)
-    assert on.totals.causes["icache"] < 4 * waits
+    assert on.totals.causes.get("icache", 0) < 4 * waits  # none where fetch was far enough ahead
 
 
 def test_tightly_coupled_memory_never_waits(tmp_path: Path) -> None:
