@@ -31,6 +31,7 @@ class Summary:
     sram_live_bytes: int | None
     energy_j: float | None
     inference_j: float | None
+    accuracy: str  # of cycles: "measured", "estimate", "ideal caches", as in the profile
 
 
 def summarize(profile: Profile) -> Summary:
@@ -51,6 +52,7 @@ def summarize(profile: Profile) -> Summary:
         sram_live_bytes=profile.memory.peak_bytes if profile.memory is not None else None,
         energy_j=energy.run_j if energy is not None else None,
         inference_j=energy.inference_j if energy is not None else None,
+        accuracy=profile.accuracy.level,
     )
 
 

@@ -210,6 +210,7 @@ class TestRuns:
         assert row.figures is not None
         assert row.fits is True
         assert row.figures.inferences == 1
+        assert row.figures.accuracy == "measured"
         assert row.cycles == row.figures.inference_cycles
         assert row.figures.inference_cycles < row.figures.cycles
         assert row.time_s == pytest.approx(row.cycles / 16e6)

@@ -42,6 +42,7 @@ _COLUMNS = (
     Column("reason", "why not", "text", audience="data"),
     Column("core", "core", "text", audience="data"),
     Column("board", "board", "text", audience="data"),
+    Column("accuracy", "accuracy", "text", audience="data"),
     Column("end", "ended", "text", audience="data"),
     Column("error", "not run", "text", audience="data"),
 )
@@ -158,6 +159,7 @@ def _figures(variant: Variant) -> _Values:
         "sram_reserved_bytes": figures.sram_reserved_bytes,
         "sram_live_bytes": figures.sram_live_bytes,
         "flash_bytes": figures.flash_bytes,
+        "accuracy": figures.accuracy,
     }
 
 
