@@ -116,6 +116,14 @@ def test_instructions_are_cached_once_the_firmware_says_so(tmp_path: Path) -> No
     assert on.totals.causes.get("icache", 0) < 4 * waits  # none where fetch was far enough ahead
 
 
+def test_the_interval_holds_where_hardly_anything_waits_for_memory(tmp_path: Path) -> None:
+    loop = "f64f 70ff 3801 d1fd"  # movw r0, #65535; 1: subs r0, #1; bne 1b
+    off, on = (profile_of(tmp_path, (CCR, value), loop) for value in (1 << 9, 1 << 17 | 1 << 9))
+    assert (on.accuracy.level, on.accuracy.interval_percent) == ("measured", 4)
+    assert (off.accuracy.level, off.accuracy.interval_percent) == ("estimate", None)
+    assert off.accuracy.text.endswith(on.accuracy.text)
+
+
 def test_tightly_coupled_memory_never_waits(tmp_path: Path) -> None:
     profile = profile_of(tmp_path, DTCM, EIGHT_LOADS, EIGHT_STORES, memory=ON)
     assert not data_waits(profile, "ldr r0, [r1")

@@ -219,8 +219,8 @@ def _accuracy(trace: Trace, totals: Totals) -> Accuracy:
         return Accuracy("estimate", None, f"an estimate: {trace.wait_states_in_doubt}. Else: {statement.text}")
     waited = sum(totals.causes.get(cause, 0) for cause in (*CACHE_CAUSES, *FLASH_CAUSES))
     if trace.cached and statement.interval_percent is not None and waited > CACHE_SHARE * totals.cycles:
-        text = "an estimate, since memory makes the core wait here, by latencies of which many are estimates. Without"
-        return Accuracy("estimate", None, f"{text}: {statement.text}")
+        text = "an estimate, since memory makes the core wait here, by latencies of which many are estimates"
+        return Accuracy("estimate", None, f"{text}. Of this core: {statement.text}")
     flash_waits = not trace.cached and statement.interval_percent is not None
     if flash_waits and any(totals.causes.get(cause) for cause in FLASH_CAUSES):
         return Accuracy("estimate", None, f"an estimate, since flash has wait states here. Without: {statement.text}")
