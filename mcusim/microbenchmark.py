@@ -65,6 +65,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     offset: int = 0  # bytes from a boundary of 64 at which the code starts
     board: str = ""  # default: the core's generic board
     wait_states: int | None = None  # of flash, instead of what the board starts with
+    in_sram: bool = False  # the code lies in SRAM, where its data is
     memory: tuple[str, ...] = ()  # settings of the memory system, such as "flash.cache=off"
     contradicted: str = ""  # by which measurement: who says otherwise, and why that one is modelled
     copies: tuple[int, int] | None = None  # warm-up and all; default: the template's

@@ -31,6 +31,7 @@ POINTED_AT = 0x2000_1800
 ALIGNMENT = 64
 PADDING = -CODE % ALIGNMENT  # what the encodings assume
 START = CODE + PADDING
+SRAM_START = 0x2000_4000
 ACCURACY = Path(__file__).resolve().parents[1] / "docs" / "accuracy.md"
 
 
@@ -56,6 +57,7 @@ def encodings(core: str) -> dict[str, Encoded]:
 
 def profile_of(case: Case, encoded: Encoded, core: str, folder: Path, turns: int | None = None) -> Profile:
     """Run a case from its own address, with `turns` in r9 if they are given, and return its profile."""
+    start = _start(case)
     image = write_image(folder, firmware_elf(bytes(PADDING) + bytes.fromhex(encoded.hex)))
     given = {} if case.wait_states is None else {"wait_states": case.wait_states}
     if case.memory:
@@ -64,7 +66,7 @@ def profile_of(case: Case, encoded: Encoded, core: str, folder: Path, turns: int
     assert board.core == core
     loop = RunLoop(image, board, Settings(max_cycles=1_000_000, **given), None, None)  # type: ignore[arg-type]
     engine, memory = loop.machine.engine, loop.machine.memory
-    after = (START + encoded.end) | 1
+    after = (start + encoded.end) | 1
     counter = {} if turns is None else {"r9": turns}
     for name, value in {**ADDRESSES, **VALUES, "sp": STACK_POINTER, "lr": after, **counter}.items():
         engine.write_register(name, value)
@@ -72,9 +74,15 @@ def profile_of(case: Case, encoded: Encoded, core: str, folder: Path, turns: int
     memory.write(STACK_POINTER, after.to_bytes(4, "little") * 32)
     if loop.machine.core.fpu != "none":
         loop.machine.bus.write(0xE000_ED88, 4, 0x00F0_0000)  # CPACR: the FPU is on
-    loop.pc = START
+    if case.in_sram:
+        memory.write(start, bytes.fromhex(encoded.hex))
+    loop.pc = start
     loop.run()
     return attribute(make_trace(loop, "given"))
+
+
+def _start(case: Case) -> int:
+    return SRAM_START if case.in_sram else START
 
 
 def _spent(rows: list[InstructionCost], cause: str) -> int:
@@ -85,16 +93,16 @@ def _spent(rows: list[InstructionCost], cause: str) -> int:
 def _once(case: Case, encoded: Encoded, core: str, folder: Path, turns: int | None = None) -> Result:
     """Run a case as it stands: all its cycles, and what it leaves open at its end."""
     profile = profile_of(case, encoded, core, folder, turns)
-    rows = [row for row in profile.instructions if START + encoded.body <= row.address < START + encoded.stop]
-    _check_end(profile, encoded)
+    start = _start(case)
+    rows = [row for row in profile.instructions if start + encoded.body <= row.address < start + encoded.stop]
+    _check_end(profile, start + encoded.end)
     found = _spent(rows, case.cause) - (0 if case.cause else case.after_cycles)
-    return Result(found, _listing(rows, encoded))
+    return Result(found, _listing(rows, start + encoded.body))
 
 
-def _check_end(profile: Profile, encoded: Encoded) -> None:
+def _check_end(profile: Profile, end: int) -> None:
     """A case that does not come to its end measures something else."""
     assert profile.end.kind == "loop", profile.end
-    end = START + encoded.end
     assert any(row.address >= end for row in profile.instructions), "the code was not left at its end"
 
 
@@ -102,18 +110,19 @@ def _copies(file: CaseFile, case: Case, encoded: Encoded, folder: Path) -> Resul
     """Run a case whose code is repeated: what one copy takes after the first ones."""
     warm_up, copies = file.copies(case)
     profile = profile_of(case, encoded, file.core, folder)
-    _check_end(profile, encoded)
+    start = _start(case)
+    _check_end(profile, start + encoded.end)
     size_bytes, rest = divmod(encoded.end - encoded.body, copies)
     assert rest == 0, "the copies differ in length: no alignment within the code"
-    first = START + encoded.body + warm_up * size_bytes
-    rows = [row for row in profile.instructions if first <= row.address < START + encoded.end]
+    first = start + encoded.body + warm_up * size_bytes
+    rows = [row for row in profile.instructions if first <= row.address < start + encoded.end]
     cycles = _spent(rows, case.cause) / (copies - warm_up)
-    return Result(cycles - (0 if case.cause else file.anchor(case)[1]), _listing(rows, encoded))
+    return Result(cycles - (0 if case.cause else file.anchor(case)[1]), _listing(rows, start + encoded.body))
 
 
-def _listing(rows: list[InstructionCost], encoded: Encoded) -> list[str]:
+def _listing(rows: list[InstructionCost], body: int) -> list[str]:
     """Return the instructions, with what they took and why, for the reader of a failed test."""
-    return [f"{row.address - START - encoded.body:+d} {row.text}: {row.count} x, {row.causes}" for row in rows]
+    return [f"{row.address - body:+d} {row.text}: {row.count} x, {row.causes}" for row in rows]
 
 
 @cache

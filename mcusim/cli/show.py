@@ -136,6 +136,7 @@ def _code(case: Case, file: CaseFile) -> str:
     words = [f"{word} {text}" for word, text in unusual if text]
     words += [f"at offset {case.offset}"] if case.offset else []
     words += [f"{case.wait_states} wait states"] if case.wait_states is not None else []
+    words += ["from SRAM"] if case.in_sram else []
     words += ["a turn of a loop"] if case.turns else []
     words += [f"only cycles of {case.cause}"] if case.cause else []
     if file.template.copies != ONCE and not case.turns:
