@@ -15,6 +15,7 @@ from mcusim.profile_memory import Buffer, Layer, Layers, MemoryProfile
 
 # A wait that is a fifth of the run is worth a change of the hardware's settings or of where things lie.
 WAITS_PERCENT = 20.0
+SLOW_FETCH_FROM_SRAM = ("cortex-m3", "cortex-m4")  # over the system bus: `system_fetch_cycles` of the core
 # A source of stalls that compiler options or a small edit remove is worth it from a twentieth of the run on.
 STALLS_PERCENT = 5.0
 # What one layer needs more than every other one: below a tenth, the next layer is the peak after any change.
@@ -85,18 +86,22 @@ def flash_waits(profile: Profile) -> Iterator[Advice]:
     if share < WAITS_PERCENT:
         return
     evidence = f"{share:.1f}% of all cycles wait for flash, {words}"
-    yield Advice("flash-waits", "flash waits", evidence, _flash_action(profile.flash_on, largest), share)
+    yield Advice("flash-waits", "flash waits", evidence, _flash_action(profile, largest), share)
 
 
-def _flash_action(flash_on: dict[str, bool] | None, largest: str) -> str:
+def _flash_action(profile: Profile, largest: str) -> str:
     """Return what to do about waits for flash: a cache that is on cannot be turned on; None: nobody knows."""
+    flash_on = profile.flash_on
+    sram = "run the hottest functions from SRAM"
+    if profile.board.core in SLOW_FETCH_FROM_SRAM:
+        sram = "try the hottest functions in SRAM, where each word of code takes two cycles"
     if largest == "flash-fetch":
         off = [name for name in ("icache", "prefetch") if flash_on is not None and not flash_on[name]]
         if flash_on is None or off:
             words = {"icache": "instruction cache", "prefetch": "prefetch"}
             what = " and ".join(words[name] for name in off or words)
-            return f"turn on the flash's {what}, if the part has it, or run the hottest functions from SRAM"
-        return "run the hottest functions from SRAM: the flash's instruction cache and prefetch are on"
+            return f"turn on the flash's {what}, if the part has it, or {sram}"
+        return f"{sram}: the flash's instruction cache and prefetch are on"
     copy = (
         "copy the weights that are read most to SRAM" if largest == "flash-data" else "load fewer literals (movw, movt)"
     )
@@ -104,7 +109,7 @@ def _flash_action(flash_on: dict[str, bool] | None, largest: str) -> str:
         return f"{copy}, or turn on the flash's data cache, if the part has it"
     if largest == "flash-data":
         return f"{copy}, or read them in the order they lie in: the flash's data cache is on, and a stride defeats it"
-    return f"{copy}, or run the hottest functions from SRAM: the flash's data cache is on"
+    return f"{copy}, or {sram}: the flash's data cache is on"
 
 
 def cache_misses(profile: Profile) -> Iterator[Advice]:

@@ -163,7 +163,7 @@ def test_rule(kind: str, fires: Callable[[Profile], None], evidence: str, does_n
         ("flash-data", "dcache", "data cache is on, and a stride defeats it", "turn on"),
         ("flash-literal", "dcache", "load fewer literals", "turn on"),
         ("flash-fetch", "icache", "turn on the flash's prefetch", "instruction cache"),
-        ("flash-fetch", "icache prefetch", "run the hottest functions from SRAM", "turn on"),
+        ("flash-fetch", "icache prefetch", "hottest functions", "turn on"),
     ],
 )
 def test_what_is_on_is_not_to_be_turned_on(cause: str, on: str | None, says: str, never: str) -> None:
@@ -174,6 +174,16 @@ def test_what_is_on_is_not_to_be_turned_on(cause: str, on: str | None, says: str
     (advice,) = advise(profile)
     assert says in advice.action
     assert never not in advice.action
+
+
+@pytest.mark.parametrize(("core", "says"), [("cortex-m4", "two cycles"), ("cortex-m33", "run the hottest")])
+def test_sram_is_no_remedy_where_code_comes_slowly_from_it(core: str, says: str) -> None:
+    profile = quiet()
+    waits("flash-fetch", 30)(profile)
+    profile.board.core = core
+    profile.flash_on = dict.fromkeys(("icache", "dcache", "prefetch"), True)
+    (advice,) = advise(profile)
+    assert says in advice.action
 
 
 def test_functions_with_hardly_any_of_a_cause_are_not_named() -> None:

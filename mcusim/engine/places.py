@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from mcusim.engine import guard_tables as g
 from mcusim.engine.native import core_register
 from mcusim.isa.addressing import Access, constant_step
-from mcusim.isa.decode import OpArray
+from mcusim.isa.decode import SYSTEM_SPACE, OpArray
 from mcusim.isa.pointers import NO_REGISTER, Origin, Traced
 from mcusim.jit import as_pointer, carray, int64, njit, uint32
 
@@ -164,4 +164,6 @@ class Places:
             start = self._starts[window - 1] if window else None
             ops[number]["place"] = self._memory.place_of(start) if start is not None else PERIPHERALS
             ops[number]["late_cycles"] = self._memory.late_cycles(start) if start is not None else 0
+            if ops[number]["address"] >= SYSTEM_SPACE:
+                ops[number]["beside_fetch"] = start is None or start >= SYSTEM_SPACE
         return ops

@@ -214,7 +214,16 @@ class Pricer:
             elif registers is not None:  # unknown: as late as the memory that holds the stack
                 ops[index]["late_cycles"] = self.memory.late_cycles(registers[isa.SP])
         self._relate(ops, found)
+        if len(ops) and ops[0]["address"] >= isa.SYSTEM_SPACE:
+            self._share_bus(ops, found)
         return exact, found
+
+    def _share_bus(self, ops: isa.OpArray, found: list[Access | None] | None) -> None:
+        """Fill in what holds up the fetching of code in SRAM: accesses over its bus, of memory not known too."""
+        ops["fetch_late_cycles"] = self.memory.late_cycles(int(ops[0]["address"]))
+        for index in map(int, np.flatnonzero(ops["flags"] & (isa.LOAD | isa.STORE))):
+            access = found[index] if found is not None else None
+            ops[index]["beside_fetch"] = access is None or access.address >= isa.SYSTEM_SPACE
 
     def _relate(self, ops: isa.OpArray, found: list[Access | None] | None) -> None:
         """Fill in which accesses of a block meet in one bank or word, by addresses of one and the same moment.

@@ -40,6 +40,8 @@ IN_IT = 1 << 10  # in an IT block, with condition AL too: 16-bit arithmetic leav
 WIDE_OPCODE = 1 << 8  # 32-bit encoding
 DOUBLE = 1 << 9  # floating-point registers are double
 
+SYSTEM_SPACE = 0x2000_0000  # from here on code and data come over one bus, below over two (DDI 0337E 14.3 to 14.5)
+
 OP_DTYPE = np.dtype(
     [
         ("address", np.uint32),
@@ -61,6 +63,8 @@ OP_DTYPE = np.dtype(
         ("further_transfers", np.uint8),  # that an unaligned access takes beyond its first
         ("bank", np.uint8),  # 1: an access whose first word has an even number, 2: odd; 0: none, or unknown
         ("after_store", np.uint8),  # for a load, how many instructions before it its word was stored to; 0: not
+        ("beside_fetch", np.uint8),  # 1: an access over the bus that the instruction itself is fetched by
+        ("fetch_late_cycles", np.uint8),  # of the memory that the instruction is in, as `late_cycles`
     ],
     align=True,
 )
@@ -339,7 +343,7 @@ def decode_block(code: bytes, address: int, pending_it: tuple[int, ...] = ()) ->
             conditions = _it_conditions(opcode)
         rows.append(
             (address + offset, opcode, op.klass, size, condition, op.flow, op.registers, flags,
-             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0, 0, 0, 0)
+             op.reads, op.writes, op.address_reads, op.fp_reads, op.fp_writes, op.fp_addend, 0, 0, 0, 0, 0, 0, 0)
         )  # fmt: skip
         offset += size
     return np.array(rows, dtype=OP_DTYPE), tuple(conditions)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mcusim.isa import decode as isa
 from mcusim.jit import njit
 from mcusim.pipelines import causes
+from mcusim.pipelines import single_issue_fetch as fetch
 
 RULES: tuple[str, ...] = (
     "load_data_cycles",
@@ -45,6 +46,7 @@ RULES: tuple[str, ...] = (
     "fetches_target_ahead",
     "chained_store_cycles",
     "control_write_cycles",
+    "system_fetch_cycles",
 )
 (
     _LOAD_DATA,
@@ -73,9 +75,10 @@ RULES: tuple[str, ...] = (
     _TARGET_AHEAD,
     _CHAINED_STORE,
     _CONTROL_WRITE,
+    _SYSTEM_FETCH,
 ) = range(len(RULES))
 
-# The state vector: what is still in flight between two instructions.
+# The state vector: what is still in flight between two instructions. The fetch unit has 8, 9, 15, 18 and 19.
 _OPEN = 0  # an access whose data cycle is open: none, a load, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
 _OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
@@ -84,19 +87,14 @@ _ALU_REGISTERS = 4  # core registers written by the data-processing instruction 
 _FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
 _FP_BUSY = 6  # cycles until a divide or square root is done
 _NARROW = 7  # the instruction just before has 16 bits: IT can fold onto it
-_READY = 8  # words in the fetch buffer, the one being decoded included
-_REQUESTED = 9  # words asked for in the last cycle
 _LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
 _SLOW = 11  # the instruction just before took more than one cycle
 _WRITING = 12  # cycles for which the write buffer keeps the bus busy
 _AT_PLACE = 13  # memory that was accessed last over the system bus
 _AT_LATE = 14  # by how many cycles that one is late
-_WIDE_RUN = (
-    15  # behind an instruction of several cycles: 1 and the 32-bit instructions at halfword addresses since; else 0
-)
 _STORE_BASE = 16  # base register, as a mask, that the store just before writes back
 _STORE_LATE = 17  # by how many cycles the store just before, with none before it, keeps the bus longer
-STATE_SIZE = 18
+STATE_SIZE = 20
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -118,7 +116,6 @@ _SYSTEM_WRITE, _CONTROL = _NUMBER["system_write"], 20  # MSR's SYSm (B5.2.3)
 _STORES_SEVERAL = np.array([name in ("store_multiple", "store_pair", "fp_store_multiple") for name in isa.CLASSES])
 _CODE_PLACE = 1  # a board's first memory is its flash, which is read over the code buses
 _LINK, _STACK = 1 << isa.LR, 1 << isa.SP
-_WIDE_RUN_LENGTH = 4  # of `_WIDE_RUN` when the third has come
 _SUBTRACTS = 1 << 4  # MLS, where MLA has 0 (A7.7.74, A7.7.75)
 _LONG_ACCUMULATES = 1 << 22  # SMLAL and UMLAL, where SMULL and UMULL have 0 (A5.3.17)
 
@@ -128,69 +125,13 @@ Vector = npt.NDArray[np.int64]
 def reset_state() -> Vector:
     """Return the state with nothing in flight and the first words fetched."""
     state = np.zeros(STATE_SIZE, np.int64)
-    state[_READY] = state[_REQUESTED] = 1
+    state[fetch.READY] = state[fetch.REQUESTED] = 1
     return state
 
 
 def skipping_matters(_op: Any) -> bool:
     """Return whether an instruction that IT skips costs later ones less than one that runs: never by its result."""
     return False
-
-
-@njit
-def _tick(state: Any, cycles: int, words: int) -> None:
-    """Let the fetch unit run for some cycles while nothing is decoded. It asks when it has room, and fills in two."""
-    for _ in range(cycles):
-        held = state[_READY] + state[_REQUESTED]
-        state[_REQUESTED] = 1 if held < words else 0
-        state[_READY] = held
-
-
-@njit
-def _await_words(op: Any, state: Any, words: int) -> int:
-    """Wait until the instruction's words are in the buffer; return the cycles waited."""
-    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
-    waited = 0
-    while state[_READY] < needed:
-        _tick(state, 1, words)
-        waited += 1
-    return waited
-
-
-@njit
-def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> None:
-    """Decode the instruction: free the words it ends, and let fetch run for its cycles.
-
-    A conditional branch that falls through has used `slots_taken` fetch slots for its target.
-    """
-    freed = ((op.address & 2) + op.size_bytes) // 4
-    if cycles == 0:
-        state[_READY] -= freed
-        return
-    held = state[_READY] + state[_REQUESTED]
-    state[_REQUESTED] = 1 if held < words and slots_taken == 0 else 0
-    state[_READY] = held - freed
-    _tick(state, cycles - 1, words)
-
-
-@njit
-def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
-    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
-
-    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
-    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
-    A 16-bit instruction or an aligned one ends the run.
-    """
-    if waited and rules[_WIDE_RUN_STALL]:
-        state[_WIDE_RUN] = 1
-    if not (op.address & 2 and op.size_bytes == 4):
-        state[_WIDE_RUN] = 0
-    elif state[_WIDE_RUN]:
-        state[_WIDE_RUN] += 1
-        if state[_WIDE_RUN] == _WIDE_RUN_LENGTH:
-            state[_WIDE_RUN] = 0
-            return rules[_WIDE_RUN_STALL]
-    return 0
 
 
 @njit
@@ -366,9 +307,11 @@ def _after_branch(state: Any) -> None:
     state[_STORE_BASE] = 0
     state[_STORE_LATE] = 0
     state[_SLOW] = 0
-    state[_WIDE_RUN] = 0
-    state[_READY] = 1
-    state[_REQUESTED] = 1
+    state[fetch.WIDE_RUN] = 0
+    state[fetch.READY] = 1
+    state[fetch.REQUESTED] = 1
+    state[fetch.RESTARTED] = 1
+    state[fetch.FETCHING] = 0
     state[_NARROW] = 0
 
 
@@ -394,16 +337,25 @@ def price(
     state[:] = state_in
     total = 0
     words = rules[_BUFFER_WORDS]
+    fetch_cycles = rules[_SYSTEM_FETCH]
+    shares = bool(words and fetch_cycles and len(ops) and ops[0].address >= isa.SYSTEM_SPACE)
+    if shares:
+        fetch_cycles += ops[0].fetch_late_cycles
+        fetch.enter_shared(state, fetch_cycles)
+    state[fetch.RESTARTED] = 0
     for index in range(len(ops)):
         op = ops[index]
         cost = costs[index]
         runs = executed[index] != 0
-        if words:
-            cost[causes.FETCH] += _await_words(op, state, words)
+        if shares:
+            cost[causes.FETCH] += fetch.await_words_shared(op, state, words, fetch_cycles)
+        elif words:
+            cost[causes.FETCH] += fetch.await_words(op, state, words)
         _access_stalls(op, runs, state, rules, cost)
         _fp_stalls(op, state, rules, cost)
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP] + cost[causes.MEMORY]
-        cost[causes.FETCH] += _wide_run(op, waited, state, rules)
+        if not shares:
+            cost[causes.FETCH] += fetch.wide_run(op, waited, state, rules[_WIDE_RUN_STALL])
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
             _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
@@ -414,11 +366,14 @@ def price(
                 cost[causes.LOAD] += rules[_LOAD_DATA]  # the target cannot hide it: it is the target's address
         cycles = cost.sum()
         total += cycles
-        if words:
-            _tick(state, waited, words)
+        if shares:
+            fetch.tick_shared(state, waited, words, fetch_cycles, 0)
+            fetch.consume_shared(op, runs, state, words, cycles - waited - cost[causes.FETCH], fetch_cycles)
+        elif words:
+            fetch.tick(state, waited, words)
             falls_through = op.klass in (_BRANCH_CONDITIONAL, _COMPARE_BRANCH) and not branches
             slots = rules[_NOT_TAKEN_SLOTS] if falls_through else 0
-            _consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
+            fetch.consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
         state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
@@ -433,11 +388,11 @@ def price(
         slow = state[_SLOW] or waited
         own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
         if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
-            state[_WIDE_RUN] = 1
+            state[fetch.WIDE_RUN] = 1
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
             in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
             _after_branch(state)
             if rules[_TARGET_AHEAD] and slow and in_decode:
-                state[_READY] = 2  # fetched while the branch waited in decode
+                state[fetch.READY] = 2  # fetched while the branch waited in decode
     return total
