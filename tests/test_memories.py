@@ -17,6 +17,7 @@ from mcusim.board import NONE, Board, Sourced, load_board
 from mcusim.core import Core, load_core
 from mcusim.engine.alignment import FIRST_LOOK, LOOKS_APART, Alignments
 from mcusim.engine.engine import Engine
+from mcusim.engine.hooks import STEADY_LOOKS
 from mcusim.engine.records import CHECKS_ALIGNMENT, NO_LOOK
 from mcusim.engine.tables import Tables
 from mcusim.isa.decode import decode_block
@@ -97,6 +98,18 @@ def test_a_memory_answers_late_at_its_aliases_too(tmp_path: Path) -> None:
     assert memory.place_of(0x2003_0000) == memory.place_of(0x1000_0000) != memory.place_of(SRAM)
 
 
+@pytest.mark.parametrize("body", ["f8510b04 3001", "6808 3104", "f8510b04 460b f8532c04"])
+def test_a_loop_that_walks_from_one_memory_into_another_is_noticed_in_a_few_turns(body: str, tmp_path: Path) -> None:
+    """From SRAM1 to SRAM2 of the STM32L4+: ldr r0, [r1], #4; ldr r0, [r1]; and, last, with ldr r2, [r3, #-4] of MOV."""
+    turns, sram2 = 200, 0x2003_0000
+    nucleo = load_board("nucleo-l4r5zi")
+    profile = profile_of(tmp_path, loop_of(body, turns, sram2 - 4 * turns // 2), nucleo)
+    always = profile_of(tmp_path, loop_of(body, turns, sram2), nucleo).totals.causes["memory"]
+    late = profile.totals.causes["memory"]
+    assert always >= turns
+    assert always // 2 - always // turns * STEADY_LOOKS <= late <= always // 2
+
+
 # loads from two memories
 
 
@@ -131,10 +144,10 @@ def test_the_machine_tells_the_memories_apart(second: int, stalls: int, tmp_path
 # unaligned loads
 
 
-def loop_of(body: str, turns: int) -> Code:
+def loop_of(body: str, turns: int, pointer: int = SRAM + 0x100) -> Code:
     """A loop of one block around `body`, r1 pointing to SRAM at first."""
     code = Code()
-    code.load(1, SRAM + 0x100)
+    code.load(1, pointer)
     code.load(5, turns)
     code.hex("e7ff")
     code.label("loop")
