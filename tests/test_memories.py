@@ -81,6 +81,21 @@ def test_memory_that_answers_late_makes_the_first_of_several_reads_wait(body: st
     assert profile.totals.causes.get("memory", 0) == times * LATE_CYCLES
 
 
+@pytest.mark.parametrize(
+    ("body", "late", "store"),
+    [
+        ("6808 604b 6888", 1, 0),  # ldr [r1]; str [r1, #4]; ldr [r1, #8]: the store is on the bus while the load waits
+        ("6808 6019 6888", 1, 1),  # ldr [r1]; str [r3]; ldr [r1, #8]: but not on the way to another memory
+        ("604b 6888", 0, 1),  # str [r1, #4]; ldr [r1, #8]: it is late while the load waits for the write buffer
+        ("6808 604b 608b 3001", 1, 0),  # ldr [r1]; str [r1, #4]; str [r1, #8]: late for the load only
+        ("604b 608b 3001", 1, 0),  # str [r1, #4]; str [r1, #8]: late for the first of two
+    ],
+)
+def test_memory_is_ready_for_a_store_right_behind_a_load(body: str, late: int, store: int, tmp_path: Path) -> None:
+    causes = profile_of(tmp_path, two_pointers(body, CCM), board(sram1=1)).totals.causes
+    assert (causes.get("memory", 0), causes.get("store", 0)) == (late, store)
+
+
 def test_boards_answer_at_once_unless_they_say_otherwise(tmp_path: Path) -> None:
     assert "memory" not in profile_of(tmp_path, two_pointers("6808 3001 3001", CCM), board()).totals.causes
 

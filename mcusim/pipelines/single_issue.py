@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mcusim.isa import decode as isa
 from mcusim.jit import njit
 from mcusim.pipelines import causes
+from mcusim.pipelines.fetch_unit import LATE_RUN, READY, REQUESTED, WIDE_RUN, await_words, consume, tick, wide_run
 
 RULES: tuple[str, ...] = (
     "load_data_cycles",
@@ -75,28 +76,25 @@ RULES: tuple[str, ...] = (
     _CONTROL_WRITE,
 ) = range(len(RULES))
 
-# The state vector: what is still in flight between two instructions.
+# The state vector: what is still in flight between two instructions; 8, 9, 15 and 19 are the fetch unit's.
 _OPEN = 0  # an access whose data cycle is open: none, a load, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
 _OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
-_OPEN_BASE = 3  # base register, as a mask, that the open access writes back
+_OPEN_BASE = 3  # register, as a mask, that the open load writes back, or those of the store's address
 _ALU_REGISTERS = 4  # core registers written by the data-processing instruction just before
 _FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
 _FP_BUSY = 6  # cycles until a divide or square root is done
 _NARROW = 7  # the instruction just before has 16 bits: IT can fold onto it
-_READY = 8  # words in the fetch buffer, the one being decoded included
-_REQUESTED = 9  # words asked for in the last cycle
 _LONG_HIGH = 10  # high register, as a mask, of the long multiply just before
 _SLOW = 11  # the instruction just before took more than one cycle
 _WRITING = 12  # cycles for which the write buffer keeps the bus busy
 _AT_PLACE = 13  # memory that was accessed last over the system bus
 _AT_LATE = 14  # by how many cycles that one is late
-_WIDE_RUN = (
-    15  # behind an instruction of several cycles: 1 and the 32-bit instructions at halfword addresses since; else 0
-)
 _STORE_BASE = 16  # base register, as a mask, that the store just before writes back
-_STORE_LATE = 17  # by how many cycles the store just before, with none before it, keeps the bus longer
-STATE_SIZE = 18
+_STORE_LATE = 17  # by how many cycles the store just before, which came to an idle bus, keeps it longer
+_WAITED_LATE = 18  # by how many cycles the load just before was late
+_GRANTED = 20  # the store just before has left its memory to a load that follows at once
+STATE_SIZE = 21
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -118,7 +116,6 @@ _SYSTEM_WRITE, _CONTROL = _NUMBER["system_write"], 20  # MSR's SYSm (B5.2.3)
 _STORES_SEVERAL = np.array([name in ("store_multiple", "store_pair", "fp_store_multiple") for name in isa.CLASSES])
 _CODE_PLACE = 1  # a board's first memory is its flash, which is read over the code buses
 _LINK, _STACK = 1 << isa.LR, 1 << isa.SP
-_WIDE_RUN_LENGTH = 4  # of `_WIDE_RUN` when the third has come
 _SUBTRACTS = 1 << 4  # MLS, where MLA has 0 (A7.7.74, A7.7.75)
 _LONG_ACCUMULATES = 1 << 22  # SMLAL and UMLAL, where SMULL and UMULL have 0 (A5.3.17)
 
@@ -128,69 +125,13 @@ Vector = npt.NDArray[np.int64]
 def reset_state() -> Vector:
     """Return the state with nothing in flight and the first words fetched."""
     state = np.zeros(STATE_SIZE, np.int64)
-    state[_READY] = state[_REQUESTED] = 1
+    state[READY] = state[REQUESTED] = 1
     return state
 
 
 def skipping_matters(_op: Any) -> bool:
     """Return whether an instruction that IT skips costs later ones less than one that runs: never by its result."""
     return False
-
-
-@njit
-def _tick(state: Any, cycles: int, words: int) -> None:
-    """Let the fetch unit run for some cycles while nothing is decoded. It asks when it has room, and fills in two."""
-    for _ in range(cycles):
-        held = state[_READY] + state[_REQUESTED]
-        state[_REQUESTED] = 1 if held < words else 0
-        state[_READY] = held
-
-
-@njit
-def _await_words(op: Any, state: Any, words: int) -> int:
-    """Wait until the instruction's words are in the buffer; return the cycles waited."""
-    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
-    waited = 0
-    while state[_READY] < needed:
-        _tick(state, 1, words)
-        waited += 1
-    return waited
-
-
-@njit
-def _consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> None:
-    """Decode the instruction: free the words it ends, and let fetch run for its cycles.
-
-    A conditional branch that falls through has used `slots_taken` fetch slots for its target.
-    """
-    freed = ((op.address & 2) + op.size_bytes) // 4
-    if cycles == 0:
-        state[_READY] -= freed
-        return
-    held = state[_READY] + state[_REQUESTED]
-    state[_REQUESTED] = 1 if held < words and slots_taken == 0 else 0
-    state[_READY] = held - freed
-    _tick(state, cycles - 1, words)
-
-
-@njit
-def _wide_run(op: Any, waited: int, state: Any, rules: Any) -> int:
-    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
-
-    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
-    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
-    A 16-bit instruction or an aligned one ends the run.
-    """
-    if waited and rules[_WIDE_RUN_STALL]:
-        state[_WIDE_RUN] = 1
-    if not (op.address & 2 and op.size_bytes == 4):
-        state[_WIDE_RUN] = 0
-    elif state[_WIDE_RUN]:
-        state[_WIDE_RUN] += 1
-        if state[_WIDE_RUN] == _WIDE_RUN_LENGTH:
-            state[_WIDE_RUN] = 0
-            return rules[_WIDE_RUN_STALL]
-    return 0
 
 
 @njit
@@ -226,7 +167,8 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
             follows = False  # another bus, which was not asked for anything
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
-        cost[causes.MEMORY] += state[_AT_LATE]
+        if runs and op.writes & state[_OPEN_BASE] and not op.flags & (isa.LOAD | isa.STORE):
+            cost[causes.MEMORY] += state[_STORE_LATE]  # its address is read until memory takes it
     if runs and op.address_reads & state[_ALU_REGISTERS]:
         cost[causes.ADDRESS] += rules[_ADDRESS]
     if runs and op.flags & (isa.LOAD | isa.STORE):
@@ -245,14 +187,15 @@ def _bus_stalls(op: Any, follows: bool, state: Any, rules: Any, cost: Any) -> No
     """Charge waiting for the write buffer, and for memory that answers late.
 
     A load waits until the store before it has left the buffer. A store needs the buffer only, whose last cycle on the
-    bus is the one in which the next store is put into it; but the first of a run keeps the bus longer where memory is
-    late, and so does the first word of several. Flash is read over other buses, whatever the system bus does.
+    bus is the one in which the next store is put into it; but one that came to an idle bus keeps it longer where memory
+    is late, and so does the first word of several. Flash is read over other buses, whatever the system bus does.
     """
     waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS]
     writing = max(state[_WRITING] - waited, 0)
     if op.flags & isa.LOAD:
-        cost[causes.STORE] += writing
-        if not follows and writing == 0:
+        cost[causes.MEMORY if state[_STORE_LATE] and state[_OPEN] == _OPEN_OFFSET_STORE else causes.STORE] += writing
+        granted = state[_GRANTED] and op.place == state[_AT_PLACE] and waited + cost[causes.FETCH] == 0
+        if not follows and writing == 0 and not granted:
             same = op.place in (state[_AT_PLACE], _CODE_PLACE)
             cost[causes.MEMORY] += op.late_cycles if same else max(op.late_cycles, state[_AT_LATE])
     elif _SIMPLE_STORES[op.klass] and op.flags & isa.WRITEBACK and op.address_reads & state[_STORE_BASE]:
@@ -319,6 +262,36 @@ def _issue(
 
 
 @njit
+def _keep_bus(op: Any, runs: bool, cycles: int, state: Any, rules: Any, cost: Any) -> None:
+    """Record how long a store keeps the bus from what follows.
+
+    It keeps it from a load for a cycle after its own, and late memory is as late as it is after an idle cycle only. A
+    store that hides a load's data cycle comes to the bus right behind it: its memory is ready, and if the load was late
+    the store has been on the bus while that one waited. With register offset it comes a cycle later, after an idle one.
+    """
+    behind_load = state[_OPEN] == _OPEN_LOAD and cost[causes.LOAD] == 0 and op.place == state[_OPEN_PLACE]
+    idle = state[_WRITING] == 0 and not behind_load
+    waited_late = state[_WAITED_LATE]
+    state[_WRITING] = max(state[_WRITING] - cycles, 0)
+    state[_STORE_LATE] = 0
+    state[_GRANTED] = 0
+    state[_WAITED_LATE] = cost[causes.MEMORY] if op.flags & isa.LOAD else 0
+    if not runs or not op.flags & isa.STORE:
+        return
+    state[_WRITING] = rules[_LOAD_AFTER_STORE]
+    if not _SIMPLE_STORES[op.klass]:
+        return
+    if op.flags & isa.REGISTER_OFFSET:
+        state[_STORE_LATE] = op.late_cycles
+        state[_WRITING] += op.late_cycles
+    elif idle:
+        state[_STORE_LATE] = op.late_cycles
+    elif behind_load:
+        state[_WRITING] = max(state[_WRITING] - waited_late, 0)
+        state[_GRANTED] = 1
+
+
+@njit
 def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     """Record what this instruction leaves in flight."""
     state[_OPEN] = _NONE
@@ -329,7 +302,6 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     state[_FP_REGISTERS] = 0
     state[_LONG_HIGH] = 0
     state[_STORE_BASE] = 0
-    state[_STORE_LATE] = 0
     if not runs:
         return
     if _SIMPLE_LOADS[op.klass]:
@@ -342,8 +314,7 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     elif _SIMPLE_STORES[op.klass]:
         if op.flags & isa.REGISTER_OFFSET:
             state[_OPEN] = _OPEN_OFFSET_STORE
-        elif state[_WRITING] == 0:  # no store just before
-            state[_STORE_LATE] = op.late_cycles
+            state[_OPEN_BASE] = op.address_reads
         if op.flags & isa.WRITEBACK:
             state[_STORE_BASE] = op.address_reads
     elif _DATA_PROCESSING[op.klass]:
@@ -365,10 +336,12 @@ def _after_branch(state: Any) -> None:
     state[_LONG_HIGH] = 0
     state[_STORE_BASE] = 0
     state[_STORE_LATE] = 0
+    state[_WAITED_LATE] = 0
+    state[_GRANTED] = 0
     state[_SLOW] = 0
-    state[_WIDE_RUN] = 0
-    state[_READY] = 1
-    state[_REQUESTED] = 1
+    state[WIDE_RUN] = 0
+    state[READY] = 1
+    state[REQUESTED] = 1
     state[_NARROW] = 0
 
 
@@ -399,11 +372,12 @@ def price(
         cost = costs[index]
         runs = executed[index] != 0
         if words:
-            cost[causes.FETCH] += _await_words(op, state, words)
+            cost[causes.FETCH] += await_words(op, state, words)
         _access_stalls(op, runs, state, rules, cost)
         _fp_stalls(op, state, rules, cost)
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP] + cost[causes.MEMORY]
-        cost[causes.FETCH] += _wide_run(op, waited, state, rules)
+        is_late = op.flags & isa.LOAD != 0 and cost[causes.MEMORY] > 0 and cost[causes.FETCH] == 0
+        cost[causes.FETCH] += wide_run(op, waited, is_late, state, rules[_WIDE_RUN_STALL])
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
             _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
@@ -415,29 +389,28 @@ def price(
         cycles = cost.sum()
         total += cycles
         if words:
-            _tick(state, waited, words)
+            tick(state, waited, words)
             falls_through = op.klass in (_BRANCH_CONDITIONAL, _COMPARE_BRANCH) and not branches
             slots = rules[_NOT_TAKEN_SLOTS] if falls_through else 0
-            _consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
+            consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
         state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
+        _keep_bus(op, runs, cycles, state, rules, cost)
         _leave_open(op, runs, state, rules)
         if runs and op.flags & (isa.LOAD | isa.STORE) and not op.flags & isa.LITERAL and op.place != 1:
             state[_AT_PLACE] = op.place
             state[_AT_LATE] = op.late_cycles
-        state[_WRITING] = max(state[_WRITING] - cycles, 0)
-        if runs and op.flags & isa.STORE:
-            state[_WRITING] = rules[_LOAD_AFTER_STORE]
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
         own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
         if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
-            state[_WIDE_RUN] = 1
+            state[WIDE_RUN] = 1
+            state[LATE_RUN] = 1 if is_late else 0
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
             in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]
             _after_branch(state)
             if rules[_TARGET_AHEAD] and slow and in_decode:
-                state[_READY] = 2  # fetched while the branch waited in decode
+                state[READY] = 2  # fetched while the branch waited in decode
     return total

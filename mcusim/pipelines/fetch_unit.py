@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fetch unit of the Cortex-M3 and M4: a small buffer of words that runs beside the pipeline.
+
+It makes one request a cycle while it has room, two cycles from request to use (Arm KA 8521). Its part of the state
+vector of `mcusim.pipelines.single_issue` is named here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcusim.jit import njit
+
+READY = 8  # words in the fetch buffer, the one being decoded included
+REQUESTED = 9  # words asked for in the last cycle
+WIDE_RUN = 15  # behind an instruction of several cycles: 1 and the 32-bit ones at halfword addresses since; else 0
+LATE_RUN = 19  # `WIDE_RUN` counts from a load that was late
+WIDE_RUN_LENGTH = 4  # of `WIDE_RUN` when the third has come
+
+
+@njit
+def tick(state: Any, cycles: int, words: int) -> None:
+    """Let the fetch unit run for some cycles while nothing is decoded. It asks when it has room, and fills in two."""
+    for _ in range(cycles):
+        held = state[READY] + state[REQUESTED]
+        state[REQUESTED] = 1 if held < words else 0
+        state[READY] = held
+
+
+@njit
+def await_words(op: Any, state: Any, words: int) -> int:
+    """Wait until the instruction's words are in the buffer; return the cycles waited."""
+    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
+    waited = 0
+    while state[READY] < needed:
+        tick(state, 1, words)
+        waited += 1
+    return waited
+
+
+@njit
+def consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> None:
+    """Decode the instruction: free the words it ends, and let fetch run for its cycles.
+
+    A conditional branch that falls through has used `slots_taken` fetch slots for its target.
+    """
+    freed = ((op.address & 2) + op.size_bytes) // 4
+    if cycles == 0:
+        state[READY] -= freed
+        return
+    held = state[READY] + state[REQUESTED]
+    state[REQUESTED] = 1 if held < words and slots_taken == 0 else 0
+    state[READY] = held - freed
+    tick(state, cycles - 1, words)
+
+
+@njit
+def wide_run(op: Any, waited: int, is_late: bool, state: Any, stall_cycles: int) -> int:
+    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
+
+    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
+    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
+    A 16-bit instruction or an aligned one ends the run. If the third waits for a load's data anyway that hides it, but
+    not behind a load that memory made late (`is_late`: and whose own words were there, as they are not where a branch
+    has just arrived and the buffer is empty).
+    """
+    unhidden = 0
+    is_wide = op.address & 2 and op.size_bytes == 4
+    if waited and stall_cycles:
+        if is_wide and state[LATE_RUN] and state[WIDE_RUN] == WIDE_RUN_LENGTH - 1:
+            unhidden = stall_cycles
+        state[WIDE_RUN] = 1
+        state[LATE_RUN] = 1 if is_late else 0
+    if not is_wide:
+        state[WIDE_RUN] = 0
+    elif state[WIDE_RUN]:
+        state[WIDE_RUN] += 1
+        if state[WIDE_RUN] == WIDE_RUN_LENGTH:
+            state[WIDE_RUN] = 0
+            return stall_cycles
+    return unhidden
