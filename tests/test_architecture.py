@@ -338,7 +338,7 @@ def test_devices_table_equals_the_folder() -> None:
 
 def test_pipelines_table_equals_the_folder() -> None:
     parts_of_dual_issue = {f"dual_issue_{part}" for part in ("core", "fp", "operands", "rules")}
-    assert set(PIPELINES) == modules_in("pipelines", "causes", "operands", "single_issue_fetch", *parts_of_dual_issue)
+    assert set(PIPELINES) == modules_in("pipelines", "causes", "fetch_unit", "operands", *parts_of_dual_issue)
     for name, module in PIPELINES.items():
         assert module is import_module(f"mcusim.pipelines.{name}")
 

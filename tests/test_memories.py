@@ -17,6 +17,7 @@ from mcusim.board import NONE, Board, Sourced, load_board
 from mcusim.core import Core, load_core
 from mcusim.engine.alignment import FIRST_LOOK, LOOKS_APART, Alignments
 from mcusim.engine.engine import Engine
+from mcusim.engine.hooks import STEADY_LOOKS
 from mcusim.engine.records import CHECKS_ALIGNMENT, NO_LOOK
 from mcusim.engine.tables import Tables
 from mcusim.isa.decode import decode_block
@@ -80,6 +81,21 @@ def test_memory_that_answers_late_makes_the_first_of_several_reads_wait(body: st
     assert profile.totals.causes.get("memory", 0) == times * LATE_CYCLES
 
 
+@pytest.mark.parametrize(
+    ("body", "late", "store"),
+    [
+        ("6808 604b 6888", 1, 0),  # ldr [r1]; str [r1, #4]; ldr [r1, #8]: the store is on the bus while the load waits
+        ("6808 6019 6888", 1, 1),  # ldr [r1]; str [r3]; ldr [r1, #8]: but not on the way to another memory
+        ("604b 6888", 0, 1),  # str [r1, #4]; ldr [r1, #8]: it is late while the load waits for the write buffer
+        ("6808 604b 608b 3001", 1, 0),  # ldr [r1]; str [r1, #4]; str [r1, #8]: late for the load only
+        ("604b 608b 3001", 1, 0),  # str [r1, #4]; str [r1, #8]: late for the first of two
+    ],
+)
+def test_memory_is_ready_for_a_store_right_behind_a_load(body: str, late: int, store: int, tmp_path: Path) -> None:
+    causes = profile_of(tmp_path, two_pointers(body, CCM), board(sram1=1)).totals.causes
+    assert (causes.get("memory", 0), causes.get("store", 0)) == (late, store)
+
+
 def test_boards_answer_at_once_unless_they_say_otherwise(tmp_path: Path) -> None:
     assert "memory" not in profile_of(tmp_path, two_pointers("6808 3001 3001", CCM), board()).totals.causes
 
@@ -95,6 +111,18 @@ def test_a_memory_answers_late_at_its_aliases_too(tmp_path: Path) -> None:
     assert [memory.late_cycles(start + offset) for start in starts for offset in (0, 0xFFFC)] == [LATE_CYCLES] * 4
     assert [memory.late_cycles(address) for address in (SRAM, 0x2004_0000, 0x0800_0000, 0x4000_0000)] == [0] * 4
     assert memory.place_of(0x2003_0000) == memory.place_of(0x1000_0000) != memory.place_of(SRAM)
+
+
+@pytest.mark.parametrize("body", ["f8510b04 3001", "6808 3104", "f8510b04 460b f8532c04"])
+def test_a_loop_that_walks_from_one_memory_into_another_is_noticed_in_a_few_turns(body: str, tmp_path: Path) -> None:
+    """From SRAM1 to SRAM2 of the STM32L4+: ldr r0, [r1], #4; ldr r0, [r1]; and, last, with ldr r2, [r3, #-4] of MOV."""
+    turns, sram2 = 200, 0x2003_0000
+    nucleo = load_board("nucleo-l4r5zi")
+    profile = profile_of(tmp_path, loop_of(body, turns, sram2 - 4 * turns // 2), nucleo)
+    always = profile_of(tmp_path, loop_of(body, turns, sram2), nucleo).totals.causes["memory"]
+    late = profile.totals.causes["memory"]
+    assert always >= turns
+    assert always // 2 - always // turns * STEADY_LOOKS <= late <= always // 2
 
 
 # loads from two memories
@@ -131,10 +159,10 @@ def test_the_machine_tells_the_memories_apart(second: int, stalls: int, tmp_path
 # unaligned loads
 
 
-def loop_of(body: str, turns: int) -> Code:
+def loop_of(body: str, turns: int, pointer: int = SRAM + 0x100) -> Code:
     """A loop of one block around `body`, r1 pointing to SRAM at first."""
     code = Code()
-    code.load(1, SRAM + 0x100)
+    code.load(1, pointer)
     code.load(5, turns)
     code.hex("e7ff")
     code.label("loop")

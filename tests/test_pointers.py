@@ -32,6 +32,8 @@ BY_HAND: tuple[tuple[str, str, Origin | None], ...] = (
     ("str r1, [sp, #8]; ldr r3, [sp, #8]; ldr r0, [r3]", "9102 9b02 6818", Origin(1)),
     ("mov r3, r1; ldrb r0, [r3]", "460b 7818", Origin(1)),
     ("sub.w r3, r1, #4; ldr r0, [r3]", "f1a10304 6818", Origin(1, offset=-4)),
+    ("mov.w lr, r1; ldr r0, [lr]", "ea4f0e01 f8de0000", Origin(1)),
+    ("lsls r3, r2, #2; ldr r0, [r1, r3]", "0093 58c8", Origin(1, 2, 2)),
     ("ands r1, r2; ldr r0, [r1]", "4011 6808", None),
 )
 # fmt: on
@@ -57,6 +59,34 @@ def test_origins_by_hand(code: str, origin: Origin | None) -> None:
     last = traced_accesses(ops, REGISTERS, peek)[-1]
     found = last.address.origin if last is not None and isinstance(last.address, Traced) else None
     assert found == origin
+
+
+# An index that nobody knows, here what LDRB or SDIV gives, leaves a sum in the memory of the pointer in it.
+@pytest.mark.parametrize(
+    ("code", "origin"),
+    [
+        ("fb92f2f3 fb020100 6808", Origin(0)),  # sdiv r2, r2, r3; mla r1, r2, r0, r0; ldr r0, [r1]
+        ("fb92f2f3 18a9 6848", Origin(5)),  # sdiv r2; adds r1, r5, r2; ldr r0, [r1, #4]
+        ("fb92f2f3 eb050182 f8516b04 680c", Origin(5)),  # ..; add.w r1, r5, r2, lsl #2; ldr r6, [r1], #4; ldr r4, [r1]
+        ("fb92f2f3 eb050182 4609 3108 680c", Origin(5)),  # ..; mov r1, r1; adds r1, #8; ldr r4, [r1]
+        ("fb92f2f3 5951", Origin(5)),  # ldr r1, [r2, r5]: the pointer may be the index
+        ("fb92f2f3 eb020185 6808", None),  # add.w r1, r2, r5, lsl #2: a pointer is not shifted
+        ("fb92f2f3 eb050182 4011 6808", None),  # ands r1, r2
+        ("fb92f2f3 18a9 2900 bf08 4619 6808", None),  # cmp r1, #0; it eq; moveq r1, r3
+    ],
+)
+def test_an_unknown_index_stays_in_the_memory_of_its_pointer(code: str, origin: Origin | None) -> None:
+    ops = isa.decode_block(assemble(code), CODE)[0]
+    last = traced_accesses(ops, REGISTERS, peek)[-1]
+    assert (last is None) == (origin is None)
+    if last is not None and isinstance(last.address, Traced):
+        assert not last.exact
+        assert last.address.origin == origin
+
+
+def test_a_small_number_is_no_pointer() -> None:
+    ops = isa.decode_block(assemble("fb92f2f3 18a9 6848"), CODE)[0]
+    assert traced_accesses(ops, [12] * 15, peek)[-1] is None
 
 
 @pytest.mark.parametrize("code", [row[1] for row in BY_HAND if row[2] is not None])

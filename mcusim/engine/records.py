@@ -59,7 +59,7 @@ HOLDS_UNDEFINED = 1 << 9  # an instruction that the decoder does not know
 ALWAYS_BRANCHES = 1 << 10  # its branch has no condition: it is taken even to the address that follows
 ACCESSES_IN_IT = 1 << 11  # a load or store that an IT instruction governs
 CHECKS_ALIGNMENT = 1 << 12  # a load that may be unaligned
-STEADY = 1 << 14  # moves the registers of its guards by constants only: in a loop of its own they need no look
+STEADY = 1 << 14  # moves the registers of its guards by constants only: in a loop of its own they need few looks
 LOWERS_SP = 1 << 13  # takes from the stack: looked at whenever it is entered
 # More has to happen at the end of such a block than a link does.
 NEVER_LINKED = PREDICATED | DIVIDES | IDLE_LOOP | CHANGES_MASK | ASSUMES | SETS_SP | HOLDS_UNDEFINED | CHECKS_ALIGNMENT
@@ -135,6 +135,7 @@ OUTCOME = np.dtype(
         ("link_entry", np.int32),
         ("exit_state", np.int32),
         ("link_guard", np.int32),  # first guard of the entry that the link leads to, -1: none
+        ("link_mask", np.int32),  # the guards are looked at when the count has none of these bits
         ("branch", np.int32),  # the block's last instruction, where a predictor predicts it; else NO_BRANCH
         ("mispredict_cycles", np.int32),  # what that costs more when it went elsewhere than predicted
     ],

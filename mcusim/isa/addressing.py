@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which addresses a run of instructions accesses, as far as the registers before it tell.
 
-Pointers are followed through moves, constants, sums, base registers that are written back, and loads from memory that
-can be looked at. What comes out of other arithmetic is unknown, and so is what is accessed through it. Memory is as it
-was before the first instruction, but for stores whose address is known. Encodings are those of the Armv7-M ARM
-(DDI 0403E, A7.7).
+Pointers are followed through moves, constants, sums, shifts to the left, base registers that are written back, and
+loads from memory that can be looked at. What comes out of other arithmetic is unknown, and so is what is accessed
+through it; but the sum of a pointer and an unknown index is taken to stay in the memory that the pointer points to.
+Memory is as it was before the first instruction, but for stores whose address is known. Encodings are those of the
+Armv7-M ARM (DDI 0403E, A7.7).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from mcusim.isa.stack import expand_immediate
 
 Peek = Callable[[int, int], int | None]  # (address, size in bytes) -> what memory holds there, None if unknown
 MASK = 0xFFFF_FFFF
+FIRST_POINTER = 0x1000  # what is less is taken for an index, though some parts have code there
 _STORE = CLASS_NUMBER["store"]
+_MULTIPLY_ACCUMULATE = CLASS_NUMBER["multiply_accumulate"]
 
 
 class Access(NamedTuple):
@@ -48,6 +51,7 @@ def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | No
     `registers` are r0 to r14 before the first instruction.
     """
     values: list[int | None] = [*registers, None]
+    near: dict[int, int] = {}  # register whose value is unknown -> an address in the memory that it points to
     found: list[Access | None] = []
     stored: list[_Stored] = []
 
@@ -60,16 +64,20 @@ def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | No
     for op in ops:
         is_access = op["flags"] & (LOAD | STORE) and op["address_reads"]
         address = _address(op, values) if is_access else None
-        hint = _base_in_memory(op, values, peek) if is_access and address is None else None
+        hint = _pointer(_address_parts(op), values, near, peek) if is_access and address is None else None
         found.append(
             Access(address, True) if address is not None else Access(hint, False) if hint is not None else None
         )
         if op["flags"] & STORE and address is not None:
             stored.append(_stored(op, values, address))
         after = {} if op["flags"] & CONDITIONAL else _results(op, values, address, load)
+        pointer = None if op["flags"] & CONDITIONAL else _pointer(_summands(op), values, near, peek)
         for register in range(15):
             if op["writes"] >> register & 1:
                 values[register] = after.get(register)
+                near.pop(register, None)
+                if values[register] is None and pointer is not None and register in _sums(op):
+                    near[register] = pointer
     return found
 
 
@@ -89,13 +97,46 @@ def _stored(op: np.void, values: list[int | None], address: int) -> _Stored:
     return _Stored(address, size_bytes, values[_lowest(source)] if is_known else None)
 
 
-def _base_in_memory(op: np.void, values: list[int | None], peek: Peek) -> int | None:
-    """Return the base of a table that is indexed by an unknown register, if it points to memory."""
+def _address_parts(op: np.void) -> list[int]:
+    """Return the registers whose sum is an access's address, but for one that is shifted: that is an index."""
     if not op["flags"] & REGISTER_OFFSET:
-        return None
-    base, _, _ = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
-    value = values[base] if base != PC else int(op["address"]) + 4
-    return value if value is not None and peek(value, 1) is not None else None
+        return [_lowest(int(op["address_reads"]))]
+    base, index, shift = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
+    return [base] if shift else [base, index]
+
+
+def _summands(op: np.void) -> list[int]:
+    """Return the registers that an instruction adds to others or to a constant; the base that an access moves."""
+    if op["flags"] & (LOAD | STORE):
+        return [_lowest(int(op["address_reads"]))] if op["flags"] & WRITEBACK else []
+    opcode, kind = int(op["opcode"]), int(op["opcode"]) >> 20
+    if op["klass"] == _MULTIPLY_ACCUMULATE:
+        return [opcode >> 12 & 15]
+    if op["size_bytes"] == 2:
+        adds = opcode >> 11 in (0b00011, 0b00110, 0b00111) or opcode >> 8 in (0b01000100, 0b01000110)  # ADD, SUB, MOV
+    elif kind & ~1 in (0xEB0, 0xEBA) and opcode & 0x70F0:
+        return [opcode >> 16 & 15]  # what is shifted is an index
+    else:
+        adds = kind & ~1 in (0xEB0, 0xEBA) or kind & 0xFBE in (0xF10, 0xF1A, 0xF20, 0xF2A) or _moves(opcode)
+    return [register for register in range(15) if adds and op["reads"] >> register & 1]
+
+
+def _moves(opcode: int) -> bool:
+    """Return whether a 32-bit instruction is MOV of a register, not shifted."""
+    return opcode >> 16 & ~0x10 == 0xEA4F and not opcode & 0x70F0
+
+
+def _sums(op: np.void) -> list[int]:
+    """Return the registers that `_summands` says how they come about."""
+    written = op["address_reads"] if op["flags"] & (LOAD | STORE) else op["writes"]
+    return [register for register in range(15) if written >> register & 1]
+
+
+def _pointer(registers: list[int], values: list[int | None], near: dict[int, int], peek: Peek) -> int | None:
+    """Return where in memory the pointer among some registers that are added up points, if any: the highest."""
+    known = [near.get(register) if values[register] is None else values[register] for register in registers]
+    pointers = [value for value in known if value is not None and value >= FIRST_POINTER and peek(value, 1) is not None]
+    return max(pointers, default=None)
 
 
 def access_bytes(op: np.void) -> int:
@@ -304,16 +345,18 @@ def _computed(op: np.void, values: list[int | None]) -> int | None:
         return constant if kind == 0xF24 else None if low is None else constant << 16 | low & 0xFFFF
     if kind & ~1 == 0xF04 and source == 0:
         return expand_immediate(plain)  # MOV
+    shift = opcode >> 10 & 0x1C | opcode >> 6 & 3
+    second = values[opcode & 15] if opcode & 15 != PC and opcode >> 4 & 3 == 0 else None  # else shifted to the right
+    if opcode >> 16 & ~0x10 == 0xEA4F:
+        return None if second is None else second << shift & MASK  # MOV, LSL
     if first is None:
         return None
     if kind in (0xF20, 0xF2A):  # ADDW, SUBW
         return first + (plain if kind == 0xF20 else -plain) & MASK
     if kind & ~1 in (0xF10, 0xF1A):  # ADD, SUB
         return first + expand_immediate(plain) * (1 if kind & ~1 == 0xF10 else -1) & MASK
-    second = values[opcode & 15] if opcode & 15 != PC else None
-    shift = opcode >> 10 & 0x1C | opcode >> 6 & 3
-    if opcode >> 20 & ~1 == 0xEB0 and opcode >> 4 & 3 == 0 and second is not None:
-        return first + (second << shift) & MASK  # ADD, shifted to the left
+    if opcode >> 20 & ~1 == 0xEB0 and second is not None:
+        return first + (second << shift) & MASK  # ADD
     return None
 
 
@@ -321,8 +364,9 @@ def _computed_narrow(opcode: int, values: list[int | None]) -> int | None:
     top = opcode >> 11
     if top == 0b00100:
         return opcode & 0xFF  # MOV
-    if top == 0 and opcode >> 6 == 0:
-        return values[opcode >> 3 & 7]  # MOVS
+    if top == 0:
+        source = values[opcode >> 3 & 7]
+        return None if source is None else source << (opcode >> 6 & 31) & MASK  # MOVS, LSLS
     if opcode >> 8 == 0b01000110:
         return values[opcode >> 3 & 15]  # MOV, any registers
     parts: tuple[int | None, int | None] = (None, None)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mcusim.isa import decode as isa
 from mcusim.jit import njit
 from mcusim.pipelines import causes
-from mcusim.pipelines import single_issue_fetch as fetch
+from mcusim.pipelines import fetch_unit as fetch
 
 RULES: tuple[str, ...] = (
     "load_data_cycles",
@@ -78,11 +78,11 @@ RULES: tuple[str, ...] = (
     _SYSTEM_FETCH,
 ) = range(len(RULES))
 
-# The state vector: what is still in flight between two instructions. The fetch unit has 8, 9, 15, 18 and 19.
+# The state vector: what is still in flight between two instructions; 8, 9, 15, 19, 21 and 22 are the fetch unit's.
 _OPEN = 0  # an access whose data cycle is open: none, a load, a store with register offset
 _OPEN_REGISTERS = 1  # core registers the open load writes
 _OPEN_PLACE = 2  # memory block that the open load reads; 0: unknown
-_OPEN_BASE = 3  # base register, as a mask, that the open access writes back
+_OPEN_BASE = 3  # register, as a mask, that the open load writes back, or those of the store's address
 _ALU_REGISTERS = 4  # core registers written by the data-processing instruction just before
 _FP_REGISTERS = 5  # single registers written by the floating-point arithmetic just before
 _FP_BUSY = 6  # cycles until a divide or square root is done
@@ -93,8 +93,10 @@ _WRITING = 12  # cycles for which the write buffer keeps the bus busy
 _AT_PLACE = 13  # memory that was accessed last over the system bus
 _AT_LATE = 14  # by how many cycles that one is late
 _STORE_BASE = 16  # base register, as a mask, that the store just before writes back
-_STORE_LATE = 17  # by how many cycles the store just before, with none before it, keeps the bus longer
-STATE_SIZE = 20
+_STORE_LATE = 17  # by how many cycles the store just before, which came to an idle bus, keeps it longer
+_WAITED_LATE = 18  # by how many cycles the load just before was late
+_GRANTED = 20  # the store just before has left its memory to a load that follows at once
+STATE_SIZE = 23
 
 _NONE, _OPEN_LOAD, _OPEN_OFFSET_STORE = range(3)
 
@@ -167,7 +169,8 @@ def _access_stalls(op: Any, runs: bool, state: Any, rules: Any, cost: Any) -> No
             follows = False  # another bus, which was not asked for anything
     elif is_open == _OPEN_OFFSET_STORE and op.klass != _NOP:
         cost[causes.STORE] += rules[_REGISTER_OFFSET_STORE]
-        cost[causes.MEMORY] += state[_AT_LATE]
+        if runs and op.writes & state[_OPEN_BASE] and not op.flags & (isa.LOAD | isa.STORE):
+            cost[causes.MEMORY] += state[_STORE_LATE]  # its address is read until memory takes it
     if runs and op.address_reads & state[_ALU_REGISTERS]:
         cost[causes.ADDRESS] += rules[_ADDRESS]
     if runs and op.flags & (isa.LOAD | isa.STORE):
@@ -186,14 +189,15 @@ def _bus_stalls(op: Any, follows: bool, state: Any, rules: Any, cost: Any) -> No
     """Charge waiting for the write buffer, and for memory that answers late.
 
     A load waits until the store before it has left the buffer. A store needs the buffer only, whose last cycle on the
-    bus is the one in which the next store is put into it; but the first of a run keeps the bus longer where memory is
-    late, and so does the first word of several. Flash is read over other buses, whatever the system bus does.
+    bus is the one in which the next store is put into it; but one that came to an idle bus keeps it longer where memory
+    is late, and so does the first word of several. Flash is read over other buses, whatever the system bus does.
     """
     waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS]
     writing = max(state[_WRITING] - waited, 0)
     if op.flags & isa.LOAD:
-        cost[causes.STORE] += writing
-        if not follows and writing == 0:
+        cost[causes.MEMORY if state[_STORE_LATE] and state[_OPEN] == _OPEN_OFFSET_STORE else causes.STORE] += writing
+        granted = state[_GRANTED] and op.place == state[_AT_PLACE] and waited + cost[causes.FETCH] == 0
+        if not follows and writing == 0 and not granted:
             same = op.place in (state[_AT_PLACE], _CODE_PLACE)
             cost[causes.MEMORY] += op.late_cycles if same else max(op.late_cycles, state[_AT_LATE])
     elif _SIMPLE_STORES[op.klass] and op.flags & isa.WRITEBACK and op.address_reads & state[_STORE_BASE]:
@@ -260,6 +264,36 @@ def _issue(
 
 
 @njit
+def _keep_bus(op: Any, runs: bool, cycles: int, state: Any, rules: Any, cost: Any) -> None:
+    """Record how long a store keeps the bus from what follows.
+
+    It keeps it from a load for a cycle after its own, and late memory is as late as it is after an idle cycle only. A
+    store that hides a load's data cycle comes to the bus right behind it: its memory is ready, and if the load was late
+    the store has been on the bus while that one waited. With register offset it comes a cycle later, after an idle one.
+    """
+    behind_load = state[_OPEN] == _OPEN_LOAD and cost[causes.LOAD] == 0 and op.place == state[_OPEN_PLACE]
+    idle = state[_WRITING] == 0 and not behind_load
+    waited_late = state[_WAITED_LATE]
+    state[_WRITING] = max(state[_WRITING] - cycles, 0)
+    state[_STORE_LATE] = 0
+    state[_GRANTED] = 0
+    state[_WAITED_LATE] = cost[causes.MEMORY] if op.flags & isa.LOAD else 0
+    if not runs or not op.flags & isa.STORE:
+        return
+    state[_WRITING] = rules[_LOAD_AFTER_STORE]
+    if not _SIMPLE_STORES[op.klass]:
+        return
+    if op.flags & isa.REGISTER_OFFSET:
+        state[_STORE_LATE] = op.late_cycles
+        state[_WRITING] += op.late_cycles
+    elif idle:
+        state[_STORE_LATE] = op.late_cycles
+    elif behind_load:
+        state[_WRITING] = max(state[_WRITING] - waited_late, 0)
+        state[_GRANTED] = 1
+
+
+@njit
 def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     """Record what this instruction leaves in flight."""
     state[_OPEN] = _NONE
@@ -270,7 +304,6 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     state[_FP_REGISTERS] = 0
     state[_LONG_HIGH] = 0
     state[_STORE_BASE] = 0
-    state[_STORE_LATE] = 0
     if not runs:
         return
     if _SIMPLE_LOADS[op.klass]:
@@ -283,8 +316,7 @@ def _leave_open(op: Any, runs: bool, state: Any, rules: Any) -> None:
     elif _SIMPLE_STORES[op.klass]:
         if op.flags & isa.REGISTER_OFFSET:
             state[_OPEN] = _OPEN_OFFSET_STORE
-        elif state[_WRITING] == 0:  # no store just before
-            state[_STORE_LATE] = op.late_cycles
+            state[_OPEN_BASE] = op.address_reads
         if op.flags & isa.WRITEBACK:
             state[_STORE_BASE] = op.address_reads
     elif _DATA_PROCESSING[op.klass]:
@@ -306,6 +338,8 @@ def _after_branch(state: Any) -> None:
     state[_LONG_HIGH] = 0
     state[_STORE_BASE] = 0
     state[_STORE_LATE] = 0
+    state[_WAITED_LATE] = 0
+    state[_GRANTED] = 0
     state[_SLOW] = 0
     state[fetch.WIDE_RUN] = 0
     state[fetch.READY] = 1
@@ -354,8 +388,9 @@ def price(
         _access_stalls(op, runs, state, rules, cost)
         _fp_stalls(op, state, rules, cost)
         waited = cost[causes.LOAD] + cost[causes.STORE] + cost[causes.ADDRESS] + cost[causes.FP] + cost[causes.MEMORY]
+        is_late = op.flags & isa.LOAD != 0 and cost[causes.MEMORY] > 0 and cost[causes.FETCH] == 0
         if not shares:
-            cost[causes.FETCH] += fetch.wide_run(op, waited, state, rules[_WIDE_RUN_STALL])
+            cost[causes.FETCH] += fetch.wide_run(op, waited, is_late, state, rules[_WIDE_RUN_STALL])
         folded = op.klass == _IT and state[_NARROW] and rules[_FOLD_IT]
         if not folded:
             _issue(op, runs, state, rules, class_cycles, class_register_cycles, cost)
@@ -377,18 +412,17 @@ def price(
         state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
+        _keep_bus(op, runs, cycles, state, rules, cost)
         _leave_open(op, runs, state, rules)
         if runs and op.flags & (isa.LOAD | isa.STORE) and not op.flags & isa.LITERAL and op.place != 1:
             state[_AT_PLACE] = op.place
             state[_AT_LATE] = op.late_cycles
-        state[_WRITING] = max(state[_WRITING] - cycles, 0)
-        if runs and op.flags & isa.STORE:
-            state[_WRITING] = rules[_LOAD_AFTER_STORE]
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
         own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
         if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
             state[fetch.WIDE_RUN] = 1
+            state[fetch.LATE_RUN] = 1 if is_late else 0
         state[_SLOW] = 1 if rules[_TARGET_AHEAD] and own_cycles > 1 else 0
         if branches:
             in_decode = cost[causes.BRANCH] == rules[_REFILL_IMMEDIATE]

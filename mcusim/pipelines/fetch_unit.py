@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fetch unit of the in-order, single-issue pipelines: a small buffer of words beside decode and execute.
+"""The fetch unit of the Cortex-M3 and M4: a small buffer of words that runs beside the pipeline.
 
-From code memory it asks for a word a cycle, which is there two cycles later. In the space of the system bus (SRAM) its
-requests are registered: a word takes two cycles, none follows right behind, and data goes over the same bus (Arm DDI
-0337E 14.5). That data goes first is an estimate.
+From code memory it asks for a word a cycle while it has room, two cycles from request to use (Arm KA 8521). In the
+space of the system bus (SRAM) its requests are registered: a word takes two cycles, none follows right behind, and
+data goes over the same bus (Arm DDI 0337E 14.5); that data goes first is an estimate. Its part of the state vector of
+`mcusim.pipelines.single_issue` is named here.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from typing import Any
 from mcusim.isa import decode as isa
 from mcusim.jit import njit
 
-# Its part of the pipeline's state vector.
 READY = 8  # words in the fetch buffer, the one being decoded included
 REQUESTED = 9  # words asked for in the last cycle
 WIDE_RUN = 15  # behind an instruction of several cycles: 1 and the 32-bit ones at halfword addresses since; else 0
-RESTARTED = 18  # fetch has begun at the target of a branch just before
-FETCHING = 19  # code in SRAM: cycles until the word that was asked for is there; 0: none was
-
-_WIDE_RUN_LENGTH = 4  # of `WIDE_RUN` when the third has come
+LATE_RUN = 19  # `WIDE_RUN` counts from a load that was late
+RESTARTED = 21  # fetch has begun at the target of a branch just before
+FETCHING = 22  # code in SRAM: cycles until the word that was asked for is there; 0: none was
+WIDE_RUN_LENGTH = 4  # of `WIDE_RUN` when the third has come
 
 
 @njit
@@ -60,6 +60,33 @@ def consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> N
 
 
 @njit
+def wide_run(op: Any, waited: int, is_late: bool, state: Any, stall_cycles: int) -> int:
+    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
+
+    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
+    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
+    A 16-bit instruction or an aligned one ends the run. If the third waits for a load's data anyway that hides it, but
+    not behind a load that memory made late (`is_late`: and whose own words were there, as they are not where a branch
+    has just arrived and the buffer is empty).
+    """
+    unhidden = 0
+    is_wide = op.address & 2 and op.size_bytes == 4
+    if waited and stall_cycles:
+        if is_wide and state[LATE_RUN] and state[WIDE_RUN] == WIDE_RUN_LENGTH - 1:
+            unhidden = stall_cycles
+        state[WIDE_RUN] = 1
+        state[LATE_RUN] = 1 if is_late else 0
+    if not is_wide:
+        state[WIDE_RUN] = 0
+    elif state[WIDE_RUN]:
+        state[WIDE_RUN] += 1
+        if state[WIDE_RUN] == WIDE_RUN_LENGTH:
+            state[WIDE_RUN] = 0
+            return stall_cycles
+    return unhidden
+
+
+@njit
 def tick_shared(state: Any, cycles: int, words: int, fetch_cycles: int, taken: int) -> None:
     """As `tick`, for code on the system bus: a word takes `fetch_cycles`, and the next is asked for after it.
 
@@ -94,26 +121,6 @@ def consume_shared(op: Any, runs: bool, state: Any, words: int, cycles: int, fet
         taken = max(int(op.registers), 1) + (1 if op.flags & isa.DOUBLE else 0)
     state[READY] -= ((op.address & 2) + op.size_bytes) // 4
     tick_shared(state, cycles, words, fetch_cycles, taken)
-
-
-@njit
-def wide_run(op: Any, waited: int, state: Any, stall_cycles: int) -> int:
-    """Return how long fetch is late for the third of a run of 32-bit instructions at halfword addresses.
-
-    It is, if the run comes behind an instruction of several cycles: meanwhile the buffer has filled up and fetch has
-    stopped, and it starts again too late for the third. Then it keeps up, until the next instruction of several cycles.
-    A 16-bit instruction or an aligned one ends the run.
-    """
-    if waited and stall_cycles:
-        state[WIDE_RUN] = 1
-    if not (op.address & 2 and op.size_bytes == 4):
-        state[WIDE_RUN] = 0
-    elif state[WIDE_RUN]:
-        state[WIDE_RUN] += 1
-        if state[WIDE_RUN] == _WIDE_RUN_LENGTH:
-            state[WIDE_RUN] = 0
-            return stall_cycles
-    return 0
 
 
 @njit
