@@ -80,6 +80,7 @@ BY_HAND = (
     ("ldrexb r0, [r1]; ldrex r2, [r1, #4]", "e8d10f4f e8512f01", exact(0x2000, 0x2004)),
     ("tbb [pc, r4]", "e8dff004", exact(CODE + 4 + 0x5000)),
     ("muls r1, r0, r1; ldr r2, [r1]", "4341 680a", exact(None, None)),  # a product is not followed
+    ("mov r1, pc; ldr r2, [r1]", "4679 680a", exact(None, CODE + 4)),
     ("muls r2, r0, r2; ldr r3, [r1, r2]", "4342 588b", [None, Access(0x2000, False)]),  # somewhere in that table
     ("str r2, [r1]; ldr r0, [r1]; ldr r3, [r0]", "600a 6808 6803", exact(0x2000, 0x2000, 0x3000)),
     ("strh r2, [r1, #2]; ldr r0, [r1]; ldr r3, [r0]", "804a 6808 6803", exact(0x2002, 0x2000, None)),  # has changed

@@ -116,7 +116,7 @@ def test_a_memory_answers_late_at_its_aliases_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", ["f8510b04 3001", "6808 3104", "f8510b04 460b f8532c04"])
 def test_a_loop_that_walks_from_one_memory_into_another_is_noticed_in_a_few_turns(body: str, tmp_path: Path) -> None:
     """From SRAM1 to SRAM2 of the STM32L4+: ldr r0, [r1], #4; ldr r0, [r1]; and, last, with ldr r2, [r3, #-4] of MOV."""
-    turns, sram2 = 200, 0x2003_0000
+    turns, sram2 = 1000, 0x2003_0000
     nucleo = load_board("nucleo-l4r5zi")
     profile = profile_of(tmp_path, loop_of(body, turns, sram2 - 4 * turns // 2), nucleo)
     always = profile_of(tmp_path, loop_of(body, turns, sram2), nucleo).totals.causes["memory"]

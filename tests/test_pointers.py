@@ -84,6 +84,11 @@ def test_an_unknown_index_stays_in_the_memory_of_its_pointer(code: str, origin: 
         assert last.address.origin == origin
 
 
+def test_a_table_of_branches_lies_where_the_code_does() -> None:
+    ops = isa.decode_block(assemble("fb92f2f3 e8dff002"), CODE)[0]  # sdiv r2, r2, r3; tbb [pc, r2]
+    assert traced_accesses(ops, REGISTERS, peek)[-1] == (CODE + 4 + 4, False)
+
+
 def test_a_small_number_is_no_pointer() -> None:
     ops = isa.decode_block(assemble("fb92f2f3 18a9 6848"), CODE)[0]
     assert traced_accesses(ops, [12] * 15, peek)[-1] is None

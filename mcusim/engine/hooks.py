@@ -21,6 +21,7 @@ from mcusim.engine.branches import is_quiet, penalty, resolve
 from mcusim.engine.cache_hooks import charge_fetch, fetched_again, leave_cached
 from mcusim.engine.calltree import follow, look_at_sp
 from mcusim.engine.flash import charge_lines, leave_block
+from mcusim.engine.guard_tables import NO_GUARD
 from mcusim.engine.native import align_sp, first_slot, stop
 from mcusim.engine.operands import alignment_extra, division_extra, predicates_held
 from mcusim.engine.places import PREDICATE_MASK, guards_hold, places_now
@@ -42,7 +43,8 @@ from mcusim.jit import (
 # Names that compiled code reads as constants.
 MACHINE, BLOCK, ENTRY, OUTCOME, INDEX = rec.MACHINE, rec.BLOCK, rec.ENTRY, rec.OUTCOME, rec.INDEX
 ALL_OPS = 1 << 30
-STEADY_LOOKS = 16  # a loop that moves its pointers by constants is asked once in so many runs which memory they are in
+STEADY_LOOKS = 64  # a loop that moves its pointers by constants is asked once in so many runs which memory they are in
+STEADY_GUARD = -2  # less the number of a guard: of such a loop
 
 
 @njit
@@ -201,8 +203,8 @@ def _enter(m: Any, start: int, size: int) -> None:
         outcome.link_entry = entry
         entries = carray(as_pointer(m.entries), (m.entry_capacity,), ENTRY)
         again = entries[m.last_outcome >> 1].block == number and block.flags & rec.STEADY
-        outcome.link_guard = entries[entry].first_guard
-        outcome.link_mask = STEADY_LOOKS - 1 if again else 0
+        guard = int64(entries[entry].first_guard)
+        outcome.link_guard = STEADY_GUARD - guard if again and guard >= 0 else guard
 
 
 @native_callback(void, pointer, int64, int64)
@@ -218,8 +220,10 @@ _enter_slowly = external("mcusim_enter_block", enter.address, void, pointer, int
 @njit_inlined
 def _follow_link(m: Any, outcome: Any, taken: int, address: int) -> bool:
     """Charge an outcome and go to the entry it links to, at an address. False: something has to be done first."""
-    guarded = outcome.link_guard >= 0 and outcome.count & outcome.link_mask == 0
-    if guarded and not guards_hold(m, outcome.link_guard):
+    guard = int64(outcome.link_guard)
+    if guard < NO_GUARD and outcome.count & (STEADY_LOOKS - 1) == 0:
+        guard = STEADY_GUARD - guard
+    if guard >= 0 and not guards_hold(m, guard):
         return False
     clock = m.clock_cycles + outcome.cycles
     predicted = outcome.branch < 0 or is_quiet(m, int64(outcome.branch), taken)

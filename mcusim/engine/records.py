@@ -134,8 +134,7 @@ OUTCOME = np.dtype(
         ("cycles", np.int32),  # NOT_PRICED until it is needed
         ("link_entry", np.int32),
         ("exit_state", np.int32),
-        ("link_guard", np.int32),  # first guard of the entry that the link leads to, -1: none
-        ("link_mask", np.int32),  # the guards are looked at when the count has none of these bits
+        ("link_guard", np.int32),  # first guard of the entry that it leads to, -1: none; -2 - guard: a STEADY loop's
         ("branch", np.int32),  # the block's last instruction, where a predictor predicts it; else NO_BRANCH
         ("mispredict_cycles", np.int32),  # what that costs more when it went elsewhere than predicted
     ],

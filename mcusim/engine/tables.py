@@ -208,7 +208,7 @@ class Tables:
         self.arrays["entries"][number] = (block, state, predicates, row["first_entry"], guard, in_it, 0, 0)
         row["first_entry"] = number
         for outcome in (2 * number, 2 * number + 1):
-            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, NO_GUARD, 0, NO_BRANCH, 0)
+            self.arrays["outcomes"][outcome] = (NO_KEY, 0, NO_LOOK, NOT_PRICED, -1, -1, NO_GUARD, NO_BRANCH, 0)
             self.arrays["fetches"][outcome] = (0, NOT_LISTED, 0, 1, 0)
         return number
 

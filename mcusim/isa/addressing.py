@@ -62,6 +62,7 @@ def accesses(ops: OpArray, registers: list[int], peek: Peek) -> list[Access | No
         return peek(address, size_bytes)
 
     for op in ops:
+        values[PC] = int(op["address"]) + 4
         is_access = op["flags"] & (LOAD | STORE) and op["address_reads"]
         address = _address(op, values) if is_access else None
         hint = _pointer(_address_parts(op), values, near, peek) if is_access and address is None else None
@@ -241,7 +242,7 @@ def _address(op: np.void, values: list[int | None]) -> int | None:
     """Return the address of a load or store; of several words, the lowest."""
     if op["flags"] & REGISTER_OFFSET:
         base, index, shift = _base_and_index(int(op["opcode"]), int(op["size_bytes"]))
-        first, second = values[base] if base != PC else int(op["address"]) + 4, values[index]
+        first, second = values[base], values[index]
         return None if first is None or second is None else first + (second << shift) & MASK
     if op["flags"] & LITERAL:
         return (int(op["address"]) + 4 & ~3) + _immediate(op) & MASK

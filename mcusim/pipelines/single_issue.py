@@ -288,7 +288,7 @@ def _keep_bus(op: Any, runs: bool, cycles: int, state: Any, rules: Any, cost: An
         state[_WRITING] += op.late_cycles
     elif idle:
         state[_STORE_LATE] = op.late_cycles
-    elif behind_load:
+    elif behind_load and waited_late:
         state[_WRITING] = max(state[_WRITING] - waited_late, 0)
         state[_GRANTED] = 1
 
