@@ -214,6 +214,12 @@ def loop_alignment(profile: Profile) -> Iterator[Advice]:
                       "align hot loops and functions (-falign-loops=4 -falign-functions=4)")  # fmt: skip
 
 
+def code_in_sram(profile: Profile) -> Iterator[Advice]:
+    """Code in SRAM on a core that fetches it over the bus of the data."""
+    yield from _cause(profile, "sram-fetch", "code-in-sram", "wait for code in SRAM, of which a word takes two cycles",
+                      "leave hot code in flash and turn on its cache, or use memory on the code bus")  # fmt: skip
+
+
 def unaligned_data(profile: Profile) -> Iterator[Advice]:
     """Loads and stores at addresses that are no multiple of their size."""
     yield from _cause(profile, "unaligned", "unaligned-data", "are further transfers of unaligned accesses",
@@ -353,6 +359,7 @@ def _names(names: list[str]) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    flash_waits, cache_misses, slow_layers, soft_float, division, loop_alignment, unaligned_data, peak_layer,
+    flash_waits, cache_misses, slow_layers, soft_float, division, loop_alignment, code_in_sram, unaligned_data,
+    peak_layer,
     reserved_in_vain, unused_flash,
 )  # fmt: skip

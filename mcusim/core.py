@@ -51,6 +51,7 @@ class AccuracyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     text: str
     not_modelled: tuple[str, ...]
     interval_percent: float | None = None
+    code_in_sram: str = ""  # what was measured of code in SRAM, for which the rest does not hold
 
 
 class CoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

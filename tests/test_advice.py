@@ -133,6 +133,7 @@ def unused(size_bytes: int) -> Callable[[Profile], None]:
         ("division", called("__aeabi_uidiv", 7), "7.0% of all cycles are division", called("__aeabi_uidiv", 4)),
         ("division", waits("division", 8), "8.0% of all cycles division takes", waits("division", 3)),
         ("loop-alignment", waits("fetch", 9), "9.0% of all cycles are lost", waits("fetch", 2)),
+        ("code-in-sram", waits("sram-fetch", 9), "9.0% of all cycles wait for code in SRAM", waits("sram-fetch", 2)),
         ("unaligned-data", waits("unaligned", 9), "9.0% of all cycles are further transfers", waits("load", 50)),
         ("peak-layer", peak(5000), "8,000 bytes live, no other layer more than 5,000", peak(7900)),
         ("reserved", reserved(20_000), "8,000 of 20,000 bytes of arenas", reserved(13_000)),

@@ -217,6 +217,9 @@ def _accuracy(trace: Trace, totals: Totals) -> Accuracy:
         return Accuracy("ideal caches", None, text)
     if trace.wait_states_in_doubt:
         return Accuracy("estimate", None, f"an estimate: {trace.wait_states_in_doubt}. Else: {statement.text}")
+    if totals.causes.get("sram-fetch", 0) > CACHE_SHARE * totals.cycles:
+        figures = statement.code_in_sram or "nothing was measured"
+        return Accuracy("estimate", None, f"an estimate, since code runs from SRAM: {figures}. Else: {statement.text}")
     waited = sum(totals.causes.get(cause, 0) for cause in (*CACHE_CAUSES, *FLASH_CAUSES))
     if trace.cached and statement.interval_percent is not None and waited > CACHE_SHARE * totals.cycles:
         text = "an estimate, since memory makes the core wait here, by latencies of which many are estimates"

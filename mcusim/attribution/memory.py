@@ -176,7 +176,7 @@ def _budget(trace: Trace) -> Budget:
         for section in trace.image.sections
         if section.sram_bytes
     ]
-    statics = sum(section.sram_bytes for section in trace.image.sections if section.kind in ("data", "bss"))
+    statics = sum(section.sram_bytes for section in trace.image.sections if section.kind != "stack")
 
     def is_static(address: int) -> bool:
         return any(start <= address < end for start, end in ranges)

@@ -56,5 +56,5 @@ def statics(image: Image, board: Board) -> Iterator[tuple[int, int]]:
     ram = [span for region in board.region if region.writable for span in region.ranges]
     for section in image.sections:
         start, end = section.run_address, section.run_address + section.size_bytes
-        if section.kind in ("data", "bss") and any(low <= start < high for low, high in ram):
+        if section.kind != "stack" and any(low <= start < high for low, high in ram):
             yield start, end

@@ -382,7 +382,7 @@ def price(
         cost = costs[index]
         runs = executed[index] != 0
         if shares:
-            cost[causes.FETCH] += fetch.await_words_shared(op, state, words, fetch_cycles)
+            cost[causes.SRAM_FETCH] += fetch.await_words_shared(op, state, words, fetch_cycles)
         elif words:
             cost[causes.FETCH] += fetch.await_words(op, state, words)
         _access_stalls(op, runs, state, rules, cost)
@@ -403,7 +403,8 @@ def price(
         total += cycles
         if shares:
             fetch.tick_shared(state, waited, words, fetch_cycles, 0)
-            fetch.consume_shared(op, runs, state, words, cycles - waited - cost[causes.FETCH], fetch_cycles)
+            own = cycles - waited - cost[causes.SRAM_FETCH]
+            fetch.consume_shared(op, runs, state, words, own, fetch_cycles)
         elif words:
             fetch.tick(state, waited, words)
             falls_through = op.klass in (_BRANCH_CONDITIONAL, _COMPARE_BRANCH) and not branches
@@ -419,7 +420,8 @@ def price(
             state[_AT_LATE] = op.late_cycles
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
-        own_cycles = cycles - waited - cost[causes.FETCH]  # what it waited is time of those before it
+        fetched = cost[causes.FETCH] + cost[causes.SRAM_FETCH]
+        own_cycles = cycles - waited - fetched  # what it waited is time of those before it
         if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
             state[fetch.WIDE_RUN] = 1
             state[fetch.LATE_RUN] = 1 if is_late else 0

@@ -34,6 +34,7 @@ CAUSE_COLORS = {
     "branch": YELLOW,
     "misprediction": "#CC6677",
     "fetch": PURPLE,
+    "sram-fetch": "#661100",
     "flash-fetch": "#AA4499",
     "flash-literal": "#882255",
     "flash-data": "#EE8866",

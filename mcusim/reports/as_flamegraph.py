@@ -26,9 +26,9 @@ _NOTHING = "#dddddd"  # frames that nothing is known of
 # A cause has the same colour in every picture.
 _CAUSE_COLORS = {
     "issue": "#eedd88", "load": "#ee8866", "transfer": "#f4b183", "store": "#ffaabb", "branch": "#77aadd",
-    "misprediction": "#4f8fd0", "fetch": "#99ddff", "flash-fetch": "#44bb99", "flash-literal": "#7fd1b9",
-    "flash-data": "#2a9d7c", "icache": "#bbcc33", "dcache": "#d9a400", "bus": "#aaaa00", "division": "#c2a5cf",
-    "fp": "#9970ab", "exception": "#c08a6a", "sleep": "#bbbbbb",
+    "misprediction": "#4f8fd0", "fetch": "#99ddff", "sram-fetch": "#c9a0a0", "flash-fetch": "#44bb99",
+    "flash-literal": "#7fd1b9", "flash-data": "#2a9d7c", "icache": "#bbcc33", "dcache": "#d9a400", "bus": "#aaaa00",
+    "division": "#c2a5cf", "fp": "#9970ab", "exception": "#c08a6a", "sleep": "#bbbbbb",
 }  # fmt: skip
 # Told apart by people who see red and green alike: Paul Tol's "light" scheme, and tints of his "bright" one.
 _COLORS = ("#ee8866", "#77aadd", "#ffaabb", "#44bb99", "#bbcc33", "#99ddff", "#c2a5cf", "#aaaa00", "#dfc27d", "#92c5de")
