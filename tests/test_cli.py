@@ -273,6 +273,7 @@ def nothing_written() -> bool:
         ("profile firmware.elf -f collapsed --show causes", "collapsed holds one kind of paths: --show one of"),
         ("profile firmware.elf --annotate conv2d_1x2", "no function 'conv2d_1x2': did you mean conv2d_1x1?"),
         ("profile firmware.elf --match ((", "--match '((': not a regular expression or glob"),
+        ("report run.json --show causes --match conv", "--match chooses functions, which --show leaves out"),
         ("profile firmware.elf --max-cycles many", "'many' is not a whole number"),
         ("profile firmware.elf --base 0xzz", "'0xzz' is not an address"),
         ("profile firmware.elf --timeout -1", "'-1' is not a time"),

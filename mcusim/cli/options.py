@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mcusim import output
 from mcusim.cli import console
-from mcusim.errors import unknown_name
+from mcusim.errors import McusimError, unknown_name
 from mcusim.reports import FORMATS, RenderOptions
 from mcusim.reports.options import (
     DEFAULT_BATTERY_MAH,
@@ -251,7 +251,13 @@ def print_text(args: argparse.Namespace, text: str) -> None:
 
 
 def render_options(args: argparse.Namespace, *, width: int, color: bool) -> RenderOptions:
-    """Return what the parsed words ask of a report. `width` counts where --width was not given."""
+    """Return what the parsed words ask of a report. `width` counts where --width was not given.
+
+    Raises McusimError where --match has no functions to choose among.
+    """
+    shown = {"functions", "all"} & set(args.show) or args.lines or args.tree
+    if args.match is not None and args.show and not shown:
+        raise McusimError("--match chooses functions, which --show leaves out: add functions to it, or drop --match")
     return RenderOptions(
         sort=args.sort,
         top=args.top,
