@@ -126,6 +126,35 @@ def cache_misses(profile: Profile) -> Iterator[Advice]:
     yield Advice("cache-misses", "cache misses", evidence, actions[largest], share)
 
 
+def layer_misses(profile: Profile) -> Iterator[Advice]:
+    """The layer that waits most behind the core's caches, where the run as a whole does not."""
+    layers = profile.layers
+    if layers is None or _waits(profile, CACHES)[0] >= WAITS_PERCENT:
+        return
+    waited: list[tuple[int, int]] = []
+    for at, each in enumerate(layers.layers):
+        cycles, misses = sum(each.causes.values()), sum(each.causes.get(cause, 0) for cause in CACHES)
+        is_large = _share(cycles, profile.totals.cycles) >= STALLS_PERCENT
+        if is_large and _share(misses, cycles) >= WAITS_PERCENT:
+            waited.append((misses, at))
+    if not waited:
+        return
+    misses, at = max(waited)
+    causes = layers.layers[at].causes
+    largest = max(CACHES, key=lambda cause: causes.get(cause, 0))
+    share = _share(misses, profile.totals.cycles)
+    evidence = (
+        f"layer {_named(layers, at)} waits behind the caches for {_share(misses, sum(causes.values())):.1f}% of its "
+        f"cycles, most for {CACHES[largest]}: {share:.1f}% of all cycles"
+    )
+    actions = {
+        "icache": "put its functions into ITCM",
+        "dcache": "put its tensor into DTCM, or use all of a line before the next: a stride of a line misses each time",
+        "bus": "let the MPU make its memory cacheable",
+    }
+    yield Advice("layer-misses", "cache misses", evidence, actions[largest], share)
+
+
 def slow_layers(profile: Profile) -> Iterator[Advice]:
     """The layer that loses most cycles against the best one of its operator."""
     layers = profile.layers
@@ -359,7 +388,6 @@ def _names(names: list[str]) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    flash_waits, cache_misses, slow_layers, soft_float, division, loop_alignment, code_in_sram, unaligned_data,
-    peak_layer,
-    reserved_in_vain, unused_flash,
+    flash_waits, cache_misses, layer_misses, slow_layers, soft_float, division, loop_alignment, code_in_sram,
+    unaligned_data, peak_layer, reserved_in_vain, unused_flash,
 )  # fmt: skip

@@ -68,6 +68,18 @@ def slow(factor: float) -> Callable[[Profile], None]:
     return change
 
 
+def missing(percent: int) -> Callable[[Profile], None]:
+    """Return what makes the second layer a tenth of the run, so much of it behind the data cache."""
+
+    def change(profile: Profile) -> None:
+        assert profile.layers is not None
+        cycles = profile.totals.cycles // 10
+        lost = cycles * percent // 100
+        profile.layers.layers[1].causes = {"issue": cycles - lost, "dcache": lost}
+
+    return change
+
+
 def peak(bytes_of_second: int) -> Callable[[Profile], None]:
     """Return what gives one layer a peak of 8000 bytes and every other one so many."""
 
@@ -127,6 +139,8 @@ def unused(size_bytes: int) -> Callable[[Profile], None]:
         ("flash-waits", waits("flash-fetch", 25), "25.0% for instruction fetch", waits("sleep", 80)),
         ("cache-misses", waits("dcache", 21), "21.0% for loads and stores", waits("dcache", 19)),
         ("cache-misses", waits("bus", 40), "40.0% for memory that is not cached", waits("icache", 10)),
+        ("layer-misses", missing(30), "layer 1 ", missing(15)),
+        ("layer-misses", missing(30), "waits behind the caches for 30.0% of its cycles", waits("dcache", 30)),
         ("slow-layer", slow(3.0), "3.00 cycles per MAC, layer 0 ", slow(1.9)),
         ("soft-float", called("__aeabi_fmul", 6), "floating point in software: __aeabi_fmul", called("fmul", 60)),
         ("soft-float", called("__adddf3", 6), "__adddf3", called("__aeabi_memcpy", 60)),
