@@ -138,52 +138,52 @@ static float weight_gradient(const float *input, const float *gradients, int32_t
     return sum;
 }
 
+/* Moves each weight of `outputs` filters; output o's gradients are scaled by factors[o * apart]. */
+static void update(const float *input, int32_t pixels, int32_t inputs, const float *gradients, int8_t *weights,
+                   int32_t outputs, float least, float most, const float *factors, int32_t apart, float rate,
+                   int8_t (*next)(int8_t weight, float gradient, float factor, float rate))
+{
+    for (int32_t o = 0; o < outputs; o++)
+        for (int32_t i = 0; i < inputs; i++, weights++) {
+            float sum = weight_gradient(input + i, gradients + o, pixels, inputs, outputs);
+            *weights = next(*weights, clamp(sum, least, most), factors[o * apart], rate);
+        }
+}
+
 API int32_t group_conv_fp_kernel4_stride1_pad0_in4x4_out1x1_uniweight_4row8col_inplace(UPDATE_PARAMETERS(float))
 {
     (void)bias, (void)one_row, (void)one_column, (void)buffer, (void)batches;
-    int32_t outputs = count / groups;
-    for (int32_t o = 0; o < outputs; o++)
-        for (int32_t i = 0; i < inputs; i++, weights++) {
-            float sum = weight_gradient(input + i, gradients + o, rows * columns, inputs, outputs);
-            *weights = moved(*weights, clamp(sum, least, most), factors[o], rate);
-        }
+    update(input, rows * columns, inputs, gradients, weights, count / groups, least, most, factors, 1, rate, moved);
     return 0;
 }
 
 API int32_t unclamped_update(UPDATE_PARAMETERS(float))
 {
     (void)bias, (void)one_row, (void)one_column, (void)least, (void)most, (void)buffer, (void)batches;
-    int32_t outputs = count / groups;
-    for (int32_t o = 0; o < outputs; o++)
-        for (int32_t i = 0; i < inputs; i++, weights++) {
-            float sum = weight_gradient(input + i, gradients + o, rows * columns, inputs, outputs);
-            *weights = moved(*weights, sum, factors[o], rate);
-        }
+    const float endless = __builtin_inff();
+    update(input, rows * columns, inputs, gradients, weights, count / groups, -endless, endless, factors, 1, rate,
+           moved);
     return 0;
 }
 
 /* The weight moves by a whole number that is cut, where it should be the new weight that is. */
+static int8_t moved_by_cut_step(int8_t weight, float gradient, float factor, float rate)
+{
+    return (int8_t)(weight - (int32_t)(gradient * factor * rate));
+}
+
 API int32_t step_cut_update(UPDATE_PARAMETERS(float))
 {
     (void)bias, (void)one_row, (void)one_column, (void)buffer, (void)batches;
-    int32_t outputs = count / groups;
-    for (int32_t o = 0; o < outputs; o++)
-        for (int32_t i = 0; i < inputs; i++, weights++) {
-            float sum = weight_gradient(input + i, gradients + o, rows * columns, inputs, outputs);
-            *weights = (int8_t)(*weights - (int32_t)(clamp(sum, least, most) * factors[o] * rate));
-        }
+    update(input, rows * columns, inputs, gradients, weights, count / groups, least, most, factors, 1, rate,
+           moved_by_cut_step);
     return 0;
 }
 
 API int32_t one_factor_update(UPDATE_PARAMETERS(float))
 {
     (void)bias, (void)one_row, (void)one_column, (void)buffer, (void)batches;
-    int32_t outputs = count / groups;
-    for (int32_t o = 0; o < outputs; o++)
-        for (int32_t i = 0; i < inputs; i++, weights++) {
-            float sum = weight_gradient(input + i, gradients + o, rows * columns, inputs, outputs);
-            *weights = moved(*weights, clamp(sum, least, most), factors[0], rate);
-        }
+    update(input, rows * columns, inputs, gradients, weights, count / groups, least, most, factors, 0, rate, moved);
     return 0;
 }
 
