@@ -72,12 +72,16 @@ def _share(part: int, whole: int) -> float:
     return 100.0 * part / whole if whole else 0.0
 
 
+def _waited(spent: dict[str, int], causes: dict[str, str]) -> tuple[int, str]:
+    """Return the cycles that were waited for some causes, and the largest of them."""
+    return sum(spent.get(cause, 0) for cause in causes), max(causes, key=lambda cause: spent.get(cause, 0))
+
+
 def _waits(profile: Profile, causes: dict[str, str]) -> tuple[float, str, str]:
     """Return the share of the run that was waited, and the largest cause in words, by its name and share."""
-    found = {cause: profile.totals.causes.get(cause, 0) for cause in causes}
-    largest = max(found, key=lambda cause: found[cause])
-    words = f"{_share(found[largest], profile.totals.cycles):.1f}% for {causes[largest]}"
-    return _share(sum(found.values()), profile.totals.cycles), largest, words
+    cycles, largest = _waited(profile.totals.causes, causes)
+    words = f"{_share(profile.totals.causes.get(largest, 0), profile.totals.cycles):.1f}% for {causes[largest]}"
+    return _share(cycles, profile.totals.cycles), largest, words
 
 
 def flash_waits(profile: Profile) -> Iterator[Advice]:
@@ -131,21 +135,19 @@ def layer_misses(profile: Profile) -> Iterator[Advice]:
     layers = profile.layers
     if layers is None or _waits(profile, CACHES)[0] >= WAITS_PERCENT:
         return
-    waited: list[tuple[int, int]] = []
+    found: list[tuple[int, int, float, str]] = []
     for at, each in enumerate(layers.layers):
-        cycles, misses = sum(each.causes.values()), sum(each.causes.get(cause, 0) for cause in CACHES)
-        is_large = _share(cycles, profile.totals.cycles) >= STALLS_PERCENT
-        if is_large and _share(misses, cycles) >= WAITS_PERCENT:
-            waited.append((misses, at))
-    if not waited:
+        cycles, (misses, largest) = sum(each.causes.values()), _waited(each.causes, CACHES)
+        own_share = _share(misses, cycles)
+        if _share(cycles, profile.totals.cycles) >= STALLS_PERCENT and own_share >= WAITS_PERCENT:
+            found.append((misses, at, own_share, largest))
+    if not found:
         return
-    misses, at = max(waited)
-    causes = layers.layers[at].causes
-    largest = max(CACHES, key=lambda cause: causes.get(cause, 0))
+    misses, at, own_share, largest = max(found)
     share = _share(misses, profile.totals.cycles)
     evidence = (
-        f"layer {_named(layers, at)} waits behind the caches for {_share(misses, sum(causes.values())):.1f}% of its "
-        f"cycles, most for {CACHES[largest]}: {share:.1f}% of all cycles"
+        f"layer {_named(layers, at)} waits behind the caches for {own_share:.1f}% of its cycles, most for "
+        f"{CACHES[largest]}: {share:.1f}% of all cycles"
     )
     actions = {
         "icache": "put its functions into ITCM",

@@ -10,7 +10,8 @@ import pytest
 from fakes import make_profile
 from fakes_memory import make_network_profile
 
-from mcusim.advice import RULES, advise
+from mcusim.advice import RULES, SLOW_FETCH_FROM_SRAM, advise
+from mcusim.core import core_names, load_core
 from mcusim.profile import Profile
 from mcusim.profile_memory import Arena, Buffer, FlashSymbol
 from mcusim.reports import RenderOptions, render
@@ -199,6 +200,12 @@ def test_sram_is_no_remedy_where_code_comes_slowly_from_it(core: str, says: str)
     profile.flash_on = dict.fromkeys(("icache", "dcache", "prefetch"), True)
     (advice,) = advise(profile)
     assert says in advice.action
+
+
+def test_the_cores_that_fetch_slowly_from_sram_are_those_of_the_tables() -> None:
+    rules = {name: load_core(name).file.rule for name in core_names()}
+    slow = {name for name, rule in rules.items() if "system_fetch_cycles" in rule and rule["system_fetch_cycles"].value}
+    assert slow == set(SLOW_FETCH_FROM_SRAM)
 
 
 def test_functions_with_hardly_any_of_a_cause_are_not_named() -> None:

@@ -118,13 +118,14 @@ def _summands(op: np.void) -> list[int]:
     elif kind & ~1 in (0xEB0, 0xEBA) and opcode & 0x70F0:
         return [opcode >> 16 & 15]  # what is shifted is an index
     else:
-        adds = kind & ~1 in (0xEB0, 0xEBA) or kind & 0xFBE in (0xF10, 0xF1A, 0xF20, 0xF2A) or _moves(opcode)
+        moves = _moves(opcode) and not opcode & 0x70F0
+        adds = kind & ~1 in (0xEB0, 0xEBA) or kind & 0xFBE in (0xF10, 0xF1A, 0xF20, 0xF2A) or moves
     return [register for register in range(15) if adds and op["reads"] >> register & 1]
 
 
 def _moves(opcode: int) -> bool:
-    """Return whether a 32-bit instruction is MOV of a register, not shifted."""
-    return opcode >> 16 & ~0x10 == 0xEA4F and not opcode & 0x70F0
+    """Return whether a 32-bit instruction is MOV of a register, shifted or not."""
+    return opcode >> 16 & ~0x10 == 0xEA4F
 
 
 def _sums(op: np.void) -> list[int]:
@@ -348,7 +349,7 @@ def _computed(op: np.void, values: list[int | None]) -> int | None:
         return expand_immediate(plain)  # MOV
     shift = opcode >> 10 & 0x1C | opcode >> 6 & 3
     second = values[opcode & 15] if opcode & 15 != PC and opcode >> 4 & 3 == 0 else None  # else shifted to the right
-    if opcode >> 16 & ~0x10 == 0xEA4F:
+    if _moves(opcode):
         return None if second is None else second << shift & MASK  # MOV, LSL
     if first is None:
         return None

@@ -33,9 +33,21 @@ def tick(state: Any, cycles: int, words: int) -> None:
 
 
 @njit
+def _words_needed(op: Any) -> int:
+    """Return how many words an instruction lies in."""
+    return 2 if (op.address & 2) and op.size_bytes == 4 else 1
+
+
+@njit
+def _words_freed(op: Any) -> int:
+    """Return how many words end with an instruction."""
+    return ((op.address & 2) + op.size_bytes) // 4
+
+
+@njit
 def await_words(op: Any, state: Any, words: int) -> int:
     """Wait until the instruction's words are in the buffer; return the cycles waited."""
-    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
+    needed = _words_needed(op)
     waited = 0
     while state[READY] < needed:
         tick(state, 1, words)
@@ -49,7 +61,7 @@ def consume(op: Any, state: Any, words: int, cycles: int, slots_taken: int) -> N
 
     A conditional branch that falls through has used `slots_taken` fetch slots for its target.
     """
-    freed = ((op.address & 2) + op.size_bytes) // 4
+    freed = _words_freed(op)
     if cycles == 0:
         state[READY] -= freed
         return
@@ -87,7 +99,7 @@ def wide_run(op: Any, waited: int, is_late: bool, state: Any, stall_cycles: int)
 
 
 @njit
-def tick_shared(state: Any, cycles: int, words: int, fetch_cycles: int, taken: int) -> None:
+def _tick_shared(state: Any, cycles: int, words: int, fetch_cycles: int, taken: int) -> None:
     """As `tick`, for code on the system bus: a word takes `fetch_cycles`, and the next is asked for after it.
 
     In the first `taken` of the cycles data is asked for, and a fetch that has not got the bus yet waits.
@@ -105,22 +117,23 @@ def tick_shared(state: Any, cycles: int, words: int, fetch_cycles: int, taken: i
 @njit
 def await_words_shared(op: Any, state: Any, words: int, fetch_cycles: int) -> int:
     """As `await_words`, for code on the system bus."""
-    needed = 2 if (op.address & 2) and op.size_bytes == 4 else 1
+    needed = _words_needed(op)
     waited = 0
     while state[READY] < needed:
-        tick_shared(state, 1, words, fetch_cycles, 0)
+        _tick_shared(state, 1, words, fetch_cycles, 0)
         waited += 1
     return waited
 
 
 @njit
-def consume_shared(op: Any, runs: bool, state: Any, words: int, cycles: int, fetch_cycles: int) -> None:
-    """Decode an instruction of code on the system bus: free the words that it ends, and let fetch and data share it."""
+def consume_shared(op: Any, runs: bool, state: Any, words: int, waited: int, cycles: int, fetch_cycles: int) -> None:
+    """Let fetch run while an instruction on the system bus waits; then decode it, and share the bus with data."""
+    _tick_shared(state, waited, words, fetch_cycles, 0)
     taken = 0
     if runs and op.beside_fetch:
         taken = max(int(op.registers), 1) + (1 if op.flags & isa.DOUBLE else 0)
-    state[READY] -= ((op.address & 2) + op.size_bytes) // 4
-    tick_shared(state, cycles, words, fetch_cycles, taken)
+    state[READY] -= _words_freed(op)
+    _tick_shared(state, cycles, words, fetch_cycles, taken)
 
 
 @njit

@@ -401,15 +401,15 @@ def price(
                 cost[causes.LOAD] += rules[_LOAD_DATA]  # the target cannot hide it: it is the target's address
         cycles = cost.sum()
         total += cycles
+        fetched = cost[causes.FETCH] + cost[causes.SRAM_FETCH]
+        own_cycles = cycles - waited - fetched  # what it waited is time of those before it
         if shares:
-            fetch.tick_shared(state, waited, words, fetch_cycles, 0)
-            own = cycles - waited - cost[causes.SRAM_FETCH]
-            fetch.consume_shared(op, runs, state, words, own, fetch_cycles)
+            fetch.consume_shared(op, runs, state, words, waited, own_cycles, fetch_cycles)
         elif words:
             fetch.tick(state, waited, words)
             falls_through = op.klass in (_BRANCH_CONDITIONAL, _COMPARE_BRANCH) and not branches
             slots = rules[_NOT_TAKEN_SLOTS] if falls_through else 0
-            fetch.consume(op, state, words, cycles - waited - cost[causes.FETCH], slots)
+            fetch.consume(op, state, words, own_cycles, slots)
         state[_FP_BUSY] = max(state[_FP_BUSY] - cycles, 0)
         if runs and op.klass == _FP_DIVISION:
             state[_FP_BUSY] = rules[_FP_DIVIDE]
@@ -420,8 +420,6 @@ def price(
             state[_AT_LATE] = op.late_cycles
         state[_NARROW] = 1 if op.size_bytes == 2 else 0
         slow = state[_SLOW] or waited
-        fetched = cost[causes.FETCH] + cost[causes.SRAM_FETCH]
-        own_cycles = cycles - waited - fetched  # what it waited is time of those before it
         if own_cycles > 1 and rules[_WIDE_RUN_STALL] and op.klass != _ISB:  # ISB leaves no full buffer
             state[fetch.WIDE_RUN] = 1
             state[fetch.LATE_RUN] = 1 if is_late else 0
